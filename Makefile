@@ -1,0 +1,37 @@
+# Two commands do everything on a machine with nothing but Python and pip:
+#   make demo    install, make the planted corpus, train, show neighbours and how much was recovered
+#   make test    install with the dev extra, run the suite
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.PHONY: demo test lint install dev clean
+
+# The stamp depends on pyproject.toml, so a changed dependency installs again.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+install: $(VENV)/installed
+
+dev: $(VENV)/installed-dev
+
+demo: install
+	$(BIN)/python -m corpora.demo $(DEMO)
+
+test: dev
+	$(BIN)/python -m pytest -q
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""Every option of a training run, its default and its limits, once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from fastw2v.errors import UsageError
+
+Backend = Literal["numba", "reference"]
+Kernel = Literal["block", "pair"]
+Loss = Literal["negative-sampling", "softmax"]
+
+MAX_DIM = 65_536
+MAX_WINDOW = 10_000
+MAX_NEGATIVES = 10_000
+MAX_BLOCK = 1_024
+MAX_THREADS = 4_096
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of `fastw2v train`; names and defaults are word2vec's.
+
+    dim             length of a vector
+    window          largest window radius, tokens on either side
+    negatives       K, noise words for each (centre, outside) pair
+    epochs          passes over the corpus
+    lr              step size at the start; falls linearly over the whole run
+    min_lr          floor of the step size; None means lr/10,000
+    sample          subsampling threshold t; 0 keeps every token
+    ns_exponent     noise distribution ∝ count^ns_exponent, any real
+    dynamic_window  draw the radius uniformly from 1..window, else always window
+    threads         workers; None means every core the process may use
+    seed            of the initial vectors and of every draw
+    backend         numba, or the NumPy reference
+    kernel          estimator: block (shared, weighted noise), or pair (the textbook)
+    block_size      T, centres that share noise words (kernel block)
+    shared_negatives  S, noise words they share (kernel block)
+    loss            negative-sampling, or softmax (reference backend only)
+    """
+
+    dim: int = 100
+    window: int = 5
+    negatives: int = 5
+    epochs: int = 5
+    lr: float = 0.025
+    min_lr: float | None = None
+    sample: float = 1e-3
+    ns_exponent: float = 0.75
+    dynamic_window: bool = True
+    threads: int | None = None
+    seed: int = 1
+    backend: Backend = "numba"
+    kernel: Kernel = "block"
+    block_size: int = 32
+    shared_negatives: int = 32
+    loss: Loss = "negative-sampling"
+
+    def __post_init__(self) -> None:
+        """Check every limit.
+
+        Raises UsageError naming the option, its value and the limit.
+        """
+        check_whole("dim", self.dim, 1, MAX_DIM)
+        check_whole("window", self.window, 1, MAX_WINDOW)
+        check_whole("negatives", self.negatives, 1, MAX_NEGATIVES)
+        check_whole("block-size", self.block_size, 1, MAX_BLOCK)
+        check_whole("shared-negatives", self.shared_negatives, 1, MAX_BLOCK)
+        check_whole("epochs", self.epochs, 1, 1_000_000)
+        if self.threads is not None:
+            check_whole("threads", self.threads, 1, MAX_THREADS)
+        check_whole("seed", self.seed, 0, 2**64 - 1)
+        check_real("lr", self.lr, self.lr > 0, "above 0")
+        if self.min_lr is not None:
+            check_real("min-lr", self.min_lr, 0 <= self.min_lr <= self.lr, f"from 0 to lr ({self.lr})")
+        check_real("sample", self.sample, self.sample >= 0, "0 (off) or more, usually 1e-5 to 1e-3")
+        check_real("ns-exponent", self.ns_exponent, True, "a real number")
+        if self.loss == "softmax" and self.backend != "reference":
+            raise UsageError("loss softmax runs on the reference backend only: add --backend reference")
+
+    @property
+    def min_learning_rate(self) -> float:
+        """The floor of the step size."""
+        return self.lr * 1e-4 if self.min_lr is None else self.min_lr
+
+
+def check_whole(option: str, value: int, lowest: int, highest: int) -> None:
+    """Raise UsageError unless lowest ≤ value ≤ highest."""
+    if not lowest <= value <= highest:
+        raise UsageError(f"{option} is {value}: it must be from {lowest:,} to {highest:,}")
+
+
+def check_real(option: str, value: float, allowed: bool, limit: str) -> None:
+    """Raise UsageError unless value is finite and allowed."""
+    if not (math.isfinite(value) and allowed):
+        raise UsageError(f"{option} is {value}: it must be {limit}")

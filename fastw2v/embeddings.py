@@ -1,0 +1,130 @@
+"""Word vectors with their words: what training returns, files hold and queries ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.errors import OutputError, UsageError
+
+CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Words in the order of their ids, and a vector for each.
+
+    words            n_words strings, most frequent first
+    center_vectors   float32 (n_words, dim), C-contiguous; V of CS224n, the vectors that are used
+    outside_vectors  float32 (n_words, dim), or None when they were not kept; U of CS224n
+    counts           int64 (n_words,), occurrences in the corpus, or None when unknown
+
+    Raises UsageError when the shapes or types do not fit together.
+    """
+
+    words: list[str]
+    center_vectors: NDArray[np.float32]
+    outside_vectors: NDArray[np.float32] | None = None
+    counts: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        _check_matrix("center_vectors", self.center_vectors, len(self.words))
+        if self.outside_vectors is not None:
+            _check_matrix("outside_vectors", self.outside_vectors, len(self.words))
+            if self.outside_vectors.shape != self.center_vectors.shape:
+                raise UsageError(
+                    f"outside_vectors have dim {self.outside_vectors.shape[1]}, "
+                    f"center_vectors {self.dim}; both need the same"
+                )
+        if self.counts is not None and self.counts.shape != (len(self.words),):
+            raise UsageError(
+                f"counts have shape {self.counts.shape}; {len(self.words):,} words need one each"
+            )
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.index
+
+    def __getitem__(self, word: str) -> NDArray[np.float32]:
+        """The centre vector of a word, float32 (dim,); KeyError when there is none."""
+        row: NDArray[np.float32] = self.center_vectors[self.index[word]]
+        return row
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one vector."""
+        return int(self.center_vectors.shape[1])
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Word to id."""
+        return {word: i for i, word in enumerate(self.words)}
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """Euclidean length of each centre vector, float64 (n_words,).
+
+        Kept instead of a normalised copy of the matrix: cosines then need one product and one division,
+        and no second matrix.
+        """
+        norms = np.empty(len(self), dtype=np.float64)
+        rows = max(1, CHUNK_NUMBERS // self.dim)
+        for start in range(0, len(self), rows):
+            chunk = self.center_vectors[start : start + rows].astype(np.float64)
+            norms[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", chunk, chunk))
+        return norms
+
+
+def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
+    if matrix.dtype != np.float32 or matrix.ndim != 2 or not matrix.flags.c_contiguous:
+        raise UsageError(
+            f"{name} are {matrix.dtype} with {matrix.ndim} axes; a C-contiguous float32 matrix is needed"
+        )
+    if len(matrix) != n_words or matrix.shape[1] < 1:
+        raise UsageError(f"{name} have shape {matrix.shape}; {n_words:,} words need one row each of dim >= 1")
+
+
+class InitialVectors(NamedTuple):
+    """The two matrices before the first update, each float32 (n_words, dim)."""
+
+    center_vectors: NDArray[np.float32]
+    outside_vectors: NDArray[np.float32]
+
+
+def initial_vectors(n_words: int, dim: int, seed: int) -> InitialVectors:
+    """Centre vectors uniform in [-0.5/dim, 0.5/dim), outside vectors zero, as in word2vec.
+
+    Raises OutputError when the memory cannot be had.
+    """
+    try:
+        center_vectors = np.empty((n_words, dim), dtype=np.float32)
+        outside_vectors = np.zeros((n_words, dim), dtype=np.float32)
+    except MemoryError as error:
+        raise OutputError(
+            f"{n_words:,} words of {dim} dimensions need {8 * n_words * dim:,} bytes of memory, "
+            "more than can be had; lower --dim or raise --min-count"
+        ) from error
+    fill_initial(center_vectors, seed)
+    return InitialVectors(center_vectors, outside_vectors)
+
+
+def fill_initial(center_vectors: NDArray[np.float32], seed: int) -> None:
+    """Draw initial centre vectors into a float32 (n_words, dim) array, which may be a view with padded rows.
+
+    The numbers depend on seed, dim and row only, not on the padding. They are drawn in chunks, so that
+    memory stays at the matrix plus 4 MB.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    n_words, dim = center_vectors.shape
+    rows = max(1, CHUNK_NUMBERS // dim)
+    for start in range(0, n_words, rows):
+        chunk = center_vectors[start : start + rows]
+        chunk[...] = generator.random(chunk.shape, dtype=np.float32)
+        chunk -= np.float32(0.5)
+        chunk /= np.float32(dim)

@@ -1,0 +1,34 @@
+"""Errors a user can meet, each with the exit code the command line gives it.
+
+Every message is one line: the value, the limit, the cure.
+"""
+
+
+class FastW2VError(Exception):
+    """Base of all errors that fastw2v raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(FastW2VError):
+    """An option, a schema or a vocabulary that cannot be used."""
+
+    exit_code = 2
+
+
+class CorpusError(FastW2VError):
+    """A corpus that cannot be read, or is corrupt."""
+
+    exit_code = 3
+
+
+class DivergedError(FastW2VError):
+    """Training left the finite numbers."""
+
+    exit_code = 4
+
+
+class OutputError(FastW2VError):
+    """An output that cannot be written, or memory that cannot be had."""
+
+    exit_code = 5

@@ -1,0 +1,193 @@
+"""Files that are either complete or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from fastw2v.errors import OutputError
+
+BUFFER_BYTES = 1 << 20
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
+_DESCRIPTOR = re.compile(r"/dev/(?:(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
+    """Open `path` for writing so that it ends up complete, or as it was before.
+
+    The bytes go to a temporary name in the same folder; on leaving the block they are flushed and synced to
+    the disk and the name is changed in one step. If the block or the disk fails, the temporary file is
+    removed and an existing file stays as it was. Links are followed, the permissions of an existing file are
+    kept. Pipes, terminals and devices have nothing to replace and are written directly.
+
+    size   the bytes that will be written, if known; only used to say how many are missing on a full disk
+
+    Raises OutputError, naming the path, for every failure of the operating system inside the block.
+    """
+    _check_name(path)
+    try:
+        with _open_directly(path) if _is_direct(path) else _open_temporary(_target(path), size) as file:
+            yield file
+    except OSError as error:
+        raise OutputError(_reason(path, error)) from error
+
+
+def require_writable(path: Path) -> None:
+    """Check that `atomic_writer(path)` can work, without leaving a trace: made for before a long training.
+
+    Raises OutputError: the folder is missing or cannot be written, `path` is a folder, is read-only, or is
+    something that is neither a file, a pipe, a terminal nor a device of characters.
+    """
+    _check_name(path)
+    try:
+        _probe(path)
+    except OSError as error:
+        raise OutputError(_reason(path, error)) from error
+
+
+def _check_name(path: Path) -> None:
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r}: a file name cannot hold a null byte; choose another name")
+
+
+def _probe(path: Path) -> None:
+    if (inherited := _descriptor(path)) is not None:
+        os.fstat(inherited)
+        return
+    if _mode(path) is not None and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if _is_direct(path):
+        return
+    descriptor, temporary = _create_beside(_target(path))
+    os.close(descriptor)
+    temporary.unlink()
+
+
+def _mode(path: Path) -> int | None:
+    """Type and permission bits of what `path` leads to, or None when there is nothing yet."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _target(path: Path) -> Path:
+    """The file behind any links: replacing a link itself would leave the file it points to unchanged."""
+    return Path(os.path.realpath(path))
+
+
+def _descriptor(path: Path) -> int | None:
+    """The open descriptor that a name such as /dev/stdout stands for."""
+    match = _DESCRIPTOR.fullmatch(str(path))
+    if match is None:
+        return None
+    stdout, stderr, *numbers = match.groups()
+    return 1 if stdout else 2 if stderr else int(next(filter(None, numbers)))
+
+
+def _is_direct(path: Path) -> bool:
+    if _descriptor(path) is not None:
+        return True
+    mode = _mode(path)
+    return mode is not None and (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode))
+
+
+@contextlib.contextmanager
+def _open_directly(path: Path) -> Iterator[BinaryIO]:
+    """A device or pipe, or a copy of an open descriptor: that keeps `>>` appending where open() truncates."""
+    descriptor = _descriptor(path)
+    opened = os.open(path, os.O_WRONLY) if descriptor is None else os.dup(descriptor)
+    file = os.fdopen(opened, "wb", buffering=BUFFER_BYTES)
+    try:
+        yield file
+        file.flush()
+        _sync(file.fileno())
+    finally:
+        _close_quietly(file)
+
+
+@contextlib.contextmanager
+def _open_temporary(target: Path, size: int | None) -> Iterator[BinaryIO]:
+    descriptor, temporary = _create_beside(target)
+    file = os.fdopen(descriptor, "wb", buffering=BUFFER_BYTES)
+    try:
+        yield file
+        file.flush()
+        os.fsync(descriptor)
+        file.close()
+        temporary.replace(target)
+    except BaseException as error:
+        written = os.fstat(descriptor).st_size if not file.closed else 0
+        _close_quietly(file)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            raise OutputError(_no_space(target, written, size)) from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _create_beside(target: Path) -> tuple[int, Path]:
+    """A new empty file in the folder of `target`, with the permissions of `target` or of a plain open()."""
+    mode = _mode(target)
+    if mode is not None and not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a pipe"
+        raise OutputError(f"{target}: is {kind}; give the name of a file to write")
+    name = f".fastw2v-{os.urandom(6).hex()}.tmp"  # short: the target's own name may use up the limit
+    temporary = target.with_name(name)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    if mode is not None:
+        with contextlib.suppress(OSError):  # some file systems have no permissions to set
+            os.fchmod(descriptor, stat.S_IMODE(mode))
+    return descriptor, temporary
+
+
+def _close_quietly(file: BinaryIO) -> None:
+    """Close after a failure: the buffer's second attempt to write only repeats the error at hand."""
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name survive a power cut."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # a folder that may be written but not read
+        return
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _no_space(path: Path, written: int, size: int | None) -> str:
+    needed = "" if size is None else f" of {size:,}, {size - written:,} bytes missing"
+    return f"{path}: disk full after {written:,} bytes{needed}; free some space or choose another folder"
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """One line: the path, what is wrong, the cure."""
+    if error.errno in _NO_SPACE:
+        return f"{path}: disk full; free some space or choose another folder"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"{path}: there is no folder {path.parent}; make it or choose another one"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path}: cannot be written ({error.strerror}); choose another folder"
+    return f"{path}: cannot be written ({error.strerror or error}); choose another name or folder"

@@ -1,0 +1,72 @@
+"""What Numba does not offer by itself: an atomic counter, prefetch, and bit tricks that vectorise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+
+@intrinsic
+def atomic_add(typingctx: Any, array: Any, amount: Any) -> Any:
+    """array[0] += amount for an int64 array, atomically; returns the value before.
+
+    Workers take the next unit of work with it, so none idles while another has work left.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = arrayobj.make_array(signature.args[0])(context, builder, args[0])
+        return builder.atomic_rmw("add", view.data, args[1], "monotonic")
+
+    return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def prefetch_row(typingctx: Any, array: Any, row: Any, offset: Any) -> Any:
+    """Ask for the cache line that holds array[row, offset] of a C-contiguous array, into the second level.
+
+    The first level (32 KB) is full of what is being computed; measured in bench/README.md.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array_type = signature.args[0]
+        view = arrayobj.make_array(array_type)(context, builder, args[0])
+        stride = builder.extract_value(view.strides, 0)
+        item = ir.Constant(stride.type, array_type.dtype.bitwidth // 8)
+        distance = builder.add(builder.mul(args[1], stride), builder.mul(args[2], item))
+        byte_pointer = ir.IntType(8).as_pointer()
+        address = builder.gep(builder.bitcast(view.data, byte_pointer), [distance])
+        i32 = ir.IntType(32)
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte_pointer], ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32])
+        )
+        read, second_level, data_cache = (ir.Constant(i32, value) for value in (0, 2, 1))
+        builder.call(prefetch, [address, read, second_level, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def truncated(typingctx: Any, x: Any) -> Any:
+    """float32 x without its fraction, for |x| < 2**31."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.sitofp(builder.fptosi(args[0], ir.IntType(32)), ir.FloatType())
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
+def power_of_two(typingctx: Any, n: Any) -> Any:
+    """2**n as float32 for a whole float32 n in [-126, 127]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+        exponent = builder.add(builder.fptosi(args[0], i32), ir.Constant(i32, 127))
+        return builder.bitcast(builder.shl(exponent, ir.Constant(i32, 23)), ir.FloatType())
+
+    return types.float32(types.float32), codegen

@@ -1,0 +1,114 @@
+"""Kernel `pair`: the textbook estimator, K fresh noise words for every (centre, outside) pair.
+
+Hogwild (Recht et al. 2011): workers race on the two matrices on purpose; everything else is private.
+The NumPy twin with the same names is `fastw2v.reference.train_unit_pair`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
+from fastw2v.kernels.jit import fast_jit, jit, parallel_fast_jit
+from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
+from fastw2v.kernels.tiles import add_row, copy_row, push_row, row_dot
+from fastw2v.kernels.units import (
+    aligned_rows,
+    draw_noise,
+    keep_unit,
+    learning_rate_at,
+    new_kept,
+    noise_state_of,
+)
+from fastw2v.layout import FLOATS_PER_LINE, UNIT
+
+ONE, ZERO = np.float32(1.0), np.float32(0.0)
+
+
+@jit
+def draw_negatives(unigram_table, state, outside, count, negatives):
+    """Draw `count` noise words into negatives; one equal to the outside word is not a negative (o ∉ {w_k}).
+
+    It is left out, not drawn again, so this ends for any vocabulary. Returns (state, number of negatives).
+    """
+    n = 0
+    for _ in range(count):
+        state += GAMMA
+        word = draw_noise(unigram_table, mix64(state))
+        if word != outside:
+            negatives[n] = word
+            n += 1
+    return state, n
+
+
+@fast_jit
+def sgns_step(vectors, center, outside, negatives, learning_rate, scratch):
+    """One step of stochastic gradient descent on J_neg-sample(v_c, o, U); returns J before the step.
+
+    J = −log σ(u_oᵀv_c) − Σ_k log σ(−u_kᵀv_c). Changes row `center` of V and rows `outside` and `negatives`
+    of U, those one after the other, so a word drawn twice counts twice (Mikolov et al. 2013, equation 4).
+    scratch float32 (2, padded_dim): v_c as it was, and the sum of its steps.
+    """
+    v_c, grad_center = 0, 1
+    copy_row(scratch, v_c, vectors.center, center)
+    scratch[grad_center] = ZERO
+    score = row_dot(scratch, v_c, vectors.outside, outside)
+    loss = np.float64(softplus(-score))
+    step = -learning_rate * (sigmoid(score) - ONE)
+    push_row(vectors.outside, outside, step, scratch, v_c, scratch, grad_center)
+    for word in negatives:
+        score = row_dot(scratch, v_c, vectors.outside, word)
+        loss += softplus(score)
+        step = -learning_rate * sigmoid(score)
+        push_row(vectors.outside, word, step, scratch, v_c, scratch, grad_center)
+    add_row(vectors.center, center, ONE, scratch, grad_center)
+    return loss
+
+
+@fast_jit
+def train_unit(vectors, kept, span, sampler, noise_state, step, scratch):
+    """All pairs of one unit, in reading order; returns (loss, pairs)."""
+    begin, end, size = span
+    learning_rate, n_negatives = step
+    negatives = np.empty(n_negatives, np.int64)
+    loss, n_pairs = 0.0, 0
+    for i in range(begin, end):
+        low = max(i - kept.radius[i], kept.first[i])
+        high = min(i + kept.radius[i] + 1, size)
+        for j in range(low, high):
+            if j == i or kept.first[j] != kept.first[i]:
+                continue
+            noise_state, n = draw_negatives(
+                sampler.unigram_table, noise_state, kept.ids[j], n_negatives, negatives
+            )
+            for k in range(n):
+                for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
+                    prefetch_row(vectors.outside, negatives[k], d)
+            loss += sgns_step(vectors, kept.ids[i], kept.ids[j], negatives[:n], learning_rate, scratch)
+            n_pairs += 1
+    return loss, n_pairs
+
+
+@parallel_fast_jit
+def train_units(vectors, tokens, sampler, schedule, window, n_negatives, queue, totals):
+    """Train units queue[0] ≤ u < queue[1]; workers take them one by one.
+
+    queue   int64 (2,): next unit, end; queue[0] is left past the end
+    totals  float64 (n_workers, 8): each worker adds its loss, pairs and kept words to columns 0, 1, 2
+    """
+    for index in prange(totals.shape[0]):
+        worker = np.int64(index)
+        kept = new_kept(window)
+        scratch = aligned_rows(2, vectors.center.shape[1])
+        while True:
+            unit = atomic_add(queue, np.int64(1))
+            if unit >= queue[1]:
+                break
+            span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
+            noise_state = noise_state_of(schedule.epoch_key, unit)
+            step = (learning_rate_at(schedule, unit * UNIT), n_negatives)
+            loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, scratch)
+            totals[worker, 0] += loss
+            totals[worker, 1] += n_pairs
+            totals[worker, 2] += span[1] - span[0]

@@ -1,0 +1,131 @@
+"""A unit of work: UNIT consecutive tokens, subsampled, with the window's context on either side.
+
+The random streams are those of `fastw2v.splitmix`; the twin is `fastw2v.reference.keep_unit`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.kernels.jit import jit
+from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64
+from fastw2v.layout import FLOATS_PER_LINE, UNIT
+
+
+class Kept(NamedTuple):
+    """The tokens that a worker's current unit keeps, with context on either side.
+
+    ids     int32, word ids
+    first   int32, index of the first kept token of the same sentence: equal for tokens of one sentence
+    radius  int32, drawn window radius
+    """
+
+    ids: NDArray[np.int32]
+    first: NDArray[np.int32]
+    radius: NDArray[np.int32]
+
+
+@jit
+def aligned_rows(n, width):
+    """Zeros float32 (n, width) that start on a cache line; NumPy's own start 16 bytes after one."""
+    flat = np.zeros(n * width + FLOATS_PER_LINE, np.float32)
+    skip = (-flat.ctypes.data % 64) // 4
+    return flat[skip : skip + n * width].reshape(n, width)
+
+
+@jit
+def new_kept(window):
+    """Room for the tokens of one unit and the context on either side."""
+    capacity = UNIT + 2 * window.reach
+    return Kept(np.empty(capacity, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.int32))
+
+
+@jit
+def noise_state_of(epoch_key, unit):
+    """Start of a unit's noise stream."""
+    return mix64(~epoch_key + np.uint64(unit) * GAMMA)
+
+
+@jit
+def learning_rate_at(schedule, position):
+    """Linear decay over the whole run, evaluated at a unit's first token."""
+    done = (schedule.words_before + position) / schedule.words_total
+    return np.float32(max(schedule.learning_rate * (1.0 - done), schedule.min_learning_rate))
+
+
+@jit
+def draw_noise(unigram_table, bits):
+    """One word from 64 random bits: the high half picks a slot, the low half the slot's word or its alias."""
+    slot = np.int64(((bits >> SHIFT_32) * np.uint64(unigram_table.shape[0])) >> SHIFT_32)
+    entry = unigram_table[slot]
+    return slot if (bits & LOW_32) <= (entry >> SHIFT_32) else np.int64(entry & LOW_32)
+
+
+@jit
+def sentence_at(offsets, position):
+    """The last sentence that starts at or before a position (so never an empty one before it)."""
+    low, high = 0, offsets.shape[0] - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offsets[middle] <= position:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@jit
+def keep_before(tokens, sampler, epoch_key, position, count, kept):
+    """Put the last `count` kept tokens of the sentence before a position at the front; returns how many."""
+    sentence_start = tokens.offsets[sentence_at(tokens.offsets, position)]
+    found = 0
+    p = position
+    while p > sentence_start and found < count:
+        p -= 1
+        word = tokens.ids[p]
+        if (mix64(epoch_key + np.uint64(p) * GAMMA) >> SHIFT_32) <= np.uint64(sampler.keep_limits[word]):
+            kept.ids[count - 1 - found] = word
+            found += 1
+    for i in range(found):
+        kept.ids[i] = kept.ids[count - found + i]
+        kept.first[i] = 0
+    return found
+
+
+@jit
+def keep_unit(tokens, sampler, epoch_key, window, unit, kept):
+    """Subsample one unit and draw its radii.
+
+    Returns (begin, end, size): kept[begin:end] are the unit's centres, kept[0:begin] and kept[end:size] the
+    context that its first and last sentence have in the neighbouring units.
+    """
+    start = unit * UNIT
+    stop = min(start + UNIT, tokens.offsets[-1])
+    begin = keep_before(tokens, sampler, epoch_key, start, window.reach, kept)
+    sentence = sentence_at(tokens.offsets, start)
+    sentence_stop = tokens.offsets[sentence + 1]
+    first = 0
+    size = begin
+    end = begin
+    p = start
+    while p < stop or (p < sentence_stop and size - end < window.reach):
+        if p == sentence_stop:
+            while tokens.offsets[sentence + 1] == p:
+                sentence += 1
+            sentence_stop = tokens.offsets[sentence + 1]
+            first = size
+        word = tokens.ids[p]
+        bits = mix64(epoch_key + np.uint64(p) * GAMMA)
+        if (bits >> SHIFT_32) <= np.uint64(sampler.keep_limits[word]):
+            kept.ids[size] = word
+            kept.first[size] = first
+            drawn = np.int32(((bits & LOW_32) * np.uint64(window.radius)) >> SHIFT_32) + 1
+            kept.radius[size] = window.radius if window.fixed else drawn
+            size += 1
+        p += 1
+        if p == stop:
+            end = size
+    return begin, end, size

@@ -1,0 +1,90 @@
+"""Questions to word vectors: what is near, what relates, how similar."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.embeddings import Embeddings
+from fastw2v.errors import UsageError
+
+SPELLING_WORDS = 50_000  # the most frequent words, among which an unknown word's spelling is looked for
+
+
+def nearest(embeddings: Embeddings, word: str | Sequence[str], n: int = 10) -> list[tuple[str, float]]:
+    """The n words with the highest cosine to `word`, best first, without `word` itself.
+
+    Several words stand for the mean of their unit vectors. A zero vector has cosine 0 to everything; equal
+    cosines keep the order of the vocabulary, the more frequent word first.
+
+    Raises UsageError for an unknown word, no word, or n < 1.
+    """
+    ids = _ids(embeddings, [word] if isinstance(word, str) else word)
+    return _closest(embeddings, _unit_rows(embeddings, ids).mean(axis=0), ids, n)
+
+
+def analogy(embeddings: Embeddings, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
+    """The n best answers d to "a is to b as c is to d", best first, never a, b or c.
+
+    3CosAdd: argmax_d cos(d, b − a + c) over unit vectors (Mikolov et al. 2013, "Linguistic Regularities";
+    the name is from Levy & Goldberg 2014).
+
+    Raises UsageError for an unknown word or n < 1.
+    """
+    ids = _ids(embeddings, [a, b, c])
+    unit_a, unit_b, unit_c = _unit_rows(embeddings, ids)
+    return _closest(embeddings, unit_b - unit_a + unit_c, ids, n)
+
+
+def similarity(embeddings: Embeddings, a: str, b: str) -> float:
+    """Cosine of two words, in [−1, 1]; 0 when either vector is zero. UsageError for an unknown word."""
+    unit_a, unit_b = _unit_rows(embeddings, _ids(embeddings, [a, b]))
+    return float(np.clip(unit_a @ unit_b, -1.0, 1.0))
+
+
+def _ids(embeddings: Embeddings, words: Sequence[str]) -> list[int]:
+    if not words:
+        raise UsageError("no word was given; give at least one")
+    for word in words:
+        if word not in embeddings:
+            raise UsageError(_unknown(embeddings, word))
+    return [embeddings.index[word] for word in words]
+
+
+def _unknown(embeddings: Embeddings, word: str) -> str:
+    frequent = embeddings.words[:SPELLING_WORDS]
+    close = difflib.get_close_matches(word, frequent, n=3, cutoff=0.75)
+    hint = f"did you mean {', '.join(close)}?" if close else "check its spelling and case"
+    return f"{word!r} is not among the {len(embeddings):,} words; {hint}"
+
+
+def _unit_rows(embeddings: Embeddings, ids: Sequence[int]) -> NDArray[np.float64]:
+    """Unit vectors of the words in float64 (len(ids), dim); a zero vector stays zero."""
+    rows = embeddings.center_vectors[list(ids)].astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1.0)
+
+
+def _closest(
+    embeddings: Embeddings, query: NDArray[np.float64], exclude: Sequence[int], n: int
+) -> list[tuple[str, float]]:
+    if n < 1:
+        raise UsageError(f"{n} neighbours were asked for; ask for at least 1")
+    cosines = _cosines(embeddings, query)
+    cosines[list(exclude)] = -np.inf
+    n = min(n, len(embeddings) - len(set(exclude)))
+    best = np.flatnonzero(cosines >= np.partition(cosines, -n)[-n]) if n else np.empty(0, dtype=np.int64)
+    best = best[np.argsort(-cosines[best], kind="stable")][:n]
+    return [(embeddings.words[i], float(cosines[i])) for i in best]
+
+
+def _cosines(embeddings: Embeddings, query: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Cosine of every word to the query, float32 (n_words,)."""
+    length = np.linalg.norm(query)
+    unit = (query / length if length > 0 else query).astype(np.float32)
+    cosines: NDArray[np.float32] = embeddings.center_vectors @ unit
+    np.divide(cosines, embeddings.norms, out=cosines, where=embeddings.norms > 0, casting="same_kind")
+    return cosines.clip(-1.0, 1.0)

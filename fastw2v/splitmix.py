@@ -1,0 +1,40 @@
+"""The random streams, in Python integers: the definition that kernels and reference both replay.
+
+Every decision is a function of (seed, epoch, position), never of the worker that makes it. Token p of an
+epoch owns the p-th output of a splitmix64 stream (Steele, Lea, Flood 2014): its high half decides whether
+the token is kept, its low half the window radius. Each unit of work starts a noise stream of its own. So
+what is drawn does not depend on the number of threads, on the size of a call, or on an interruption, and
+a worker can see which of its neighbour's tokens are kept without asking it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+MASK = 0xFFFFFFFFFFFFFFFF
+GAMMA = 0x9E3779B97F4A7C15
+
+
+def mix64(z: int) -> int:
+    """The output function of splitmix64, one to one on 64-bit integers."""
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def epoch_key(seed: int, epoch: int) -> int:
+    """Start of the token stream of an epoch."""
+    return mix64((mix64(seed & MASK) + epoch * GAMMA) & MASK)
+
+
+def token_bits(key: int, position: int) -> int:
+    """The 64 bits that token `position` owns."""
+    return mix64((key + position * GAMMA) & MASK)
+
+
+def noise_stream(key: int, unit: int) -> Iterator[int]:
+    """The 64-bit draws of a unit's noise words."""
+    state = mix64(((~key & MASK) + unit * GAMMA) & MASK)
+    while True:
+        state = (state + GAMMA) & MASK
+        yield mix64(state)

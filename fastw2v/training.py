@@ -1,0 +1,247 @@
+"""The training loop: epochs × calls of at most half a second; the only place that knows their order."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.config import TrainConfig
+from fastw2v.corpus import Corpus
+from fastw2v.embeddings import Embeddings, fill_initial
+from fastw2v.errors import DivergedError, OutputError, UsageError
+from fastw2v.layout import (
+    FLOATS_PER_LINE,
+    UNIT,
+    Block,
+    Sampler,
+    Schedule,
+    Tokens,
+    Totals,
+    Vectors,
+    Window,
+    n_units,
+    padded,
+)
+from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.splitmix import epoch_key
+
+CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
+CHECKED_ROWS = 1024  # vectors looked at after each call; a diverging run reaches the frequent words at once
+EXPLODED = 1e5  # no component of a healthy vector comes near
+EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
+
+
+class Progress(NamedTuple):
+    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too)."""
+
+    words: int
+    words_total: int
+    seconds: float
+    learning_rate: float
+    mean_loss: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run came to; seconds are wall-clock, words count every corpus word once an epoch."""
+
+    embeddings: Embeddings
+    words: int
+    kept_words: int
+    pairs: int
+    mean_loss: float
+    compile_seconds: float
+    train_seconds: float
+
+
+class Backend(Protocol):
+    """Trains units first ≤ u < end in place."""
+
+    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:
+    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes."""
+    width = padded(dim)
+    flat = np.zeros(n_words * width + FLOATS_PER_LINE, np.float32)
+    skip = (-flat.ctypes.data % 64) // 4
+    return flat[skip : skip + n_words * width].reshape(n_words, width)
+
+
+def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first dim columns moved together in place: contiguous (n_words, dim), without a second matrix."""
+    n_words, width = matrix.shape
+    if width == dim:
+        return matrix
+    flat = matrix.reshape(-1)
+    for start in range(0, n_words, 4096):  # a block's copy lands before the rows still to be read
+        rows = matrix[start : start + 4096, :dim].reshape(-1)
+        flat[start * dim : start * dim + len(rows)] = rows
+    return flat[: n_words * dim].reshape(n_words, dim)
+
+
+def require_memory(n_words: int, dim: int) -> None:
+    """Raise OutputError where the two matrices cannot fit the memory that is free."""
+    need = 2 * n_words * padded(dim) * 4
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/meminfo") as file:  # noqa: PTH123 - a kernel file, not a path of ours
+            free = max(free, *(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvail")))
+    except (OSError, ValueError):
+        return
+    if need > free:
+        raise OutputError(
+            f"two matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: "
+            "lower --dim or --max-vocab, or raise --min-count"
+        )
+
+
+def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
+    """Keep limits and noise table of a vocabulary."""
+    return Sampler(
+        as_limits(keep_probabilities(counts, config.sample)),
+        unigram_table(noise_probabilities(counts, config.ns_exponent)),
+    )
+
+
+def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler: Sampler) -> Backend:
+    """The trainer that config names, on these arrays."""
+    tokens = Tokens(corpus.ids, corpus.offsets)
+    longest = int(np.diff(corpus.offsets).max(initial=1))
+    window = Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
+    uses_blocks = config.kernel == "block" and config.loss == "negative-sampling"
+    block = Block(config.block_size, config.shared_negatives) if uses_blocks else None
+    n_workers = config.threads or usable_cores()
+    if config.backend == "reference":
+        from fastw2v.reference import ReferenceBackend
+
+        n_negatives = 0 if config.loss == "softmax" else config.negatives
+        return ReferenceBackend(vectors, tokens, sampler, window, n_negatives, block)
+    from fastw2v.kernels.run import KernelBackend
+
+    return KernelBackend(vectors, tokens, sampler, window, config.negatives, block, n_workers)
+
+
+def require_healthy(vectors: Vectors, mean_loss: float, config: TrainConfig) -> None:
+    """Raise DivergedError where the loss or a looked-at vector is not finite, or is huge."""
+    size = float(np.max([np.abs(matrix[:CHECKED_ROWS]).max() for matrix in vectors]))  # NaN if any is
+    untrained = max((config.negatives + 1) * math.log(2), math.log(len(vectors.center)))
+    if not (mean_loss < EXPLODED_LOSS * untrained and size < EXPLODED):
+        raise DivergedError(
+            f"training diverged: mean loss {mean_loss:.3g}, largest component {size:.3g} "
+            f"at lr {config.lr:g}: lower --lr, or --window and --negatives; nothing was written"
+        )
+
+
+def train(
+    corpus: Corpus,
+    config: TrainConfig,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> Trained:
+    """Train vectors on an encoded corpus.
+
+    on_progress is called after each call of the backend (at most half a second apart for the kernels),
+    on_stage with "compile" and "train" as they begin.
+
+    Raises UsageError (vocabulary under two words), DivergedError, OutputError (memory).
+    """
+    n_words = len(corpus.vocabulary)
+    if n_words < 2:
+        raise UsageError(f"the vocabulary has {n_words} words: negative sampling needs at least 2")
+    require_memory(n_words, config.dim)
+    vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
+    fill_initial(vectors.center[:, : config.dim], config.seed)
+    backend = make_backend(config, vectors, corpus, make_sampler(corpus.vocabulary.counts, config))
+    stage = on_stage or (lambda name: None)
+
+    stage("compile")
+    started = time.perf_counter()
+    backend(epoch_schedule(config, len(corpus.ids), 0), 0, 0)
+    compile_seconds = time.perf_counter() - started
+
+    stage("train")
+    started = time.perf_counter()
+    totals = run_epochs(backend, vectors, corpus, config, on_progress or (lambda progress: None))
+    train_seconds = time.perf_counter() - started
+    mean_loss = totals.loss / max(totals.n_pairs, 1)
+    require_healthy(Vectors(*(matrix[:, : config.dim] for matrix in vectors)), mean_loss, config)
+    center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
+    return Trained(
+        embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
+        words=corpus.n_words_read * config.epochs,
+        kept_words=totals.n_kept,
+        pairs=totals.n_pairs,
+        mean_loss=mean_loss,
+        compile_seconds=compile_seconds,
+        train_seconds=train_seconds,
+    )
+
+
+def epoch_schedule(config: TrainConfig, n_tokens: int, epoch: int) -> Schedule:
+    """What the units of one epoch share."""
+    return Schedule(
+        epoch_key=np.uint64(epoch_key(config.seed, epoch)),
+        words_before=epoch * n_tokens,
+        words_total=config.epochs * n_tokens,
+        learning_rate=config.lr,
+        min_learning_rate=config.min_learning_rate,
+    )
+
+
+def run_epochs(
+    backend: Backend,
+    vectors: Vectors,
+    corpus: Corpus,
+    config: TrainConfig,
+    on_progress: Callable[[Progress], Any],
+) -> Totals:
+    """Every epoch in calls of about CALL_SECONDS; where it is cut does not change what is trained."""
+    n_tokens, end = len(corpus.ids), n_units(len(corpus.ids))
+    words_a_token = corpus.n_words_read / max(n_tokens, 1)
+    overall = Totals(0.0, 0, 0)
+    started = time.perf_counter()
+    size = 1
+    for epoch in range(config.epochs):
+        schedule = epoch_schedule(config, n_tokens, epoch)
+        first = 0
+        while first < end:
+            last = min(first + size, end)
+            call_started = time.perf_counter()
+            totals = backend(schedule, first, last)
+            now = time.perf_counter()
+            overall = overall.plus(totals)
+            mean_loss = totals.loss / max(totals.n_pairs, 1)
+            require_healthy(vectors, mean_loss, config)
+            done = schedule.words_before + min(last * UNIT, n_tokens)
+            on_progress(
+                Progress(
+                    words=round(done * words_a_token),
+                    words_total=corpus.n_words_read * config.epochs,
+                    seconds=now - started,
+                    learning_rate=max(
+                        config.lr * (1 - done / schedule.words_total), config.min_learning_rate
+                    ),
+                    mean_loss=mean_loss,
+                )
+            )
+            size = min(next_size(last - first, now - call_started), end)
+            first = last
+    return overall
+
+
+def next_size(size: int, seconds: float) -> int:
+    """Units for the next call so that it lasts about CALL_SECONDS; grows at most fourfold at a time."""
+    return max(1, min(4 * size, round(size * CALL_SECONDS / max(seconds, 1e-6))))

@@ -1,0 +1,147 @@
+"""The words of a corpus and how often each occurs: a word's id is its place here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.files import atomic_writer
+
+MAX_COUNT = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words in the order of their ids: count descending, then first seen.
+
+    words   n_words distinct strings
+    counts  int64 (n_words,), occurrences in the corpus, descending
+    """
+
+    words: list[str]
+    counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Word to id."""
+        return {word: i for i, word in enumerate(self.words)}
+
+    @classmethod
+    def from_counts(
+        cls, words: Sequence[str], counts: ArrayLike, min_count: int = 1, max_vocab: int | None = None
+    ) -> Vocabulary:
+        """The vocabulary of distinct words in the order first seen, with their counts (n_words,).
+
+        Words rarer than min_count are left out, then all but the max_vocab most frequent.
+        """
+        counts = np.asarray(counts, np.int64)
+        kept = ranked(counts, np.arange(len(counts)), min_count, max_vocab)
+        return cls([words[i] for i in kept.tolist()], counts[kept])
+
+
+def ranked(
+    counts: NDArray[np.int64], first_seen: NDArray[np.int64], min_count: int, max_vocab: int | None
+) -> NDArray[np.int64]:
+    """Indices of the words to keep in the order of their ids, int64 (n_kept,).
+
+    counts, first_seen   int64 (n,), of words in any order; first_seen are distinct
+    """
+    frequent = np.flatnonzero(counts >= min_count)
+    order = np.lexsort((first_seen[frequent], -counts[frequent]))
+    return frequent[order[:max_vocab]]
+
+
+def write_vocabulary(path: str | Path, vocabulary: Vocabulary) -> None:
+    """Write `word count` lines in UTF-8, the layout of word2vec.c's -save-vocab, complete or not at all.
+
+    Raises UsageError for a word that would not be read back, OutputError if the file cannot be written.
+    """
+    for word in vocabulary.words:
+        _check_word(word)
+    lines = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
+    with atomic_writer(Path(path)) as file:
+        file.writelines(f"{word} {count}\n".encode() for word, count in lines)
+
+
+def read_vocabulary(path: str | Path) -> Vocabulary:
+    """Read `word count` lines (UTF-8; the count is the last field) and put them in the order of ids.
+
+    Words of equal count stay in the order of the file.
+
+    Raises CorpusError for a file that cannot be read or a line that is not of this form, naming the line.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            counts = dict(_parse_lines(path, file))
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: the vocabulary cannot be read ({error.strerror}); give a file of 'word count' lines"
+        ) from error
+    return Vocabulary.from_counts(list(counts), list(counts.values()), min_count=0)
+
+
+def _parse_lines(path: Path, file: BinaryIO) -> Iterator[tuple[str, int]]:
+    seen: dict[str, int] = {}
+    for number, line in enumerate(file, 1):
+        try:
+            word, count = _parse_line(line)
+        except ValueError as error:
+            raise CorpusError(
+                f"{path}: line {number}: {error}; a line is a word, a space and its count"
+            ) from None
+        if word in seen:
+            raise CorpusError(
+                f"{path}: line {number}: {_shown(word)} is on line {seen[word]} already; keep one of them"
+            )
+        seen[word] = number
+        yield word, count
+
+
+def _parse_line(line: bytes) -> tuple[str, int]:
+    """Word and count of one line; raises ValueError saying what is wrong with it."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{_shown(line)} is not UTF-8") from None
+    fields = text.rsplit(maxsplit=1)
+    if len(fields) < 2:
+        raise ValueError(f"{_shown(text)} is not two fields")
+    word, count = fields
+    if not (count.isascii() and count.isdecimal() and len(count) <= 19 and int(count) <= MAX_COUNT):
+        raise ValueError(f"the count {_shown(count)} is not a whole number from 0 to {MAX_COUNT}")
+    return word, int(count)
+
+
+def _check_word(word: str) -> None:
+    """Raise UsageError for a word that `read_vocabulary` would not give back."""
+    if word and word.strip() == word and "\n" not in word and _is_encodable(word):
+        return
+    raise UsageError(
+        f"word {_shown(word)} is empty, starts or ends with white space, holds a line break, or is not "
+        "Unicode: a vocabulary file cannot carry it; clean the corpus"
+    )
+
+
+def _is_encodable(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
+
+
+def _shown(text: str | bytes) -> str:
+    """A value as a message shows it: quoted, on one line, not too long."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -1,0 +1,51 @@
+"""A Markov chain over few words, and the exact loss of vectors on it: for tests of tiny vocabularies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.corpus import Corpus
+from fastw2v.reference import softplus
+from fastw2v.sampling import noise_probabilities
+from fastw2v.vocabulary import Vocabulary
+
+
+def walk(n_words, n_tokens, seed):
+    """Words of one long walk; the transitions depend on n_words only."""
+    transitions = (
+        np.random.default_rng(99 + n_words).dirichlet(np.full(n_words, 0.3), size=n_words).cumsum(axis=1)
+    )
+    transitions[:, -1] = 1.0
+    draws = np.random.default_rng(seed).random(n_tokens)
+    words = np.empty(n_tokens, np.int64)
+    word = 0
+    for position, draw in enumerate(draws):
+        word = int(np.searchsorted(transitions[word], draw))
+        words[position] = word
+    return words
+
+
+def chain_corpus(n_words, n_tokens):
+    """A corpus of one walk, ids in order of count, and 20,000 held-out ids of another walk."""
+    words, held_out = walk(n_words, n_tokens, 1), walk(n_words, 20_000, 2)
+    counts = np.bincount(words, minlength=n_words)
+    order = np.argsort(-counts, kind="stable")
+    number = np.empty(n_words, np.int64)
+    number[order] = np.arange(n_words)
+    vocabulary = Vocabulary([f"w{word}" for word in order], np.maximum(counts[order], 1))
+    offsets = np.array([0, n_tokens], np.int64)
+    return Corpus(number[words].astype(np.int32), offsets, vocabulary, n_tokens, 1, 0), number[held_out]
+
+
+def expected_loss(embeddings, held_out, corpus, config):
+    """Mean of J_neg-sample over the pairs of held-out ids, in expectation over radii and negatives."""
+    n_words, window = len(corpus.vocabulary), config.window
+    pairs = np.zeros((n_words, n_words))
+    for distance in range(1, window + 1):
+        share = (window - distance + 1) / window
+        np.add.at(pairs, (held_out[:-distance], held_out[distance:]), share)
+        np.add.at(pairs, (held_out[distance:], held_out[:-distance]), share)
+    scores = embeddings.center_vectors.astype(np.float64) @ embeddings.outside_vectors.T
+    noise = softplus(scores) * noise_probabilities(corpus.vocabulary.counts)
+    losses = softplus(-scores) + config.negatives * (noise.sum(axis=1, keepdims=True) - noise)
+    return float((pairs * losses).sum() / pairs.sum())

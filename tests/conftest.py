@@ -1,0 +1,74 @@
+"""What several test files share: randomness, and small corpora in the arrays that the trainers take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import ArrayLike
+
+from fastw2v.layout import Sampler, Schedule, Tokens, Window
+from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.splitmix import epoch_key
+
+# No deadline: the first call of a kernel compiles. Derandomised: a failure on one machine fails on every one.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+class Inputs(NamedTuple):
+    """What a trainer needs beside the matrices."""
+
+    tokens: Tokens
+    sampler: Sampler
+    window: Window
+    schedule: Schedule
+
+    def epoch(self, epoch: int, epochs: int, learning_rate: float = 0.025) -> Schedule:
+        """The schedule of one epoch of a longer run with seed 1."""
+        n_tokens = len(self.tokens.ids)
+        return Schedule(
+            epoch_key=np.uint64(epoch_key(1, epoch)),
+            words_before=epoch * n_tokens,
+            words_total=epochs * n_tokens,
+            learning_rate=learning_rate,
+            min_learning_rate=learning_rate * 1e-4,
+        )
+
+
+def make_inputs(
+    lengths: Sequence[int],
+    n_words: int,
+    *,
+    radius: int = 5,
+    fixed: int = 0,
+    sample: float = 0.0,
+    ids: ArrayLike | None = None,
+) -> Inputs:
+    """Sentences of these lengths, of these ids or of words drawn uniformly; sampler from their counts."""
+    offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+    if ids is None:
+        ids = np.random.default_rng(0).integers(0, n_words, int(offsets[-1]))
+    tokens = Tokens(np.asarray(ids).astype(np.int32), offsets)
+    counts = np.bincount(tokens.ids, minlength=n_words).astype(np.int64)
+    sampler = Sampler(
+        as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
+    )
+    window = Window(radius, fixed, min(radius, max(max(lengths) - 1, 1)))
+    inputs = Inputs(tokens, sampler, window, Schedule(np.uint64(0), 0, 1, 0.0, 0.0))
+    return inputs._replace(schedule=inputs.epoch(0, 1))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Randomness, the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session", name="make_inputs")
+def make_inputs_fixture() -> Callable[..., Inputs]:
+    """make_inputs(sentence lengths, n_words, radius=, fixed=, sample=, ids=)."""
+    return make_inputs

@@ -1,0 +1,178 @@
+"""Kernel `block`: its NumPy twin, the textbook in expectation, and places where it could overshoot."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from fastw2v import reference
+from fastw2v.config import TrainConfig
+from fastw2v.kernels.run import KernelBackend
+from fastw2v.layout import Block, Sampler, Schedule, Tokens, Vectors, Window, padded
+from fastw2v.reference import KeptToken, ReferenceBackend
+from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.splitmix import epoch_key
+from fastw2v.training import aligned_zeros, train
+from tests.chains import chain_corpus, expected_loss
+
+
+def make_problem(n_words, dim, n_tokens, *, scale=1.0, sample=2e-3):
+    """Random ids in sentences of all lengths (none too), and vectors of the given size."""
+    rng = np.random.default_rng(0)
+    ids = np.minimum(rng.zipf(1.3, n_tokens) - 1, n_words - 1).astype(np.int32)
+    cuts = np.sort(rng.integers(0, n_tokens, n_tokens // 20))
+    offsets = np.concatenate([[0, 0], cuts, [n_tokens]]).astype(np.int64)
+    counts = np.maximum(np.bincount(ids, minlength=n_words), 1)
+    sampler = Sampler(
+        as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
+    )
+    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
+    for matrix in vectors:
+        matrix[:, :dim] = scale * (rng.random((n_words, dim)) - 0.5)
+    return Tokens(ids, offsets), sampler, vectors
+
+
+def schedule_of(n_tokens, learning_rate):
+    return Schedule(np.uint64(epoch_key(7, 0)), 0, 2 * n_tokens, learning_rate, learning_rate * 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dim", "size", "shared", "window", "fixed", "learning_rate"),
+    [
+        (1, 32, 32, 5, 0, 0.025),
+        (100, 32, 32, 5, 0, 0.025),
+        (100, 7, 5, 3, 1, 0.1),
+        (100, 1, 1, 1, 0, 0.1),
+        (300, 64, 48, 20, 0, 0.025),
+        (16, 33, 17, 400, 1, 0.025),
+        (100, 32, 16, 5, 0, 2.0),  # the step is held back for almost every row
+    ],
+)
+def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed, learning_rate):
+    tokens, sampler, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
+    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
+    reach = min(window, int(np.diff(tokens.offsets).max()))
+    arguments = (tokens, sampler, Window(window, fixed, reach), 5, Block(size, shared))
+    schedule = schedule_of(len(tokens.ids), learning_rate)
+    actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 3)
+    expected = ReferenceBackend(double, *arguments)(schedule, 0, 3)
+    assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
+    assert actual.n_pairs > 1_000
+    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
+    for matrix, twin in zip(vectors, double, strict=True):
+        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
+        assert not matrix[:, dim:].any()
+
+
+def test_train_units__thousand_blocks_stay_within_tolerance():
+    tokens, sampler, vectors = make_problem(500, 48, 24_000)
+    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
+    arguments = (tokens, sampler, Window(3, 0, 3), 5, Block(8, 16))
+    schedule = schedule_of(len(tokens.ids), 0.025)
+    actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 5)
+    ReferenceBackend(double, *arguments)(schedule, 0, 5)
+    assert actual.n_kept / 8 > 1_000
+    for matrix, twin in zip(vectors, double, strict=True):
+        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
+
+
+def test_train_units__same_seed_same_bytes_however_it_is_cut():
+    results = []
+    for cuts in ([0, 5], [0, 1, 2, 5], [0, 5]):
+        tokens, sampler, vectors = make_problem(300, 40, 20_000)
+        backend = KernelBackend(vectors, tokens, sampler, Window(5, 0, 5), 5, Block(32, 32), 1)
+        for first, end in pairwise(cuts):
+            backend(schedule_of(len(tokens.ids), 0.025), first, end)
+        results.append(vectors.center.tobytes() + vectors.outside.tobytes())
+    assert results[0] == results[1] == results[2]
+
+
+def test_block_gradients__agree_with_finite_differences():
+    rng = np.random.default_rng(0)
+    v, u, n = rng.normal(size=(4, 6)), rng.normal(size=(7, 6)), rng.normal(size=(5, 6))
+    paired, weights = rng.random((4, 7)) < 0.5, rng.random((4, 5)) * 3
+    actual = reference.block_gradients(v, u, n, paired, weights)
+    for rows, grads in ((v, actual.grad_centers), (u, actual.grad_contexts), (n, actual.grad_noise)):
+        expected = np.empty_like(rows)
+        for place in np.ndindex(rows.shape):
+            losses = []
+            for step in (1e-6, -1e-6):
+                rows[place] += step
+                losses.append(reference.block_gradients(v, u, n, paired, weights).loss)
+                rows[place] -= step
+            expected[place] = (losses[0] - losses[1]) / 2e-6
+        np.testing.assert_allclose(grads, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_block_step__expectation_is_the_textbook_gradient():
+    """Mean step over 4,000 draws of the shared noise against K fresh negatives a pair, in expectation."""
+    rng = np.random.default_rng(0)
+    n_words, dim, n_negatives, shared = 6, 3, 4, 8
+    counts = np.array([50, 30, 20, 10, 5, 2])
+    noise = noise_probabilities(counts)
+    kept = [KeptToken(int(word), 0, 2) for word in rng.integers(0, n_words, 7)]
+    start = Vectors(rng.normal(size=(n_words, dim)) / 2, rng.normal(size=(n_words, dim)) / 2)
+
+    expected = Vectors(np.zeros((n_words, dim)), np.zeros((n_words, dim)))
+    for i, token in enumerate(kept):
+        for outside in reference.outside_words(kept, i):
+            for word, weight in [(outside, None), *((w, n_negatives * noise[w]) for w in range(n_words))]:
+                if word == outside and weight is not None:
+                    continue
+                score = start.center[token.word] @ start.outside[word]
+                error = -reference.sigmoid(-score) if weight is None else weight * reference.sigmoid(score)
+                expected.center[token.word] += error * start.outside[word]
+                expected.outside[word] += error * start.center[token.word]
+
+    learning_rate, n_draws = 1e-4, 4_000  # so small a step is never held back
+    samples = []
+    for _ in range(n_draws):
+        after = Vectors(start.center.copy(), start.outside.copy())
+        words = [int(word) for word in rng.choice(n_words, shared, p=noise)]
+        reference.block_step(after, kept, range(7), words, n_negatives, learning_rate)
+        samples.append([(b - a) / learning_rate for a, b in zip(after, start, strict=True)])
+    mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(n_draws)
+    deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-12)
+    assert deviation.max() < 4.5  # 36 numbers; the chance of one beyond is 2e-4
+    assert np.abs(np.array(expected)).max() > 10 * error.max()  # the test can see a wrong weight
+
+
+@pytest.mark.parametrize("n_words", [2, 20, 400])
+@pytest.mark.parametrize("learning_rate", [0.025, 0.1])
+def test_train__is_as_stable_as_pair_on_a_tiny_vocabulary(n_words, learning_rate):
+    corpus, held_out = chain_corpus(n_words, 150_000)
+    losses = {}
+    for kernel in ("pair", "block"):
+        config = TrainConfig(dim=64, lr=learning_rate, sample=0, kernel=kernel, threads=1, epochs=3)
+        losses[kernel] = expected_loss(train(corpus, config).embeddings, held_out, corpus, config)
+    assert losses["block"] < losses["pair"] + 0.005
+
+
+def test_train__reports_the_loss_on_the_scale_of_pair():
+    corpus, _ = chain_corpus(400, 100_000)
+    losses = [
+        train(corpus, TrainConfig(dim=32, sample=0, kernel=kernel, threads=1, epochs=3)).mean_loss
+        for kernel in ("pair", "block")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_train__workers_agree_statistically():
+    corpus, held_out = chain_corpus(400, 200_000)
+    losses = []
+    for threads in (1, 4):
+        config = TrainConfig(dim=32, sample=0, threads=threads, epochs=3)
+        losses.append(expected_loss(train(corpus, config).embeddings, held_out, corpus, config))
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
+def test_padded_scratch__odd_sizes_never_read_beyond():
+    """The smallest blocks at every unaligned size run and stay finite."""
+    tokens, sampler, vectors = make_problem(50, 5, 4_500)
+    for size in (1, 2, 15, 16, 17, 31):
+        backend = KernelBackend(vectors, tokens, sampler, Window(2, 0, 2), 1, Block(size, size), 1)
+        backend(schedule_of(len(tokens.ids), 0.025), 0, 2)
+    assert all(np.isfinite(matrix).all() for matrix in vectors)
+    assert vectors.center.shape[1] == padded(5)

@@ -1,0 +1,226 @@
+"""The commands as a user runs them: real files in, files, exit codes and one-line errors out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fastw2v import cli, formats
+
+FAST = ["--dim", "8", "--epochs", "1", "--threads", "1", "--min-count", "1"]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A small Parquet file of two topics."""
+    rng = np.random.default_rng(0)
+    rows = [" ".join(f"w{word + 10 * (row % 2)}" for word in rng.integers(0, 10, 30)) for row in range(60)]
+    path = tmp_path / "corpus.parquet"
+    pq.write_table(pa.table({"text": rows}), path)
+    return path
+
+
+def run(capfd, *arguments):
+    """Exit code, stdout, stderr of a command run in this process."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    captured = capfd.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def test_train__writes_vectors_and_a_summary(corpus, tmp_path, capfd):
+    output = tmp_path / "v.txt"
+    code, out, err = run(capfd, "train", corpus, "-o", output, *FAST)
+    assert (code, out) == (0, "")
+    embeddings = formats.load(output)
+    assert sorted(embeddings.words) == sorted(f"w{i}" for i in range(20))
+    assert embeddings.dim == 8
+    assert "read 1,800 words in 60 rows" in err
+    assert f"wrote 20 vectors of dim 8 to {output}" in err
+    assert err.splitlines()[-1].startswith("trained 1,800 words in ")
+    assert err.splitlines()[-1].endswith(" words/s")
+
+
+def test_train__names_its_output_after_the_corpus(corpus, tmp_path, capfd, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert run(capfd, "train", corpus, *FAST)[0] == 0
+    assert [path.name for path in elsewhere.iterdir()] == ["corpus.vectors.txt"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a/corpus.parquet", "corpus.vectors.txt"),
+        ("shards/", "shards.vectors.txt"),
+        ("logs-*.parquet", "logs.vectors.txt"),
+        ("*.parquet", "corpus.vectors.txt"),
+    ],
+)
+def test_default_output__comes_from_the_source(source, expected):
+    assert cli.default_output([source]) == expected
+
+
+def test_train__quiet_says_nothing(corpus, tmp_path, capfd):
+    assert run(capfd, "train", corpus, "-q", "-o", tmp_path / "v.txt", *FAST) == (0, "", "")
+
+
+def test_train__vocabulary_is_saved_and_read_back(corpus, tmp_path, capfd):
+    vocabulary, outside = tmp_path / "vocab.txt", tmp_path / "outside.bin"
+    extra = ["--save-vocab", vocabulary, "--save-outside", outside]
+    assert run(capfd, "train", corpus, "-o", tmp_path / "a.txt", *FAST, *extra)[0] == 0
+    assert len(vocabulary.read_text().splitlines()) == 20
+    assert len(formats.load(outside)) == 20
+    arguments = ["train", corpus, "-o", tmp_path / "b.txt", *FAST, "--read-vocab", vocabulary]
+    assert run(capfd, *arguments)[0] == 0
+    assert (tmp_path / "a.txt").read_bytes() == (tmp_path / "b.txt").read_bytes()
+
+
+def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
+    extra = ["--backend", "reference", "--loss", "softmax", "--window", "1"]
+    assert run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *FAST, *extra)[0] == 0
+    assert len(formats.load(tmp_path / "v.txt")) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--dim", "0"], 2, "dim is 0: it must be from 1"),
+        (["-k", "0"], 2, "negatives is 0: it must be from 1"),
+        (["--lr", "nan"], 2, "lr is nan"),
+        (["--min-lr", "1"], 2, "min-lr is 1.0: it must be from 0 to lr"),
+        (["--loss", "softmax"], 2, "add --backend reference"),
+        (["--min-count", "1000"], 2, "min"),
+        (["--max-vocab", "1"], 2, "2"),
+        (["--column", "nothing"], 2, "nothing"),
+        (["--no-such-option"], 2, "train --help'"),
+        (["-o", "/no/such/folder/v.txt"], 5, "/no/such/folder"),
+        (["-o", "."], 5, "folder"),
+        (["--read-vocab", "/no/such/vocab"], 3, "/no/such/vocab"),
+        (["--save-vocab", "same", "-o", "same"], 2, "same name"),
+    ],
+)
+def test_train__bad_options_are_one_line_and_a_code(
+    corpus, capfd, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    actual, out, err = run(capfd, "train", corpus, *FAST, *arguments)
+    last = err.splitlines()[-1]
+    assert (actual, out) == (code, "")
+    assert last.startswith("Error: ")
+    assert message in last
+    assert "Traceback" not in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_train__corrupt_files_are_exit_3(corpus, tmp_path, capfd):
+    data = corpus.read_bytes()
+    broken = tmp_path / "broken.parquet"
+    for content in (b"", b"not parquet at all", data[: len(data) // 2], data[:-8]):
+        broken.write_bytes(content)
+        code, _, err = run(capfd, "train", broken, "-o", tmp_path / "v.txt", *FAST)
+        assert code == 3
+        assert "broken.parquet" in err.splitlines()[-1]
+    code, _, err = run(capfd, "train", tmp_path / "missing.parquet", *FAST)
+    assert code == 3
+    assert "missing.parquet" in err
+    assert not (tmp_path / "v.txt").exists()
+
+
+def test_train__divergence_is_exit_4_and_writes_nothing(corpus, tmp_path, capfd):
+    output = tmp_path / "v.txt"
+    code, _, err = run(capfd, "train", corpus, "-o", output, *FAST, "--lr", "1e6", "--kernel", "pair")
+    assert code == 4
+    assert "lower --lr" in err.splitlines()[-1]
+    assert not output.exists()
+
+
+def test_train__tokens_with_spaces_are_refused_before_training_or_escaped(tmp_path, capfd):
+    path, output = tmp_path / "items.parquet", tmp_path / "v.txt"
+    pq.write_table(pa.table({"tokens": [["new york", "paris"]] * 50}), path)
+    code, _, err = run(capfd, "train", path, "-o", output, *FAST)
+    assert code == 2
+    assert "'new york'" in err
+    assert "--escape" in err
+    assert "compil" not in err
+    assert run(capfd, "train", path, "-o", output, *FAST, "--escape")[0] == 0
+    code, out, _ = run(capfd, "nearest", output, "new york", "--escape")
+    assert code == 0
+    assert out.startswith("new york\tparis\t")
+
+
+def test_train__vectors_of_full_disk_are_exit_5(corpus, capfd):
+    code, _, err = run(capfd, "train", corpus, "-o", "/dev/full", *FAST)
+    assert code == 5
+    assert "/dev/full" in err.splitlines()[-1]
+
+
+def test_nearest__prints_tab_separated_lines_and_names_unknown_words(corpus, tmp_path, capfd):
+    output = tmp_path / "v.txt"
+    run(capfd, "train", corpus, "-o", output, *FAST)
+    code, out, _ = run(capfd, "nearest", output, "w1", "w2", "-n", "3")
+    assert code == 0
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == ["w1"] * 3 + ["w2"] * 3
+    assert all(-1 <= float(row[2]) <= 1 for row in rows)
+    code, out, err = run(capfd, "nearest", output, "w1", "nowhere")
+    assert (code, out) == (2, "")
+    assert "nowhere" in err
+
+
+def test_export__round_trips_through_every_format(corpus, tmp_path, capfd):
+    first = tmp_path / "v.txt"
+    run(capfd, "train", corpus, "-o", first, *FAST)
+    for source, target in (("v.txt", "v.bin"), ("v.bin", "v.npy"), ("v.npy", "w.txt")):
+        assert run(capfd, "export", tmp_path / source, tmp_path / target)[0] == 0
+    assert first.read_bytes() == (tmp_path / "w.txt").read_bytes()
+
+
+def test_main__interrupt_is_exit_130(corpus, tmp_path):
+    """Ctrl-C in the middle of a long run ends it within two seconds and leaves no file."""
+    output = tmp_path / "v.txt"
+    command = [sys.executable, "-m", "fastw2v", "train", corpus, "-v", "-o", output, *FAST[2:]]
+    command += ["--dim", "64", "--epochs", "1000000"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr
+        while not process.stderr.readline().startswith("training"):
+            pass
+        process.send_signal(2)
+        last = process.stderr.readlines()[-1]
+        assert process.wait(timeout=10) == 130
+    assert last.startswith("Error: interrupted")
+    assert list(tmp_path.iterdir()) == [corpus]
+
+
+def test_main__no_traceback_when_the_reader_goes_away(corpus, tmp_path, capfd):
+    output = tmp_path / "v.txt"
+    run(capfd, "train", corpus, "-o", output, *FAST)
+    command = f"{sys.executable} -m fastw2v nearest {output} w1 w2 w3 | head -n 1"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout.startswith("w1\t")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"]])
+def test_main__help_and_version_are_exit_0(capfd, arguments):
+    code, out, err = run(capfd, *arguments)
+    assert (code, err) == (0, "")
+    assert out
+
+
+def test_help__every_command_has_an_example(capfd):
+    for name in cli.cli.commands:
+        out = run(capfd, name, "--help")[1]
+        assert "Examples:" in out
+        assert f"fastw2v {name} " in out

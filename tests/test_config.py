@@ -1,0 +1,112 @@
+"""The options of a run: word2vec's defaults, and one clear line for a value outside its limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from fastw2v import config
+from fastw2v.config import TrainConfig
+from fastw2v.errors import UsageError
+
+
+def test_train_config__defaults_are_those_of_word2vec() -> None:
+    """But for the kernel, which is our own."""
+    expected = {
+        "dim": 100,
+        "window": 5,
+        "negatives": 5,
+        "epochs": 5,
+        "lr": 0.025,
+        "min_lr": None,
+        "sample": 1e-3,
+        "ns_exponent": 0.75,
+        "dynamic_window": True,
+        "threads": None,
+        "seed": 1,
+        "backend": "numba",
+        "kernel": "block",
+        "block_size": 32,
+        "shared_negatives": 32,
+        "loss": "negative-sampling",
+    }
+    assert dataclasses.asdict(TrainConfig()) == expected
+
+
+def test_train_config__is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainConfig().dim = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("option", "lowest", "highest"),
+    [
+        ("dim", 1, config.MAX_DIM),
+        ("window", 1, config.MAX_WINDOW),
+        ("negatives", 1, config.MAX_NEGATIVES),
+        ("block_size", 1, config.MAX_BLOCK),
+        ("shared_negatives", 1, config.MAX_BLOCK),
+        ("epochs", 1, 1_000_000),
+        ("threads", 1, config.MAX_THREADS),
+        ("seed", 0, 2**64 - 1),
+    ],
+)
+def test_train_config__whole_numbers_have_limits(option: str, lowest: int, highest: int) -> None:
+    for allowed in (lowest, highest):
+        assert getattr(TrainConfig(**{option: allowed}), option) == allowed  # type: ignore[arg-type]
+    for refused in (lowest - 1, highest + 1, -(10**30)):
+        with pytest.raises(UsageError) as caught:
+            TrainConfig(**{option: refused})  # type: ignore[arg-type]
+        name = option.replace("_", "-")
+        assert str(caught.value) == f"{name} is {refused}: it must be from {lowest:,} to {highest:,}"
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "refused"),
+    [
+        ("lr", "lr", [0.0, -0.025, math.inf, -math.inf, math.nan]),
+        ("min_lr", "min-lr", [-1e-9, 0.0250001, math.inf, math.nan]),
+        ("sample", "sample", [-1e-9, math.inf, -math.inf, math.nan]),
+        ("ns_exponent", "ns-exponent", [math.inf, -math.inf, math.nan]),
+    ],
+)
+def test_train_config__reals_have_limits(option: str, name: str, refused: list[float]) -> None:
+    for value in refused:
+        with pytest.raises(UsageError) as caught:
+            TrainConfig(**{option: value})  # type: ignore[arg-type]
+        assert str(caught.value).startswith(f"{name} is {value}: it must be ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        {"lr": 1e-12},
+        {"lr": 10.0, "min_lr": 10.0},
+        {"min_lr": 0.0},
+        {"sample": 0.0},
+        {"sample": 5.0},
+        {"ns_exponent": -1.5},
+        {"ns_exponent": 0.0},
+        {"ns_exponent": 40.0},
+    ],
+)
+def test_train_config__edge_reals_are_allowed(allowed: dict[str, Any]) -> None:
+    made = TrainConfig(**allowed)
+    assert {option: getattr(made, option) for option in allowed} == allowed
+
+
+def test_min_learning_rate__is_a_ten_thousandth_unless_given() -> None:
+    """0.05 / 10,000 = 5e-6; 0 stays 0."""
+    assert TrainConfig(lr=0.05).min_learning_rate == pytest.approx(5e-6, rel=1e-12)
+    assert TrainConfig(lr=0.05, min_lr=0.01).min_learning_rate == 0.01
+    assert TrainConfig(lr=0.05, min_lr=0.0).min_learning_rate == 0.0
+
+
+def test_train_config__softmax_needs_the_reference() -> None:
+    assert TrainConfig(loss="softmax", backend="reference").loss == "softmax"
+    with pytest.raises(UsageError, match="add --backend reference"):
+        TrainConfig(loss="softmax")

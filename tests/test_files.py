@@ -1,0 +1,261 @@
+"""Files are complete or not there, and what cannot be written is known beforehand."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastw2v.errors import OutputError
+from fastw2v.files import atomic_writer, require_writable
+
+ROOT = Path(__file__).parent.parent
+OLD = b"the old bytes"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def existing(tmp_path: Path) -> Path:
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(OLD)
+    return path
+
+
+@pytest.fixture
+def small_disk() -> Iterator[int]:
+    """Writes beyond this many bytes of a file fail, as on a full disk."""
+    size = 1 << 16
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    yield size
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_atomic_writer__writes_the_file_and_nothing_else(tmp_path: Path) -> None:
+    with atomic_writer(tmp_path / "v.bin") as file:
+        file.write(b"one ")
+        file.write(b"two")
+    assert (tmp_path / "v.bin").read_bytes() == b"one two"
+    assert names(tmp_path) == ["v.bin"]
+
+
+def test_atomic_writer__target_is_unchanged_until_the_end(existing: Path) -> None:
+    with atomic_writer(existing) as file:
+        file.write(b"new" * 1_000_000)
+        assert existing.read_bytes() == OLD
+    assert existing.read_bytes() == b"new" * 1_000_000
+
+
+@pytest.mark.parametrize("error", [RuntimeError("stop"), KeyboardInterrupt()])
+def test_atomic_writer__failing_block_leaves_the_old_file(existing: Path, error: BaseException) -> None:
+    def write_half() -> None:
+        with atomic_writer(existing) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_half()
+    assert existing.read_bytes() == OLD
+    assert names(existing.parent) == ["vectors.txt"]
+
+
+def test_atomic_writer__full_disk_names_path_and_missing_bytes(existing: Path, small_disk: int) -> None:
+    needed = 3 * small_disk
+    with (
+        pytest.raises(OutputError, match=rf"vectors\.txt: disk full .* {2 * small_disk:,} bytes missing"),
+        atomic_writer(existing, size=needed) as file,
+    ):
+        file.write(b"x" * needed)
+    assert existing.read_bytes() == OLD
+    assert names(existing.parent) == ["vectors.txt"]
+
+
+def test_atomic_writer__full_disk_found_on_the_last_flush(existing: Path, small_disk: int) -> None:
+    with pytest.raises(OutputError, match="disk full"), atomic_writer(existing) as file:
+        file.write(b"x" * (small_disk + 1))  # stays in the buffer until the block ends
+    assert existing.read_bytes() == OLD
+    assert names(existing.parent) == ["vectors.txt"]
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
+def test_atomic_writer__failing_system_call_leaves_the_old_file(
+    existing: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, fail)
+        with (
+            pytest.raises(OutputError, match=r"vectors\.txt: .*Input/output error"),
+            atomic_writer(existing) as file,
+        ):
+            file.write(b"new")
+    assert existing.read_bytes() == OLD
+    assert names(existing.parent) == ["vectors.txt"]
+
+
+def test_atomic_writer__leaves_no_descriptor_open(existing: Path) -> None:
+    def fail() -> None:
+        with atomic_writer(existing):
+            raise RuntimeError
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(RuntimeError):
+        fail()
+    with atomic_writer(existing):
+        pass
+    require_writable(existing)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_atomic_writer__follows_links(tmp_path: Path, existing: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(existing)
+    with atomic_writer(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert existing.read_bytes() == b"new"
+
+
+def test_atomic_writer__keeps_permissions_of_an_existing_file(existing: Path) -> None:
+    existing.chmod(0o640)
+    with atomic_writer(existing):
+        pass
+    assert stat.S_IMODE(existing.stat().st_mode) == 0o640
+
+
+def test_atomic_writer__new_file_gets_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    with atomic_writer(tmp_path / "new"):
+        pass
+    expected = (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "new").stat().st_mode == expected
+
+
+def test_atomic_writer__name_of_the_greatest_length(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 255)
+    require_writable(path)
+    with atomic_writer(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_atomic_writer__full_device() -> None:
+    with (
+        pytest.raises(OutputError, match="/dev/full: disk full; free some space"),
+        atomic_writer(Path("/dev/full")) as file,
+    ):
+        file.write(b"x")
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+
+
+def test_atomic_writer__pipe_is_written_directly(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    with atomic_writer(pipe) as file:
+        file.write(b"through the pipe")
+    reader.join()
+    assert received == [b"through the pipe"]
+    assert names(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_atomic_writer__standard_output_keeps_appending(existing: Path, name: str) -> None:
+    program = (
+        "import sys; from pathlib import Path; from fastw2v.files import atomic_writer, require_writable\n"
+        "path = Path(sys.argv[1]); require_writable(path)\n"
+        "with atomic_writer(path) as file: file.write(b' and more')"
+    )
+    with existing.open("ab") as stdout:
+        subprocess.run([sys.executable, "-c", program, name], stdout=stdout, check=True, cwd=ROOT)
+    assert existing.read_bytes() == OLD + b" and more"
+
+
+@pytest.mark.parametrize("check", [require_writable, lambda path: atomic_writer(path).__enter__()])
+class TestUnwritable:
+    """What cannot be written, before training and when it is tried all the same."""
+
+    def refused(self, check: object, path: Path, reason: str) -> None:
+        assert callable(check)
+        with pytest.raises(OutputError, match=reason) as caught:
+            check(path)
+        assert str(path) in str(caught.value) or repr(str(path)) in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert caught.value.exit_code == 5
+
+    def test_require_writable__missing_folder(self, tmp_path: Path, check: object) -> None:
+        self.refused(check, tmp_path / "no" / "v.txt", "there is no folder .*no; make it")
+
+    def test_require_writable__folder(self, tmp_path: Path, check: object) -> None:
+        self.refused(check, tmp_path, "is a folder; give the name of a file")
+
+    def test_require_writable__below_a_file(self, existing: Path, check: object) -> None:
+        self.refused(check, existing / "v.txt", "there is no folder")
+
+    def test_require_writable__name_too_long(self, tmp_path: Path, check: object) -> None:
+        self.refused(check, tmp_path / ("n" * 256), "File name too long")
+
+    def test_require_writable__null_byte(self, tmp_path: Path, check: object) -> None:
+        self.refused(check, tmp_path / "a\0b", "null byte")
+
+    def test_require_writable__closed_descriptor(self, check: object) -> None:
+        self.refused(check, Path("/dev/fd/987654"), "Bad file descriptor")
+
+    def test_require_writable__socket(self, tmp_path: Path, check: object) -> None:
+        path = tmp_path / "socket"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            self.refused(check, path, "neither a file nor a pipe")
+        assert stat.S_ISSOCK(path.stat().st_mode)
+
+    def test_require_writable__loop_of_links(self, tmp_path: Path, check: object) -> None:
+        (tmp_path / "a").symlink_to(tmp_path / "b")
+        (tmp_path / "b").symlink_to(tmp_path / "a")
+        self.refused(check, tmp_path / "a", "symbolic links")
+
+    @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs /sys, where even root cannot write")
+    def test_require_writable__folder_nobody_may_write(self, check: object) -> None:
+        self.refused(check, Path("/sys/kernel/v.txt"), "cannot be written")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_require_writable__read_only_folder(self, tmp_path: Path, check: object) -> None:
+        tmp_path.chmod(0o500)
+        self.refused(check, tmp_path / "v.txt", "Permission denied")
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_require_writable__read_only_file(existing: Path) -> None:
+    existing.chmod(0o400)
+    with pytest.raises(OutputError, match="Permission denied"):
+        require_writable(existing)
+
+
+def test_require_writable__leaves_nothing_behind(existing: Path) -> None:
+    before = existing.stat()
+    require_writable(existing)
+    require_writable(existing.parent / "new.txt")
+    assert names(existing.parent) == ["vectors.txt"]
+    assert existing.read_bytes() == OLD
+    assert existing.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_require_writable__special_files() -> None:
+    for name in ("/dev/null", "/dev/full", "/dev/stdout", "/dev/stderr"):
+        require_writable(Path(name))

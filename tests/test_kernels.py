@@ -1,0 +1,559 @@
+"""The kernels against their definitions: numbers, units of work, and training against the NumPy reference."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llvmlite import binding
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from fastw2v import reference
+from fastw2v.kernels import intrinsics, jit, pair, scalar, units
+from fastw2v.kernels.run import KernelBackend
+from fastw2v.layout import UNIT, Schedule, Totals, Vectors, n_units, padded
+from fastw2v.reference import ReferenceBackend
+from fastw2v.splitmix import epoch_key, noise_stream
+from fastw2v.training import aligned_zeros
+
+Floats = NDArray[np.float32]
+
+
+# --- functions of one number -------------------------------------------------------------------------------
+
+
+def over(function: Any) -> Callable[[Floats], Floats]:
+    """A kernel function of one float32, applied to each of an array."""
+
+    def apply(xs: Any) -> Any:
+        results = np.empty_like(xs)
+        for i in range(len(xs)):
+            results[i] = function(xs[i])
+        return results
+
+    compiled: Callable[[Floats], Floats] = njit(apply)
+    return compiled
+
+
+@pytest.fixture(scope="module")
+def grid() -> Floats:
+    """Two million float32 from −100 to 100, every power of two in the range of float32, and both zeros."""
+    powers = np.float32(2) ** np.arange(-126, 128, dtype=np.float32)
+    edges = np.array([0.0, -0.0, 1e4, -1e4, 79.99, 80.01])
+    return np.concatenate([np.linspace(-100, 100, 2_000_001), powers, -powers, edges]).astype(np.float32)
+
+
+def test_exp_minus_abs__error(grid: Floats) -> None:
+    """Absolute error under 2e-7, as its docstring says; relative error under 1e-5 down to exp(−80)."""
+    actual, exact = over(scalar.exp_minus_abs)(grid).astype(float), np.exp(-np.abs(grid.astype(float)))
+    assert np.abs(actual - exact).max() < 2e-7
+    clamped = np.abs(grid) > 80
+    assert np.abs(actual / np.where(clamped, np.exp(-80), exact) - 1).max() < 1e-5
+
+
+def test_sigmoid__error(grid: Floats) -> None:
+    """Absolute error under 3e-7, and never outside 0..1."""
+    actual = over(scalar.sigmoid)(grid).astype(float)
+    assert np.abs(actual - reference.sigmoid(grid.astype(float))).max() < 3e-7
+    assert actual.min() >= 0
+    assert actual.max() <= 1
+
+
+def test_softplus__error(grid: Floats) -> None:
+    """Absolute error under 1e-6 beside float32 rounding of x, and never negative."""
+    actual = over(scalar.softplus)(grid).astype(float)
+    error = np.abs(actual - reference.softplus(grid.astype(float)))
+    assert (error - np.spacing(np.abs(grid)) / 2).max() < 1e-6
+    assert error[np.abs(grid) < 30].max() < 2e-6
+    assert actual.min() >= 0
+
+
+def test_sigmoid_and_softplus__limits() -> None:
+    """±∞ have the limits' values, to 1e-34; NaN stays NaN, so that a diverged run shows."""
+    xs = np.array([np.inf, -np.inf, np.nan], np.float32)
+    sigmoids, softplusses = over(scalar.sigmoid)(xs), over(scalar.softplus)(xs)
+    np.testing.assert_allclose(sigmoids, [1.0, 0.0, np.nan], atol=1e-34)
+    np.testing.assert_allclose(softplusses, [np.inf, 0.0, np.nan], atol=1e-34)
+
+
+def test_truncated__drops_the_fraction() -> None:
+    xs = np.array([0.0, 0.99, 1.0, -0.99, -1.0, -115.4, 1e6 + 0.5, -(2.0**30)], np.float32)
+    np.testing.assert_array_equal(over(intrinsics.truncated)(xs), np.trunc(xs))
+
+
+def test_power_of_two__is_exact() -> None:
+    xs = np.arange(-126, 128, dtype=np.float32)
+    np.testing.assert_array_equal(over(intrinsics.power_of_two)(xs), np.ldexp(1.0, xs.astype(int)))
+
+
+def test_prefetch_row__changes_nothing_and_may_point_past_the_end() -> None:
+    def ask(matrix: Any) -> None:
+        for row in range(matrix.shape[0] + 1000):
+            intrinsics.prefetch_row(matrix, row, 16)
+
+    matrix = np.arange(64, dtype=np.float32).reshape(2, 32)
+    njit(ask)(matrix)
+    np.testing.assert_array_equal(matrix.ravel(), np.arange(64))
+
+
+def test_atomic_add__gives_every_number_once() -> None:
+    """20,000 takers in parallel: every ticket from 5 on is given out once, and none is lost."""
+
+    def take(counter: Any, tickets: Any) -> None:
+        for i in prange(tickets.shape[0]):
+            tickets[i] = intrinsics.atomic_add(counter, 1)
+
+    counter, tickets = np.array([5, 77], np.int64), np.zeros(20_000, np.int64)
+    njit(take, parallel=True)(counter, tickets)
+    assert counter.tolist() == [20_005, 77]
+    assert np.sort(tickets).tolist() == list(range(5, 20_005))
+
+
+# --- a unit of work ----------------------------------------------------------------------------------------
+
+SENTENCE_LENGTHS = st.one_of(
+    st.integers(0, 4), st.integers(0, 60), st.sampled_from([UNIT - 1, UNIT, UNIT + 1, UNIT + 700])
+)
+CORPORA = st.lists(SENTENCE_LENGTHS, min_size=1, max_size=12).filter(lambda s: 0 < sum(s) < 3 * UNIT + 500)
+GUARD, FILL = 64, -77
+
+
+class GuardedKept:
+    """Room for one unit between guards, as large as the kernel makes it, so a write beside it shows."""
+
+    def __init__(self, window: Any) -> None:
+        capacity = len(units.new_kept(window).ids)
+        self.whole = [np.full(capacity + 2 * GUARD, FILL, np.int32) for _ in range(3)]
+        self.kept = units.Kept(*(array[GUARD : GUARD + capacity] for array in self.whole))
+
+    def guards(self) -> set[int]:
+        return {int(x) for array in self.whole for x in (*array[:GUARD], *array[-GUARD:])}
+
+
+def assert_unit_agrees(inputs: Any, unit: int) -> None:
+    """The kernel's keep_unit and the reference's: words, sentences, radii, the centres' range."""
+    tokens, sampler, window, schedule = inputs
+    guarded = GuardedKept(window)
+    kept = guarded.kept
+    begin, end, size = units.keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
+    expected, centers = reference.keep_unit(tokens, sampler, int(schedule.epoch_key), window, unit)
+    assert (begin, end, size) == (centers.start, centers.stop, len(expected))
+    assert kept.ids[:size].tolist() == [token.word for token in expected]
+    sentences = [token.sentence for token in expected]
+    assert kept.first[:size].tolist() == [sentences.index(sentence) for sentence in sentences]
+    assert kept.radius[begin:end].tolist() == [expected[i].radius for i in centers]
+    assert guarded.guards() == {FILL}
+
+
+@given(
+    CORPORA,
+    st.one_of(st.integers(1, 12), st.sampled_from([300, UNIT + 7, 10**6])),
+    st.integers(0, 1),
+    st.sampled_from([0.0, 1e-2, 1e-3, 1e-5]),
+    st.integers(0, 2**64 - 1),
+)
+@settings(max_examples=40)
+def test_keep_unit__agrees_with_the_reference(
+    make_inputs: Any, lengths: list[int], radius: int, fixed: int, sample: float, key: int
+) -> None:
+    """On corpora with empty, single-token and giant sentences, any window, any subsampling, any key."""
+    inputs = make_inputs(lengths, 9, radius=radius, fixed=fixed, sample=sample)
+    inputs = inputs._replace(schedule=inputs.schedule._replace(epoch_key=np.uint64(key)))
+    for unit in range(n_units(sum(lengths))):
+        assert_unit_agrees(inputs, unit)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [[UNIT, UNIT], [UNIT, 0, 0, 5], [0, 0, UNIT - 1, 0, 2, 0], [3 * UNIT + 1], [1] * (UNIT + 3), [UNIT + 1]],
+    ids=["whole units", "empty at a border", "across a border", "giant", "single tokens", "one token over"],
+)
+@pytest.mark.parametrize("radius", [1, 5, UNIT + 100])
+def test_keep_unit__agrees_at_the_borders_of_units(lengths: list[int], radius: int, make_inputs: Any) -> None:
+    inputs = make_inputs(lengths, 9, radius=radius, sample=1e-3)
+    for unit in range(n_units(sum(lengths))):
+        assert_unit_agrees(inputs, unit)
+
+
+def test_sentence_at__is_never_an_empty_one_before() -> None:
+    """Offsets 0 0 0 2 2 5 5: sentences 2 (tokens 0, 1) and 4 (tokens 2, 3, 4)."""
+    offsets = np.array([0, 0, 0, 2, 2, 5, 5])
+    assert [units.sentence_at(offsets, p) for p in range(5)] == [2, 2, 4, 4, 4]
+
+
+def test_learning_rate_at__agrees_with_the_reference() -> None:
+    for before, position in [(0, 0), (0, 4096), (10**6, 4096 * 100), (10**9 - 5000, 4096)]:
+        schedule = Schedule(np.uint64(0), before, 10**9, 0.025, 2.5e-6)
+        expected = reference.learning_rate_at(schedule, position)
+        assert units.learning_rate_at(schedule, position) == pytest.approx(expected, rel=1e-7)
+    assert units.learning_rate_at(Schedule(np.uint64(0), 10**9, 10**9, 0.025, 0.5), 0) == 0.5
+
+
+@pytest.mark.parametrize("n_words", [1, 2, 3, 50])
+def test_draw_negatives__agrees_with_the_reference(n_words: int, make_inputs: Any) -> None:
+    """The same words, and the state after the same number of draws, for outside words of all kinds."""
+    table = make_inputs([200], n_words).sampler.unigram_table
+    state = np.uint64(units.noise_state_of(np.uint64(epoch_key(1, 0)), 3))
+    draws = noise_stream(epoch_key(1, 0), 3)
+    negatives = np.zeros(15, np.int64)
+    for outside in range(min(n_words, 10)):
+        state, n = pair.draw_negatives(table, np.uint64(state), outside, 15, negatives)
+        expected = reference.draw_negatives(table, draws, outside, 15)
+        assert negatives[:n].tolist() == expected
+        assert (n_words == 1) == (n == 0)
+
+
+# --- kernel `pair` against the reference -------------------------------------------------------------------
+
+
+def start_vectors(n_words: int, dim: int) -> Vectors:
+    """Random vectors in both matrices, padded and aligned."""
+    rng = np.random.default_rng(0)
+    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
+    for matrix in vectors:
+        matrix[:, :dim] = rng.normal(size=(n_words, dim)) * 0.3
+    return vectors
+
+
+def copied(vectors: Vectors, dtype: type = np.float32) -> Vectors:
+    return Vectors(*(matrix.astype(dtype) for matrix in vectors))
+
+
+def kernel_on(vectors: Vectors, inputs: Any, n_negatives: int = 5, n_workers: int = 1) -> KernelBackend:
+    tokens, sampler, window, _ = inputs
+    return KernelBackend(vectors, tokens, sampler, window, n_negatives, None, n_workers)
+
+
+def reference_on(vectors: Vectors, inputs: Any, n_negatives: int = 5) -> ReferenceBackend:
+    tokens, sampler, window, _ = inputs
+    return ReferenceBackend(vectors, tokens, sampler, window, n_negatives, None)
+
+
+def all_units(inputs: Any) -> tuple[Any, int, int]:
+    """Arguments of a backend for one epoch in one call."""
+    return inputs.schedule, 0, n_units(len(inputs.tokens.ids))
+
+
+SHORT = [7, 0, 1, 20, 2, 0, 33, 1, 1, 90, 60, 11, 0]
+ACROSS = [3000, 2500, 0, 1, 4000, 4000]  # five units; the sample keeps one token in 28
+CASES: list[dict[str, Any]] = [
+    {"dim": 1, "k": 5, "lengths": SHORT, "radius": 5},
+    {"dim": 7, "k": 1, "lengths": SHORT, "radius": 5, "fixed": 1},
+    {"dim": 16, "k": 15, "lengths": SHORT, "radius": 5, "sample": 0.05},
+    {"dim": 100, "k": 5, "lengths": SHORT, "radius": 5},
+    {"dim": 16, "k": 5, "lengths": [*SHORT, 400], "radius": 1},
+    {"dim": 100, "k": 15, "lengths": SHORT, "radius": 10, "fixed": 1, "sample": 0.01},
+    {"dim": 7, "k": 1, "lengths": [60, 0, 1, 40], "radius": 300},
+    {"dim": 100, "k": 5, "lengths": [40, 0, 1, 30, 5], "radius": 300, "fixed": 1},
+    {"dim": 16, "k": 5, "lengths": ACROSS, "radius": 5, "sample": 1e-4},
+    {"dim": 100, "k": 1, "lengths": ACROSS, "radius": 5, "fixed": 1, "sample": 1e-4},
+    {"dim": 7, "k": 1, "lengths": [2 * UNIT + 40], "radius": 300, "sample": 3e-6},
+]
+
+
+def case_name(case: dict[str, Any]) -> str:
+    window = f"{'fixed' if case.get('fixed') else 'dynamic'} {case['radius']}"
+    return f"dim {case['dim']}, window {window}, k {case['k']}, {sum(case['lengths'])} tokens"
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_pair__agrees_with_the_reference(case: dict[str, Any], make_inputs: Any) -> None:
+    """One worker, at least 1,000 updates: the same pairs, and vectors within 1e-5 of a float64 reference."""
+    options = {name: value for name, value in case.items() if name not in ("dim", "k", "lengths")}
+    inputs = make_inputs(case["lengths"], 12, **options)
+    actual = start_vectors(12, case["dim"])
+    exact = copied(actual, np.float64)
+    before = copied(actual)
+    totals = kernel_on(actual, inputs, case["k"])(*all_units(inputs))
+    expected = reference_on(exact, inputs, case["k"])(*all_units(inputs))
+    assert totals[1:] == expected[1:]
+    assert totals.n_pairs >= 1000
+    assert totals.loss == pytest.approx(expected.loss, rel=1e-6)
+    for kernel_matrix, reference_matrix, start in zip(actual, exact, before, strict=True):
+        assert np.abs(kernel_matrix - reference_matrix).max() <= 1e-5
+        assert np.abs(reference_matrix - start).max() > 0.1  # the vectors did move
+
+
+def test_pair__later_epochs_agree_with_the_reference(make_inputs: Any) -> None:
+    """Draws and step size of epochs 0, 1, 2 of 3, one after the other on the same vectors."""
+    inputs = make_inputs(SHORT, 12, sample=0.05)
+    actual = start_vectors(12, 7)
+    exact = copied(actual, np.float64)
+    backends = (kernel_on(actual, inputs), reference_on(exact, inputs))
+    for epoch in range(3):
+        totals, expected = (backend(inputs.epoch(epoch, 3), 0, 1) for backend in backends)
+        assert totals[1:] == expected[1:]
+    assert np.abs(actual.center - exact.center).max() <= 1e-5
+    assert np.abs(actual.outside - exact.outside).max() <= 1e-5
+
+
+def test_pair__same_seed_twice_gives_identical_bytes(make_inputs: Any) -> None:
+    inputs = make_inputs([UNIT + 50, 30, UNIT], 40, sample=1e-2)
+    results = []
+    for _ in range(2):
+        vectors = start_vectors(40, 7)
+        totals = kernel_on(vectors, inputs)(*all_units(inputs))
+        results.append((vectors.center.tobytes(), vectors.outside.tobytes(), totals))
+    assert results[0] == results[1]
+    assert results[0][0] != start_vectors(40, 7).center.tobytes()
+
+
+@pytest.mark.parametrize("borders", [[0, 1, 2, 3, 4], [0, 0, 3, 3, 4], [0, 2, 4]])
+def test_pair__how_units_are_cut_into_calls_does_not_matter(borders: list[int], make_inputs: Any) -> None:
+    inputs = make_inputs([UNIT + 50, 30, 2 * UNIT], 40, sample=1e-2)
+    whole, cut = start_vectors(40, 7), start_vectors(40, 7)
+    expected = kernel_on(whole, inputs)(inputs.schedule, 0, 4)
+    backend = kernel_on(cut, inputs)
+    parts = [backend(inputs.schedule, *border) for border in pairwise(borders)]
+    assert cut.center.tobytes() == whole.center.tobytes()
+    assert cut.outside.tobytes() == whole.outside.tobytes()
+    assert sum(part.n_pairs for part in parts) == expected.n_pairs
+    assert sum(part.n_kept for part in parts) == expected.n_kept
+    assert sum(part.loss for part in parts) == pytest.approx(expected.loss, rel=1e-12)
+
+
+def test_pair__an_empty_range_trains_nothing(make_inputs: Any) -> None:
+    inputs = make_inputs(SHORT, 12)
+    vectors = start_vectors(12, 7)
+    before = copied(vectors)
+    backend = kernel_on(vectors, inputs)
+    backend(*all_units(inputs))
+    after_one = copied(vectors)
+    for first in (0, 1):
+        assert backend(inputs.schedule, first, first) == Totals(0.0, 0, 0)
+    np.testing.assert_array_equal(vectors.center, after_one.center)
+    assert not np.array_equal(vectors.center, before.center)
+
+
+@pytest.mark.parametrize("n_words", [1, 2])
+def test_pair__ends_for_tiny_vocabularies(n_words: int, make_inputs: Any) -> None:
+    """One word has no negatives at all: every draw is the outside word. 100 · 4 − 2 · 3 pairs."""
+    inputs = make_inputs([100], n_words, radius=2, fixed=1)
+    vectors = start_vectors(n_words, 7)
+    totals = kernel_on(vectors, inputs, 15)(*all_units(inputs))
+    assert totals.n_pairs == 394
+    assert np.isfinite(totals.loss)
+    assert np.isfinite(vectors.center).all()
+
+
+@pytest.mark.parametrize("dim", [1, 7, 100])
+def test_pair__padding_stays_zero(dim: int, make_inputs: Any) -> None:
+    inputs = make_inputs([300, 200], 12)
+    vectors = start_vectors(12, dim)
+    kernel_on(vectors, inputs, n_workers=2)(*all_units(inputs))
+    for matrix in vectors:
+        assert matrix.shape == (12, padded(dim))
+        assert matrix[:, :dim].all()
+        assert not matrix[:, dim:].any()
+
+
+def test_pair__leaves_other_words_alone(make_inputs: Any) -> None:
+    """Words 10-19 are neither in the corpus nor in the noise; word 0 is noise but subsampled away."""
+    rng = np.random.default_rng(0)
+    inputs = make_inputs([50] * 8, 20, ids=rng.integers(0, 10, 400))
+    inputs.sampler.keep_limits[0] = 0
+    vectors = start_vectors(20, 7)
+    before = copied(vectors)
+    kernel_on(vectors, inputs)(*all_units(inputs))
+    moved_center = (vectors.center != before.center).any(axis=1)
+    moved_outside = (vectors.outside != before.outside).any(axis=1)
+    assert np.flatnonzero(moved_center).tolist() == list(range(1, 10))
+    assert np.flatnonzero(moved_outside).tolist() == list(range(10))
+
+
+def test_pair__nan_shows_in_the_loss(make_inputs: Any) -> None:
+    """The jit options must not let LLVM assume that NaN does not occur: it is how a diverged run is found."""
+    inputs = make_inputs(SHORT, 12)
+    vectors = start_vectors(12, 7)
+    vectors.outside[3, 2] = np.nan
+    totals = kernel_on(vectors, inputs)(*all_units(inputs))
+    assert np.isnan(totals.loss)
+    assert np.isnan(vectors.center).any()
+
+
+# --- many workers ------------------------------------------------------------------------------------------
+
+CLUSTERS, CLUSTER_WORDS, TOY_WORDS = 8, 10, 80
+
+
+@pytest.fixture(scope="module")
+def clustered(make_inputs: Any) -> Any:
+    """80,000 tokens in sentences of 10, each from one of eight clusters of ten words."""
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(rng.integers(0, CLUSTERS, 8000), 10)
+    return make_inputs([10] * 8000, TOY_WORDS, ids=rng.integers(0, CLUSTER_WORDS, 80_000) + 10 * cluster)
+
+
+def trained_on(inputs: Any, n_workers: int) -> tuple[Vectors, list[Totals]]:
+    """Vectors and totals of three epochs from word2vec's start: V small, U zero."""
+    vectors = Vectors(aligned_zeros(TOY_WORDS, 16), aligned_zeros(TOY_WORDS, 16))
+    vectors.center[:] = (np.random.default_rng(0).random((TOY_WORDS, 16)) - 0.5) / 16
+    backend = kernel_on(vectors, inputs, n_workers=n_workers)
+    end = n_units(len(inputs.tokens.ids))
+    return vectors, [backend(inputs.epoch(epoch, 3), 0, end) for epoch in range(3)]
+
+
+@pytest.fixture(scope="module")
+def runs(clustered: Any) -> dict[int, tuple[Vectors, list[Totals]]]:
+    """The same run by one worker and by four."""
+    return {n_workers: trained_on(clustered, n_workers) for n_workers in (1, 4)}
+
+
+def neighbours(vectors: Vectors) -> NDArray[np.intp]:
+    """The nearest nine other words of each word by cosine, (TOY_WORDS, 9)."""
+    unit = vectors.center / np.linalg.norm(vectors.center, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -2)
+    return np.argsort(-cosines, axis=1)[:, : CLUSTER_WORDS - 1]
+
+
+def test_pair__many_workers_train_the_same_pairs(runs: Any) -> None:
+    one, four = runs[1][1], runs[4][1]
+    assert [totals[1:] for totals in four] == [totals[1:] for totals in one]
+    assert {totals.n_kept for totals in four} == {80_000}
+
+
+def test_pair__many_workers_reach_the_same_loss(runs: Any) -> None:
+    """Mean loss of every epoch within 1 % of one worker's, falling from 6 ln 2 = 4.159 a pair."""
+    one, four = ([totals.loss / totals.n_pairs for totals in runs[n][1]] for n in (1, 4))
+    np.testing.assert_allclose(four, one, rtol=0.01)
+    assert four[2] < four[1] < four[0] < 2
+
+
+def test_pair__many_workers_find_the_same_neighbours(runs: Any) -> None:
+    """The nearest nine words of each word are the others of its cluster, with one worker and with four."""
+    own = np.arange(TOY_WORDS) // CLUSTER_WORDS
+    for vectors, _ in runs.values():
+        assert (own[neighbours(vectors)] == own[:, None]).all()
+
+
+def test_kernel_backend__workers_have_rows_of_their_own(clustered: Any) -> None:
+    """Four workers and one unit: one row of totals gets all, the others stay zero; unused columns too."""
+    vectors = start_vectors(TOY_WORDS, 16)
+    backend = kernel_on(vectors, clustered, n_workers=4)
+    totals = backend(clustered.schedule, 2, 3)
+    assert backend.totals.shape[0] == 4
+    assert np.count_nonzero(backend.totals.any(axis=1)) == 1
+    assert backend.totals.sum(axis=0).tolist() == [*totals, 0, 0, 0, 0, 0]
+    assert totals.n_kept == UNIT
+
+
+def test_kernel_backend__rows_add_up_and_are_cleared_by_the_next_call(clustered: Any, runs: Any) -> None:
+    """In the second call, when all units cost about the same, each row's loss and pairs are those it kept."""
+    backend = kernel_on(start_vectors(TOY_WORDS, 16), clustered, n_workers=4)
+    for _ in range(2):
+        totals = backend(clustered.epoch(0, 3), 0, n_units(80_000))
+        assert totals[1:] == runs[1][1][0][1:]
+        assert not backend.totals[:, 3:].any()
+    loss, pairs, kept = backend.totals.T[:3]
+    np.testing.assert_array_equal(pairs, np.round(pairs))
+    np.testing.assert_allclose(pairs, kept * totals.n_pairs / totals.n_kept, rtol=0.1)
+    np.testing.assert_allclose(loss, pairs * totals.loss / totals.n_pairs, rtol=0.5)
+
+
+def test_kernel_backend__leaves_numbas_threads_as_they_were(make_inputs: Any) -> None:
+    inputs = make_inputs(SHORT, 12)
+    before = numba.get_num_threads()
+    kernel_on(start_vectors(12, 7), inputs)(*all_units(inputs))
+    assert numba.get_num_threads() == before
+
+
+# --- machine code ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uncached(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Kernel `pair` compiled anew: Numba does not show the assembly of what it loads from its cache."""
+    monkeypatch.setattr(jit, "CACHE_FOLDER", None)
+    compiled = jit.decorator(parallel=True, fastmath=jit.FASTMATH)(pair.train_units.py_func)
+    monkeypatch.setattr(pair, "train_units", compiled)
+    return compiled
+
+
+@pytest.mark.skipif(not binding.get_host_cpu_features().get("fma"), reason="this CPU has no FMA")
+def test_pair__hot_loop_is_packed_fma(uncached: Any, make_inputs: Any) -> None:
+    """The dot product and the update are fused multiply-adds of 8 or 16 float32 at a time."""
+    inputs = make_inputs(SHORT, 12)
+    kernel_on(start_vectors(12, 100), inputs)(inputs.schedule, 0, 0)
+    assembly = "\n".join(uncached.inspect_asm().values())
+    packed = re.findall(r"\bvfn?m(?:add|sub)\d{3}ps\s[^\n]*%[yz]mm", assembly)
+    assert len(packed) >= 6
+
+
+# --- where machine code is cached --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process that has no home folder and no variable that names a cache."""
+
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    return monkeypatch
+
+
+def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """~/.cache/fastw2v, XDG_CACHE_HOME before it, NUMBA_CACHE_DIR before both; nobody else may enter."""
+    name = f"kernels-{jit.source_fingerprint()}"
+    no_home.setattr(Path, "home", lambda: tmp_path / "home")
+    assert jit.find_cache_folder() == str(tmp_path / "home" / ".cache" / "fastw2v" / name)
+    no_home.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert jit.find_cache_folder() == str(tmp_path / "xdg" / "fastw2v" / name)
+    no_home.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
+    assert jit.find_cache_folder() == str(tmp_path / "numba" / name)
+    assert stat.S_IMODE((tmp_path / "numba" / name).stat().st_mode) == 0o700
+
+
+def test_find_cache_folder__is_none_where_there_is_no_home(no_home: pytest.MonkeyPatch) -> None:
+    """As in a container run under a user id without an entry: kernels compile each time, nothing fails."""
+    assert jit.find_cache_folder() is None
+
+
+def test_find_cache_folder__is_none_where_it_cannot_be_made(
+    no_home: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    no_home.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert jit.find_cache_folder() is None
+
+
+def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba's own cache does not notice a change in an imported helper."""
+    package = Path(jit.__file__).parent.parent
+    (tmp_path / "kernels").mkdir()
+    sources = [*(package / "kernels").glob("*.py"), package / "layout.py", package / "tokenizer.py"]
+    for source in sources:
+        (tmp_path / source.relative_to(package)).write_bytes(source.read_bytes())
+    expected = jit.source_fingerprint()
+    monkeypatch.setattr(jit, "__file__", str(tmp_path / "kernels" / "jit.py"))
+    assert jit.source_fingerprint() == expected
+    seen = {expected}
+    for source in sources:
+        with (tmp_path / source.relative_to(package)).open("ab") as file:
+            file.write(b"# changed\n")
+        seen.add(jit.source_fingerprint())
+    assert len(seen) == 1 + len(sources)
+
+
+def test_decorator__gives_back_numbas_cache_setting() -> None:
+    """Other packages' kernels keep their own cache; NaN and infinity stay visible to all of ours."""
+    before = numba.config.CACHE_DIR
+    is_nan = jit.decorator(fastmath=jit.FASTMATH)(lambda x: x != x)
+    after = numba.config.CACHE_DIR
+    assert after == before
+    assert is_nan(np.float32("nan"))
+    assert not {"nnan", "ninf", "fast"} & jit.FASTMATH

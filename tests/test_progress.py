@@ -1,0 +1,175 @@
+"""What a user sees while a run goes on, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from fastw2v import progress
+from fastw2v.progress import LIVE_SECONDS, PLAIN_SECONDS, Display, clock, significant, training_line
+from fastw2v.training import Progress
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def screen(self) -> list[str]:
+        """What the terminal shows: a carriage return goes to the start of the line and overwrites."""
+        lines = []
+        for line in self.getvalue().split("\n"):
+            shown = ""
+            for text in line.split("\r"):
+                shown = text + shown[len(text) :]
+            lines.append(shown.rstrip())
+        return lines
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def hand_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The display's clock, set by hand."""
+    hand = Clock()
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=hand.monotonic))
+    return hand
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0:00"),
+        (0.4, "0:00"),
+        (-3, "0:00"),
+        (59.4, "0:59"),
+        (59.6, "1:00"),
+        (61, "1:01"),
+        (3599.6, "1:00:00"),
+        (3600, "1:00:00"),
+        (36_061, "10:01:01"),
+        (360_000, "100:00:00"),
+    ],
+)
+def test_clock__minutes_and_hours(seconds: float, expected: str) -> None:
+    assert clock(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(0, "0"), (7.4, "7"), (1234.4, "1,234"), (1_801_234.9, "1,801,000"), (99_995, "100,000")],
+)
+def test_significant__four_digits(rate: float, expected: str) -> None:
+    assert significant(rate) == expected
+
+
+def test_training_line__hand_worked() -> None:
+    """30 of 120 words in 2 s: 25 %, 15 words/s, 90 words to go in 90/15 = 6 s."""
+    line = training_line(Progress(30, 120, 2.0, 0.01875, 2.71828))
+    assert line == "training  25.0%  15 words/s  lr 0.018750  loss 2.7183  ETA 0:06"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        Progress(0, 0, 0.0, 0.025, 0.0),
+        Progress(0, 120, 0.0, 0.025, 0.0),
+        Progress(0, 10**12, 5.0, 0.025, 0.0),
+        Progress(10**12, 10**12, 0.0, 0.0, float("nan")),
+    ],
+)
+def test_training_line__edges_do_not_fail(state: Progress) -> None:
+    """No words, no time, a finished run: a line comes all the same."""
+    line = training_line(state)
+    assert line.startswith("training ")
+    assert "\n" not in line
+
+
+def test_training_line__finished() -> None:
+    assert training_line(Progress(120, 120, 2.0, 0.0, 1.0)).startswith("training 100.0%")
+    assert training_line(Progress(120, 120, 2.0, 0.0, 1.0)).endswith("ETA 0:00")
+
+
+def test_display__rewrites_one_line_on_a_terminal(hand_clock: Clock) -> None:
+    terminal = Terminal()
+    display = Display(terminal)
+    for line in ("a longer line", "short", "middle one"):
+        hand_clock.now += LIVE_SECONDS
+        display.update(line)
+        assert terminal.screen() == [line]
+    assert "\n" not in terminal.getvalue()
+
+
+def test_display__is_not_faster_than_a_reader(hand_clock: Clock) -> None:
+    """Updates every 0.04 s for 1.2 s: on a terminal at most one in 0.1 s comes through."""
+    terminal = Terminal()
+    display = Display(terminal)
+    for i in range(30):
+        hand_clock.now += 0.04
+        display.update(f"line {i}")
+    assert terminal.getvalue().count("\r") == 10  # every third: 0.04, 0.16, 0.28, ...
+
+
+@pytest.mark.parametrize(("verbose", "pause"), [(False, PLAIN_SECONDS), (True, 1.0)])
+def test_display__plain_lines_elsewhere(hand_clock: Clock, verbose: bool, pause: float) -> None:
+    stream = io.StringIO()
+    display = Display(stream, verbose=verbose)
+    for line, passed in [("first", pause), ("too soon", 0.9 * pause), ("second", 0.1 * pause)]:
+        hand_clock.now += passed
+        display.update(line)
+    assert stream.getvalue() == "first\nsecond\n"
+
+
+def test_display__final_line_comes_at_once(hand_clock: Clock) -> None:
+    stream = io.StringIO()
+    display = Display(stream)
+    display.update("first")
+    display.update("last", final=True)
+    assert stream.getvalue() == "first\nlast\n"
+
+
+def test_say__clears_a_live_line_first(hand_clock: Clock) -> None:
+    terminal = Terminal()
+    display = Display(terminal)
+    display.update("a long line of progress", final=True)
+    display.say("done")
+    display.update("more", final=True)
+    assert terminal.screen() == ["done", "more"]
+
+
+def test_close__leaves_a_clear_line(hand_clock: Clock) -> None:
+    terminal = Terminal()
+    display = Display(terminal)
+    display.update("a line", final=True)
+    display.close()
+    display.close()
+    assert terminal.screen() == [""]
+    assert terminal.getvalue().endswith("\r")
+
+
+def test_close__writes_nothing_to_a_log(hand_clock: Clock) -> None:
+    stream = io.StringIO()
+    display = Display(stream)
+    display.update("a line", final=True)
+    display.close()
+    assert stream.getvalue() == "a line\n"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_display__quiet_writes_nothing(hand_clock: Clock, stream: io.StringIO) -> None:
+    display = Display(stream, quiet=True)
+    display.update("a line", final=True)
+    display.say("another")
+    display.close()
+    assert stream.getvalue() == ""

@@ -1,0 +1,125 @@
+"""Answers worked by hand, and the same as gensim's on random vectors."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastw2v.embeddings import Embeddings
+from fastw2v.errors import UsageError
+from fastw2v.query import analogy, nearest, similarity
+
+
+@pytest.fixture
+def plane() -> Embeddings:
+    """Words at known angles: right 0°, up 90°, between 45°, left 180°, nothing at all, and long right."""
+    vectors = [[1, 0], [0, 2], [3, 3], [-1, 0], [0, 0], [100, 0]]
+    return Embeddings(
+        ["right", "up", "between", "left", "nothing", "far"], np.array(vectors, dtype=np.float32)
+    )
+
+
+@pytest.fixture
+def many() -> Embeddings:
+    rng = np.random.default_rng(0)
+    return Embeddings([f"w{i}" for i in range(500)], rng.normal(size=(500, 20)).astype(np.float32))
+
+
+def in_gensim(embeddings: Embeddings) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from gensim.models import KeyedVectors
+    vectors = KeyedVectors(embeddings.dim)
+    vectors.add_vectors(embeddings.words, embeddings.center_vectors)
+    return vectors
+
+
+def assert_same(actual: list[tuple[str, float]], expected: list[tuple[str, float]]) -> None:
+    assert [word for word, _ in actual] == [word for word, _ in expected]
+    np.testing.assert_allclose([x for _, x in actual], [x for _, x in expected], atol=1e-6)
+
+
+def test_nearest__by_angle_not_length_without_the_word_itself(plane: Embeddings) -> None:
+    expected = [("far", 1.0), ("between", 0.5**0.5), ("up", 0.0), ("nothing", 0.0), ("left", -1.0)]
+    assert_same(nearest(plane, "right"), expected)
+    assert_same(nearest(plane, "right", n=2), expected[:2])
+
+
+def test_nearest__of_several_words_is_the_mean_of_unit_vectors(plane: Embeddings) -> None:
+    expected = [("between", 1.0), ("right", 0.5**0.5), ("nothing", 0.0), ("left", -(0.5**0.5))]
+    assert_same(nearest(plane, ["far", "up"]), expected)
+
+
+def test_nearest__zero_vectors_are_near_to_nothing(plane: Embeddings) -> None:
+    expected = [(word, 0.0) for word in ("right", "up", "between", "left", "far")]
+    assert_same(nearest(plane, "nothing"), expected)
+    assert [cosine for _, cosine in nearest(plane, ["left", "right"])] == [0.0] * 4
+
+
+def test_nearest__is_gensims_most_similar(many: Embeddings) -> None:
+    gensim = in_gensim(many)
+    assert_same(nearest(many, "w7", n=25), gensim.most_similar("w7", topn=25))
+    assert_same(nearest(many, ["w7", "w8"], n=25), gensim.most_similar(["w7", "w8"], topn=25))
+
+
+def test_nearest__more_neighbours_than_words(many: Embeddings) -> None:
+    assert len(nearest(many, "w7", n=10_000)) == 499
+    assert nearest(Embeddings(["alone"], np.ones((1, 2), dtype=np.float32)), "alone") == []
+
+
+def test_nearest__repeated_words_count_once_as_excluded(plane: Embeddings) -> None:
+    assert len(nearest(plane, ["up", "up"], n=100)) == 5
+
+
+def test_nearest__huge_and_tiny_vectors() -> None:
+    vectors = np.array([[1e38, 1e38], [1e-44, 1e-44], [1, -1]], dtype=np.float32)
+    assert_same(nearest(Embeddings(list("abc"), vectors), "a"), [("b", 1.0), ("c", 0.0)])
+
+
+def test_analogy__adds_the_difference(plane: Embeddings) -> None:
+    # up - right + left = (-2, 1): the cosine with between is -1/sqrt(10)
+    expected = [("nothing", 0.0), ("between", -(10**-0.5)), ("far", -2 * 5**-0.5)]
+    assert_same(analogy(plane, "right", "up", "left"), expected)
+
+
+def test_analogy__is_gensims_3cosadd(many: Embeddings) -> None:
+    expected = in_gensim(many).most_similar(positive=["w2", "w3"], negative=["w1"], topn=10)
+    assert_same(analogy(many, "w1", "w2", "w3"), expected)
+
+
+def test_similarity__is_the_cosine(plane: Embeddings, many: Embeddings) -> None:
+    assert similarity(plane, "right", "far") == 1.0
+    assert similarity(plane, "right", "left") == -1.0
+    assert similarity(plane, "up", "nothing") == 0.0
+    assert similarity(many, "w1", "w2") == pytest.approx(in_gensim(many).similarity("w1", "w2"), abs=1e-6)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_nearest__number_below_one(plane: Embeddings, number: int) -> None:
+    with pytest.raises(UsageError, match=f"{number} neighbours were asked for; ask for at least 1"):
+        nearest(plane, "up", n=number)
+
+
+def test_nearest__no_word(plane: Embeddings) -> None:
+    with pytest.raises(UsageError, match="no word was given"):
+        nearest(plane, [])
+
+
+def test_nearest__unknown_word_with_close_spellings(plane: Embeddings) -> None:
+    with pytest.raises(UsageError, match=r"'rihgt' is not among the 6 words; did you mean right\?$"):
+        nearest(plane, "rihgt")
+
+
+def test_nearest__unknown_word_unlike_any(plane: Embeddings) -> None:
+    with pytest.raises(UsageError, match="'xyz' is not among the 6 words; check its spelling"):
+        analogy(plane, "up", "xyz", "left")
+
+
+def test_similarity__at_most_three_close_spellings() -> None:
+    words = ["word1", "word2", "word3", "word4"]
+    with pytest.raises(UsageError) as caught:
+        similarity(Embeddings(words, np.ones((4, 1), dtype=np.float32)), "word1", "word")
+    assert str(caught.value).count("word") == 5  # quoted once, "4 words", three spellings

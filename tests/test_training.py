@@ -1,0 +1,147 @@
+"""The training loop: schedule, calls, health, memory, and what a run reports."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastw2v import training
+from fastw2v.config import TrainConfig
+from fastw2v.corpus import Corpus
+from fastw2v.errors import DivergedError, OutputError, UsageError
+from fastw2v.layout import UNIT, Totals, Vectors
+from fastw2v.vocabulary import Vocabulary
+from tests.chains import chain_corpus
+
+
+def corpus_of(ids, n_words, sentence=50):
+    counts = np.bincount(ids, minlength=n_words)
+    offsets = np.append(np.arange(0, len(ids), sentence), len(ids)).astype(np.int64)
+    words = [f"w{i}" for i in range(n_words)]
+    return Corpus(ids.astype(np.int32), offsets, Vocabulary(words, counts), len(ids), len(offsets) - 1, 0)
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__separates_two_topics(kernel, backend):
+    rng = np.random.default_rng(0)
+    topics = rng.integers(0, 2, 60)
+    corpus = corpus_of(np.concatenate([rng.integers(0, 10, 50) + 10 * topic for topic in topics]), 20)
+    config = TrainConfig(dim=8, epochs=3, lr=0.1, sample=0, kernel=kernel, backend=backend, threads=1)
+    vectors = training.train(corpus, config).embeddings.center_vectors
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    within = (cosines[:10, :10].sum() - 10) / 90
+    assert within > cosines[:10, 10:].mean() + 0.4
+
+
+def test_train__backends_give_the_same_vectors():
+    corpus, _ = chain_corpus(30, 3_000)
+    results = [
+        training.train(corpus, TrainConfig(dim=20, epochs=2, threads=1, backend=backend))
+        for backend in ("numba", "reference")
+    ]
+    actual, expected = (result.embeddings for result in results)
+    np.testing.assert_allclose(actual.center_vectors, expected.center_vectors, atol=1e-5)
+    np.testing.assert_allclose(actual.outside_vectors, expected.outside_vectors, atol=1e-5)
+    assert results[0].pairs == results[1].pairs
+
+
+def test_train__softmax_lowers_the_loss():
+    corpus, _ = chain_corpus(10, 1_500)
+    losses = []
+    config = TrainConfig(dim=8, epochs=4, lr=0.1, window=1, sample=0, backend="reference", loss="softmax")
+    training.train(corpus, config, on_progress=lambda progress: losses.append(progress.mean_loss))
+    assert losses[0] < np.log(10) + 0.01
+    assert losses[-1] < losses[0] - 0.05
+
+
+def test_train__same_seed_same_bytes_and_another_seed_others():
+    corpus, _ = chain_corpus(50, 30_000)
+    runs = [
+        training.train(corpus, TrainConfig(dim=16, threads=1, epochs=2, seed=seed)).embeddings
+        for seed in (1, 1, 2)
+    ]
+    data = [run.center_vectors.tobytes() for run in runs]
+    assert data[0] == data[1] != data[2]
+
+
+def test_train__reports_corpus_words_of_all_epochs():
+    corpus, _ = chain_corpus(50, 10_000)
+    corpus = corpus._replace(n_words_read=12_000)  # 2,000 words were out of the vocabulary
+    seen = []
+    trained = training.train(corpus, TrainConfig(dim=8, epochs=3, threads=1), on_progress=seen.append)
+    assert trained.words == seen[-1].words == seen[-1].words_total == 36_000
+    assert [progress.words for progress in seen] == sorted(progress.words for progress in seen)
+    assert seen[0].learning_rate > seen[-1].learning_rate == pytest.approx(0.025e-4)
+    assert trained.kept_words <= 30_000
+
+
+def test_run_epochs__learning_rate_falls_over_the_whole_run():
+    rates = []
+
+    def backend(schedule, first, end):
+        for unit in range(first, end):
+            done = (schedule.words_before + unit * UNIT) / schedule.words_total
+            rates.append(schedule.learning_rate * (1 - done))
+        return Totals(1.0, 1, 1)
+
+    corpus, _ = chain_corpus(20, 3 * UNIT)
+    config = TrainConfig(epochs=4, lr=0.1)
+    vectors = Vectors(np.zeros((20, 16), np.float32), np.zeros((20, 16), np.float32))
+    training.run_epochs(backend, vectors, corpus, config, lambda progress: None)
+    np.testing.assert_allclose(rates, 0.1 * (1 - np.arange(12) / 12))
+
+
+def test_train__divergence_is_an_error_that_says_what_to_lower():
+    corpus, _ = chain_corpus(20, 20_000)
+    with pytest.raises(DivergedError, match="lower --lr"):
+        training.train(corpus, TrainConfig(dim=16, lr=1e4, sample=0, kernel="pair", threads=1))
+
+
+def test_require_healthy__sees_nan_and_huge_values():
+    healthy = np.zeros((5, 16), np.float32)
+    for value in (np.nan, np.inf, 1e6):
+        broken = healthy.copy()
+        broken[3, 2] = value
+        with pytest.raises(DivergedError):
+            training.require_healthy(Vectors(healthy, broken), 1.0, TrainConfig())
+    with pytest.raises(DivergedError):
+        training.require_healthy(Vectors(healthy, healthy), float("nan"), TrainConfig())
+    training.require_healthy(Vectors(healthy, healthy), 1.0, TrainConfig())
+
+
+def test_train__one_word_is_refused():
+    corpus = corpus_of(np.zeros(100, np.int64), 1)
+    with pytest.raises(UsageError, match="at least 2"):
+        training.train(corpus, TrainConfig())
+
+
+def test_require_memory__names_need_and_cure():
+    with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
+        training.require_memory(10**9, 1_000)
+
+
+@pytest.mark.parametrize("dim", [1, 5, 16, 100])
+def test_unpadded__moves_rows_together_in_place(dim):
+    rng = np.random.default_rng(0)
+    matrix = training.aligned_zeros(10_000, dim)
+    matrix[:, :dim] = rng.random((10_000, dim))
+    expected = matrix[:, :dim].copy()
+    actual = training.unpadded(matrix, dim)
+    assert actual.flags.c_contiguous
+    assert np.shares_memory(actual, matrix)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_aligned_zeros__rows_start_on_cache_lines():
+    for dim in (1, 16, 300):
+        matrix = training.aligned_zeros(7, dim)
+        assert matrix.ctypes.data % 64 == 0
+        assert matrix.strides[0] % 64 == 0
+
+
+def test_next_size__aims_at_the_length_of_a_call():
+    assert training.next_size(10, training.CALL_SECONDS) == 10
+    assert training.next_size(10, training.CALL_SECONDS / 100) == 40
+    assert training.next_size(10, training.CALL_SECONDS * 100) == 1
