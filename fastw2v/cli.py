@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
 from fastw2v import __version__
-from fastw2v.config import TrainConfig
+from fastw2v.config import Backend, Kernel, Loss, TrainConfig
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -45,65 +45,36 @@ def cli() -> None:
     """
 
 
+def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]:
+    """An option for the field of TrainConfig that its first long flag names, with that field's default."""
+    name = next(flag for flag in flags if flag.startswith("--")).split("/")[0]
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    settings.setdefault("type", None if isinstance(default, bool) else type(default))
+    return click.option(*flags, default=default, help=text, **settings)
+
+
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that become a TrainConfig, with its defaults."""
+    backends, kernels, losses = (click.Choice(get_args(kind)) for kind in (Backend, Kernel, Loss))
     options = [
-        click.option("--dim", type=int, default=DEFAULTS.dim, help="Length of a vector."),
-        click.option("--window", type=int, default=DEFAULTS.window, help="Largest window radius, in tokens."),
-        click.option(
-            "-k", "--negatives", type=int, default=DEFAULTS.negatives, help="Noise words for each pair."
-        ),
-        click.option("--epochs", type=int, default=DEFAULTS.epochs, help="Passes over the corpus."),
-        click.option(
-            "--lr", "--alpha", "lr", type=float, default=DEFAULTS.lr, help="Step size at the start."
-        ),
+        config_option("--dim", text="Length of a vector."),
+        config_option("--window", text="Largest window radius, in tokens."),
+        config_option("-k", "--negatives", text="Noise words for each pair."),
+        config_option("--epochs", text="Passes over the corpus."),
+        config_option("--lr", "--alpha", "lr", text="Step size at the start."),
         click.option("--min-lr", type=float, help="Floor of the step size.  [default: lr/10000]"),
-        click.option(
-            "--sample", type=float, default=DEFAULTS.sample, help="Subsampling of frequent words; 0 is off."
-        ),
-        click.option(
-            "--ns-exponent",
-            type=float,
-            default=DEFAULTS.ns_exponent,
-            help="Noise ∝ count^exponent, any real.",
-        ),
-        click.option(
-            "--dynamic-window/--fixed-window",
-            default=DEFAULTS.dynamic_window,
-            help="Draw each radius from 1..window, or always use window.",
+        config_option("--sample", text="Subsampling of frequent words; 0 is off."),
+        config_option("--ns-exponent", text="Noise ∝ count^exponent, any real."),
+        config_option(
+            "--dynamic-window/--fixed-window", text="Draw each radius from 1..window, or always use window."
         ),
         click.option("--threads", type=int, help="Workers.  [default: every usable core]"),
-        click.option("--seed", type=int, default=DEFAULTS.seed, help="Of the initial vectors and all draws."),
-        click.option(
-            "--backend",
-            type=click.Choice(["numba", "reference"]),
-            default=DEFAULTS.backend,
-            help="Compiled kernels, or the slow NumPy reference.",
-        ),
-        click.option(
-            "--kernel",
-            type=click.Choice(["block", "pair"]),
-            default=DEFAULTS.kernel,
-            help="Shared weighted noise (fast), or the textbook.",
-        ),
-        click.option(
-            "--block-size",
-            type=int,
-            default=DEFAULTS.block_size,
-            help="Centres that share noise (kernel block).",
-        ),
-        click.option(
-            "--shared-negatives",
-            type=int,
-            default=DEFAULTS.shared_negatives,
-            help="Noise words they share (kernel block).",
-        ),
-        click.option(
-            "--loss",
-            type=click.Choice(["negative-sampling", "softmax"]),
-            default=DEFAULTS.loss,
-            help="softmax runs on the reference backend only.",
-        ),
+        config_option("--seed", text="Of the initial vectors and all draws."),
+        config_option("--backend", type=backends, text="Compiled kernels, or the slow NumPy reference."),
+        config_option("--kernel", type=kernels, text="Shared weighted noise (fast), or the textbook."),
+        config_option("--block-size", text="Centres that share noise (kernel block)."),
+        config_option("--shared-negatives", text="Noise words they share (kernel block)."),
+        config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
     ]
     for option in reversed(options):
         command = option(command)

@@ -95,22 +95,20 @@ def read_corpus(
     cannot be read or are corrupt, OutputError when memory ends.
     """
     _check_options(min_count, max_vocab, vocabulary, threads)
-    shards = [_read_footer(path) for path in find_files(source)]
-    chosen = _common_column(shards, column)
-    name = shards[0].path.name if len(shards) == 1 else f"{shards[0].path.name} and {len(shards) - 1} more"
-    feed = Feed(_read_batches(shards, chosen), sum(shard.n_rows for shard in shards))
     try:
+        shards = [_read_footer(path) for path in find_files(source)]
+        feed = Feed(_read_batches(shards, _common_column(shards, column)), sum(s.n_rows for s in shards))
         counters = _count(feed, threads, on_progress)
-        numbering = _number(name, counters, vocabulary, min_count, max_vocab)
-        n_rows, n_null = feed.n_rows, sum(counter.n_null for counter in counters)
+        numbering = _number(_name(shards), counters, vocabulary, min_count, max_vocab)
+        n_null = sum(counter.n_null for counter in counters)
         segments = [segment for counter in counters for segment in counter.segments]
         del counters  # `encode` gives the segments back one by one
-        ids, offsets = encode(segments, numbering.final_ids, numbering.n_ids, n_rows)
+        ids, offsets = encode(segments, numbering.final_ids, numbering.n_ids, feed.n_rows)
     except MemoryError as error:
-        raise OutputError(f"{name}: memory ended while reading it; read fewer files at a time") from error
+        raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
         pa.default_memory_pool().release_unused()
-    return Corpus(ids, offsets, numbering.vocabulary, numbering.n_words_read, n_rows, n_null)
+    return Corpus(ids, offsets, numbering.vocabulary, numbering.n_words_read, feed.n_rows, n_null)
 
 
 def _check_options(
@@ -136,11 +134,19 @@ def find_files(source: Source) -> list[Path]:
 
     Raises CorpusError for a name without any file.
     """
-    if isinstance(source, str | Path):
-        return _expand(Path(source))
-    if not source:
+    names = [source] if isinstance(source, str | Path) else source
+    if not names:
         raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
-    return [path for one in source for path in _expand(Path(one))]
+    return [path for name in names for path in _find(Path(name))]
+
+
+def _find(path: Path) -> list[Path]:
+    try:
+        return _expand(path)
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: cannot be read ({error.strerror}); check the name and permissions"
+        ) from error
 
 
 def _expand(path: Path) -> list[Path]:
@@ -184,9 +190,15 @@ class Shard(NamedTuple):
     n_rows: int
 
 
+def _name(shards: Sequence[Shard]) -> str:
+    """The corpus as a message names it."""
+    first = shards[0].path
+    return str(first) if len(shards) == 1 else f"{first} and {len(shards) - 1} more"
+
+
 def _read_footer(path: Path) -> Shard:
     """Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer."""
-    if not path.exists():
+    if not path.is_file():
         raise CorpusError(f"{path}: no such file; check the name")
     with _open(path) as file, _arrow_errors(f"{path}: the footer is corrupt"):
         n_rows = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
@@ -199,7 +211,7 @@ def _read_footer(path: Path) -> Shard:
 def _open(path: Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
     with contextlib.ExitStack() as stack:
-        with _arrow_errors(f"{path}: not a complete Parquet file"):
+        with _arrow_errors(f"{path}: cannot be read as Parquet"):
             file = pq.ParquetFile(path, pre_buffer=False, buffer_size=65536, page_checksum_verification=True)
             stack.enter_context(file)
         yield file

@@ -67,11 +67,17 @@ class Window(NamedTuple):
     reach: int
 
 
-class Block(NamedTuple):
-    """Of kernel `block`: T centres a block, S noise draws they share."""
+class Estimator(NamedTuple):
+    """How the loss of a pair is estimated.
 
-    size: int
-    shared_negatives: int
+    n_negatives       K, noise words for each pair; 0 means the naive softmax (reference only)
+    block_size        T, centres that share noise draws; 0 means one pair after the other (kernel `pair`)
+    shared_negatives  S, draws that a block shares
+    """
+
+    n_negatives: int
+    block_size: int = 0
+    shared_negatives: int = 0
 
 
 class Totals(NamedTuple):

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.layout import LARGEST_MOVE, UNIT, Block, Sampler, Schedule, Tokens, Totals, Vectors, Window
+from fastw2v.layout import LARGEST_MOVE, UNIT, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
 from fastw2v.splitmix import noise_stream, token_bits
 
 Array = NDArray[Any]
@@ -322,10 +322,10 @@ def train_unit_pair(
     sampler: Sampler,
     schedule: Schedule,
     window: Window,
-    n_negatives: int,
+    estimator: Estimator,
     unit: int,
 ) -> Totals:
-    """Train one unit in place, as kernel `pair` does; n_negatives = 0 means the naive-softmax loss."""
+    """Train one unit in place, as kernel `pair` does; no negatives means the naive-softmax loss."""
     key = int(schedule.epoch_key)
     learning_rate = learning_rate_at(schedule, unit * UNIT)
     draws = noise_stream(key, unit)
@@ -334,8 +334,8 @@ def train_unit_pair(
     for i in centers:
         for outside in outside_words(kept, i):
             center = kept[i].word
-            if n_negatives:
-                negatives = draw_negatives(sampler.unigram_table, draws, outside, n_negatives)
+            if estimator.n_negatives:
+                negatives = draw_negatives(sampler.unigram_table, draws, outside, estimator.n_negatives)
                 loss += sgns_step(vectors, center, outside, negatives, learning_rate)
             else:
                 loss += softmax_step(vectors, center, outside, learning_rate)
@@ -349,8 +349,7 @@ def train_unit_block(
     sampler: Sampler,
     schedule: Schedule,
     window: Window,
-    n_negatives: int,
-    block: Block,
+    estimator: Estimator,
     unit: int,
 ) -> Totals:
     """Train one unit in place, as kernel `block` does."""
@@ -359,39 +358,29 @@ def train_unit_block(
     draws = noise_stream(key, unit)
     kept, centers = keep_unit(tokens, sampler, key, window, unit)
     loss, n_pairs = 0.0, 0
-    for start in range(centers.start, centers.stop, block.size):
-        noise = [draw_noise(sampler.unigram_table, bits) for bits in islice(draws, block.shared_negatives)]
-        span = range(start, min(start + block.size, centers.stop))
-        block_loss, block_pairs = block_step(vectors, kept, span, noise, n_negatives, learning_rate)
+    for start in range(centers.start, centers.stop, estimator.block_size):
+        noise = [
+            draw_noise(sampler.unigram_table, bits) for bits in islice(draws, estimator.shared_negatives)
+        ]
+        span = range(start, min(start + estimator.block_size, centers.stop))
+        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator.n_negatives, learning_rate)
         loss, n_pairs = loss + block_loss, n_pairs + block_pairs
     return Totals(loss, n_pairs, len(centers))
 
 
 class ReferenceBackend:
-    """Trains units in NumPy: the backend that `--backend reference` runs, and the kernels' yardstick.
-
-    n_negatives = 0 means the naive-softmax loss; block = None means one pair after the other.
-    """
+    """Trains units in NumPy: the backend that `--backend reference` runs, and the kernels' yardstick."""
 
     def __init__(
-        self,
-        vectors: Vectors,
-        tokens: Tokens,
-        sampler: Sampler,
-        window: Window,
-        n_negatives: int,
-        block: Block | None,
+        self, vectors: Vectors, tokens: Tokens, sampler: Sampler, window: Window, estimator: Estimator
     ) -> None:
-        self.vectors, self.tokens, self.sampler = vectors, tokens, sampler
-        self.window, self.n_negatives, self.block = window, n_negatives, block
+        self.arrays = (vectors, tokens, sampler)
+        self.options = (window, estimator)
+        self.train_unit = train_unit_block if estimator.block_size else train_unit_pair
 
     def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
         """Train units first ≤ u < end, one after the other."""
-        inputs = (self.vectors, self.tokens, self.sampler, schedule, self.window, self.n_negatives)
         totals = Totals(0.0, 0, 0)
         for unit in range(first, end):
-            if self.block:
-                totals = totals.plus(train_unit_block(*inputs, self.block, unit))
-            else:
-                totals = totals.plus(train_unit_pair(*inputs, unit))
+            totals = totals.plus(self.train_unit(*self.arrays, schedule, *self.options, unit))
         return totals

@@ -26,11 +26,14 @@ def noise_probabilities(counts: NDArray[np.int64], ns_exponent: float = 0.75) ->
     """P(w) ∝ count(w)^ns_exponent, float64 (n_words,): the noise distribution of Mikolov et al. 2013.
 
     Any real exponent (negative ones favour rare words); computed by logarithms, so none overflows.
-    Words of count 0 (possible in a vocabulary read from a file) are never drawn.
+    Words of count 0 (possible in a vocabulary read from a file) have probability 0.
     """
-    logs = ns_exponent * np.log(np.maximum(counts, 1))
-    weights = np.where(counts > 0, np.exp(logs - logs[counts > 0].max()), 0.0)
-    return np.asarray(weights / weights.sum())
+    present = counts > 0
+    logs = ns_exponent * np.log(counts[present])
+    weights = np.zeros(len(counts))
+    weights[present] = np.exp(logs - logs.max())
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
 
 
 def as_limits(probabilities: NDArray[np.float64]) -> NDArray[np.uint32]:

@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import UsageError
-from fastw2v.kernels.jit import decorator, jit
-
-inlined = decorator(forceinline=True)
+from fastw2v.kernels.jit import inlined_jit, jit
 
 ROW_END = -1  # stands after the last provisional id of each row that is not null
 MAX_WORDS = 2**31 - 1  # ids are int32
@@ -115,7 +113,7 @@ class Segment(NamedTuple):
 
 # --- bytes ---
 
-ORDINARY, SPACE, MAYBE_SPACE = 0, 1, 2
+SPACE, MAYBE_SPACE = 1, 2
 BYTE_CLASS = np.zeros(256, np.uint8)
 BYTE_CLASS[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = SPACE
 BYTE_CLASS[[0xC2, 0xE1, 0xE2, 0xE3]] = MAYBE_SPACE  # first bytes of the white space beyond ASCII
@@ -130,7 +128,7 @@ BYTE_NUMBERS = np.uint64(0x0001020304050607)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@inlined
+@inlined_jit
 def load_8(data, start):  # type: ignore[no-untyped-def]
     """Bytes start to start + 7, little-endian, as uint64; LLVM makes one load of it."""
     i = np.uint64(start)
@@ -140,7 +138,7 @@ def load_8(data, start):  # type: ignore[no-untyped-def]
     return low
 
 
-@inlined
+@inlined_jit
 def load_up_to_8(data, start, length):  # type: ignore[no-untyped-def]
     """The first 8 of length bytes, little-endian, padded with zeros, as uint64."""
     if start + 8 <= data.size:
@@ -152,13 +150,13 @@ def load_up_to_8(data, start, length):  # type: ignore[no-untyped-def]
     return word
 
 
-@inlined
+@inlined_jit
 def zero_bytes(word):  # type: ignore[no-untyped-def]
     """Top bits of the zero bytes of a uint64; the lowest bit set is exact, those above may not be."""
     return (word - EACH_BYTE) & ~word & EACH_TOP_BIT
 
 
-@inlined
+@inlined_jit
 def remarkable_bytes(word):  # type: ignore[no-untyped-def]
     """Top bits of the bytes that may start white space; exact as in `zero_bytes`."""
     found = (word - EACH_21) & ~word & EACH_TOP_BIT
@@ -168,14 +166,14 @@ def remarkable_bytes(word):  # type: ignore[no-untyped-def]
     return found
 
 
-@inlined
+@inlined_jit
 def lowest_byte(found):  # type: ignore[no-untyped-def]
     """Number of the byte whose top bit is the lowest one set in a uint64 that is not 0."""
     bit_0 = (found & (~found + ONE)) >> SEVEN
     return np.int64((bit_0 * BYTE_NUMBERS) >> FIFTY_SIX)
 
 
-@inlined
+@inlined_jit
 def wide_space(data, i, stop):  # type: ignore[no-untyped-def]
     """Bytes of the white space beyond ASCII that starts at i, or 0."""
     first = data[i]
@@ -193,7 +191,7 @@ def wide_space(data, i, stop):  # type: ignore[no-untyped-def]
     return 3 if second == 0x80 and in_u2000 else 0  # U+2000 to U+200A, U+2028, U+2029, U+202F
 
 
-@inlined
+@inlined_jit
 def space_width(data, i, stop):  # type: ignore[no-untyped-def]
     """Bytes of the white space character (as str.isspace has it) that starts at i, or 0."""
     byte_class = BYTE_CLASS[data[np.uint64(i)]]
@@ -202,7 +200,7 @@ def space_width(data, i, stop):  # type: ignore[no-untyped-def]
     return 1 if byte_class == SPACE else 0
 
 
-@inlined
+@inlined_jit
 def token_start(data, position, stop):  # type: ignore[no-untyped-def]
     """The first byte from position on that is not white space, or stop."""
     while position < stop:
@@ -213,7 +211,7 @@ def token_start(data, position, stop):  # type: ignore[no-untyped-def]
     return position
 
 
-@inlined
+@inlined_jit
 def token_end(data, position, stop):  # type: ignore[no-untyped-def]
     """The first byte of white space from position on, or stop."""
     while position + 8 <= stop:
@@ -230,14 +228,14 @@ def token_end(data, position, stop):  # type: ignore[no-untyped-def]
     return position
 
 
-@inlined
+@inlined_jit
 def mixed(h):  # type: ignore[no-untyped-def]
     """One round of multiplicative hashing of a uint64: the high bits depend on all, and are folded down."""
     h *= GOLDEN
     return h ^ (h >> THIRTY_TWO)
 
 
-@inlined
+@inlined_jit
 def hash_bytes(data, start, length, prefix):  # type: ignore[no-untyped-def]
     """uint64 hash of length bytes of which prefix holds the first 8."""
     h = mixed(prefix ^ np.uint64(length))
@@ -246,7 +244,7 @@ def hash_bytes(data, start, length, prefix):  # type: ignore[no-untyped-def]
     return h
 
 
-@inlined
+@inlined_jit
 def is_null(validity, bit):  # type: ignore[no-untyped-def]
     """Whether Arrow's validity bitmap has a 0 there; an empty bitmap has no nulls."""
     return validity.size > 0 and (validity[bit >> 3] >> np.uint8(bit & 7)) & 1 == 0
@@ -255,7 +253,7 @@ def is_null(validity, bit):  # type: ignore[no-untyped-def]
 # --- the table ---
 
 
-@inlined
+@inlined_jit
 def same_bytes(left, i, right, j, n):  # type: ignore[no-untyped-def]
     for k in range(n):  # noqa: SIM110 (Numba has no generator expressions)
         if left[np.uint64(i + k)] != right[np.uint64(j + k)]:
@@ -263,12 +261,12 @@ def same_bytes(left, i, right, j, n):  # type: ignore[no-untyped-def]
     return True
 
 
-@inlined
+@inlined_jit
 def home_slot(table, hashed):  # type: ignore[no-untyped-def]
     return np.int64(hashed & table.hash_mask & np.uint64(table.slots.size - 1))
 
 
-@inlined
+@inlined_jit
 def find(table, data, start, length, prefix, hashed):  # type: ignore[no-untyped-def]
     """Entry of a word, or -1 - slot with the slot where it belongs; equal means equal bytes."""
     last = table.slots.size - 1
@@ -284,7 +282,7 @@ def find(table, data, start, length, prefix, hashed):  # type: ignore[no-untyped
         slot = (slot + 1) & last
 
 
-@inlined
+@inlined_jit
 def insert(table, data, start, length, prefix, slot, key):  # type: ignore[no-untyped-def]
     """The new entry of a word that the table lacks, or TABLE_FULL or ARENA_FULL with the table unchanged."""
     entry = table.n_words[0]
@@ -320,10 +318,14 @@ def fill_slots(table):  # type: ignore[no-untyped-def]
 def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
     """An array of n zeros in pages of its own, which go back to the system when it is dropped.
 
-    malloc keeps part of what is freed: 56 MB more after reading 17 million words.
+    malloc keeps part of what is freed: 56 MB more after reading 17 million words. Raises MemoryError.
     """
     n_bytes = max(n, 1) * np.dtype(dtype).itemsize
-    return np.frombuffer(mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), dtype)
+    try:
+        pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"no {n_bytes:,} bytes for words") from error
+    return np.frombuffer(pages, dtype)
 
 
 def new_table(hash_mask: int = ALL_BITS) -> Table:
@@ -375,36 +377,40 @@ def with_more_bytes(table: Table, n_bytes: int) -> Table:
 # --- reading a batch ---
 
 
-@inlined
+@inlined_jit
 def queue_token(queue, n, data, start, length):  # type: ignore[no-untyped-def]
     prefix = load_up_to_8(data, start, length)
-    queue.starts[n], queue.lengths[n], queue.prefixes[n] = start, length, prefix
-    queue.hashes[n] = hash_bytes(data, start, length, prefix)
+    i = np.uint64(n)
+    queue.starts[i], queue.lengths[i], queue.prefixes[i] = start, length, prefix
+    queue.hashes[i] = hash_bytes(data, start, length, prefix)
 
 
-@inlined
+@inlined_jit
 def queue_texts(texts, queue, cursor):  # type: ignore[no-untyped-def]
     """Queue the next tokens of Strings, split as str.split() does, from cursor[ROW] and [POSITION] on."""
     row, position, n = cursor[ROW], cursor[POSITION], 0
-    while row < texts.offsets.size - 1 and n < queue.starts.size:
-        stop = texts.offsets[row + 1]
+    n_rows, room = texts.offsets.size - 1, queue.starts.size
+    while row < n_rows and n < room:
+        stop = texts.offsets[np.uint64(row + 1)]
         if is_null(texts.validity, texts.first_bit + row):
             cursor[N_NULL] += 1
             position, row = stop, row + 1
             continue
         start = token_start(texts.data, position, stop)
-        position = start
-        if start < stop:
+        while start < stop and n < room:
             position = token_end(texts.data, start, stop)
             queue_token(queue, n, texts.data, start, position - start)
-        else:
-            queue.lengths[n] = ROW_END
+            n += 1
+            start = token_start(texts.data, position, stop)
+        position = start
+        if n < room:
+            queue.lengths[np.uint64(n)] = ROW_END
             row += 1
-        n += 1
+            n += 1
     cursor[ROW], cursor[POSITION], cursor[N_QUEUED], cursor[NEXT] = row, position, n, 0
 
 
-@inlined
+@inlined_jit
 def queue_items(lists, queue, cursor):  # type: ignore[no-untyped-def]
     """Queue the next items of Lists as they are, from list cursor[ROW] and item cursor[POSITION] on."""
     row, item, n = cursor[ROW], cursor[POSITION], 0
@@ -427,7 +433,7 @@ def queue_items(lists, queue, cursor):  # type: ignore[no-untyped-def]
     cursor[ROW], cursor[POSITION], cursor[N_QUEUED], cursor[NEXT] = row, item, n, 0
 
 
-@inlined
+@inlined_jit
 def touch(table, queue, cursor):  # type: ignore[no-untyped-def]
     """Load what the lookups will need, without a branch between loads, so that their cache misses overlap."""
     seen = np.int64(0)
@@ -437,7 +443,7 @@ def touch(table, queue, cursor):  # type: ignore[no-untyped-def]
     cursor[TOUCHED] = seen  # or LLVM removes the loop
 
 
-@inlined
+@inlined_jit
 def number_queued(table, data, queue, cursor, ids):  # type: ignore[no-untyped-def]
     """Count the queued tokens and write their entries to ids; a status other than DONE asks for room."""
     k, n, key = cursor[NEXT], cursor[N_IDS], cursor[KEY]
@@ -447,11 +453,12 @@ def number_queued(table, data, queue, cursor, ids):  # type: ignore[no-untyped-d
         if n == ids.size:
             status = IDS_FULL
             break
-        start, length = queue.starts[k], queue.lengths[k]
+        i = np.uint64(k)
+        start, length = queue.starts[i], queue.lengths[i]
         entry = np.int64(ROW_END)
         if length >= 0:
-            prefix = queue.prefixes[k]
-            entry = find(table, data, start, length, prefix, queue.hashes[k])
+            prefix = queue.prefixes[i]
+            entry = find(table, data, start, length, prefix, queue.hashes[i])
             if entry < 0:
                 entry = insert(table, data, start, length, prefix, -1 - entry, key)
                 if entry < 0:
@@ -563,7 +570,10 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def table_of(words: Sequence[str]) -> Table:
-    """A table whose entries are the places of distinct words, with no occurrences."""
+    """A table whose entries are the places of distinct words, with no occurrences.
+
+    Raises UsageError for words that are not distinct.
+    """
     encoded = [word.encode() for word in words]
     offsets = np.zeros(len(words) + 1, np.int64)
     np.cumsum([len(word) for word in encoded], out=offsets[1:])
@@ -572,6 +582,8 @@ def table_of(words: Sequence[str]) -> Table:
     items = Strings(data, read_only(offsets), no_nulls, 0)
     counter = WordCounter()
     counter.read(Lists(read_only(np.array([0, len(words)])), no_nulls, 0, items))
+    if counter.table.n_words[0] < len(words):
+        raise UsageError("the given vocabulary has a word twice; keep one of them")
     counter.table.records[:, COUNT] = 0
     return counter.table
 

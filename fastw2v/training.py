@@ -19,7 +19,7 @@ from fastw2v.errors import DivergedError, OutputError, UsageError
 from fastw2v.layout import (
     FLOATS_PER_LINE,
     UNIT,
-    Block,
+    Estimator,
     Sampler,
     Schedule,
     Tokens,
@@ -121,17 +121,24 @@ def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler:
     tokens = Tokens(corpus.ids, corpus.offsets)
     longest = int(np.diff(corpus.offsets).max(initial=1))
     window = Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
-    uses_blocks = config.kernel == "block" and config.loss == "negative-sampling"
-    block = Block(config.block_size, config.shared_negatives) if uses_blocks else None
-    n_workers = config.threads or usable_cores()
+    estimator = make_estimator(config)
     if config.backend == "reference":
         from fastw2v.reference import ReferenceBackend
 
-        n_negatives = 0 if config.loss == "softmax" else config.negatives
-        return ReferenceBackend(vectors, tokens, sampler, window, n_negatives, block)
+        return ReferenceBackend(vectors, tokens, sampler, window, estimator)
     from fastw2v.kernels.run import KernelBackend
 
-    return KernelBackend(vectors, tokens, sampler, window, config.negatives, block, n_workers)
+    n_workers = config.threads or usable_cores()
+    return KernelBackend(vectors, tokens, sampler, window, estimator, n_workers)
+
+
+def make_estimator(config: TrainConfig) -> Estimator:
+    """The estimator that config names."""
+    if config.loss == "softmax":
+        return Estimator(0)
+    if config.kernel == "pair":
+        return Estimator(config.negatives)
+    return Estimator(config.negatives, config.block_size, config.shared_negatives)
 
 
 def require_healthy(vectors: Vectors, mean_loss: float, config: TrainConfig) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fastw2v import reference
 from fastw2v.config import TrainConfig
 from fastw2v.kernels.run import KernelBackend
-from fastw2v.layout import Block, Sampler, Schedule, Tokens, Vectors, Window, padded
+from fastw2v.layout import Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
 from fastw2v.reference import KeptToken, ReferenceBackend
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.splitmix import epoch_key
@@ -54,7 +54,7 @@ def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed
     tokens, sampler, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     reach = min(window, int(np.diff(tokens.offsets).max()))
-    arguments = (tokens, sampler, Window(window, fixed, reach), 5, Block(size, shared))
+    arguments = (tokens, sampler, Window(window, fixed, reach), Estimator(5, size, shared))
     schedule = schedule_of(len(tokens.ids), learning_rate)
     actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 3)
     expected = ReferenceBackend(double, *arguments)(schedule, 0, 3)
@@ -69,7 +69,7 @@ def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed
 def test_train_units__thousand_blocks_stay_within_tolerance():
     tokens, sampler, vectors = make_problem(500, 48, 24_000)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    arguments = (tokens, sampler, Window(3, 0, 3), 5, Block(8, 16))
+    arguments = (tokens, sampler, Window(3, 0, 3), Estimator(5, 8, 16))
     schedule = schedule_of(len(tokens.ids), 0.025)
     actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 5)
     ReferenceBackend(double, *arguments)(schedule, 0, 5)
@@ -82,7 +82,7 @@ def test_train_units__same_seed_same_bytes_however_it_is_cut():
     results = []
     for cuts in ([0, 5], [0, 1, 2, 5], [0, 5]):
         tokens, sampler, vectors = make_problem(300, 40, 20_000)
-        backend = KernelBackend(vectors, tokens, sampler, Window(5, 0, 5), 5, Block(32, 32), 1)
+        backend = KernelBackend(vectors, tokens, sampler, Window(5, 0, 5), Estimator(5, 32, 32), 1)
         for first, end in pairwise(cuts):
             backend(schedule_of(len(tokens.ids), 0.025), first, end)
         results.append(vectors.center.tobytes() + vectors.outside.tobytes())
@@ -172,7 +172,7 @@ def test_padded_scratch__odd_sizes_never_read_beyond():
     """The smallest blocks at every unaligned size run and stay finite."""
     tokens, sampler, vectors = make_problem(50, 5, 4_500)
     for size in (1, 2, 15, 16, 17, 31):
-        backend = KernelBackend(vectors, tokens, sampler, Window(2, 0, 2), 1, Block(size, size), 1)
+        backend = KernelBackend(vectors, tokens, sampler, Window(2, 0, 2), Estimator(1, size, size), 1)
         backend(schedule_of(len(tokens.ids), 0.025), 0, 2)
     assert all(np.isfinite(matrix).all() for matrix in vectors)
     assert vectors.center.shape[1] == padded(5)

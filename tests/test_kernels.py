@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fastw2v import reference
 from fastw2v.kernels import intrinsics, jit, pair, scalar, units
 from fastw2v.kernels.run import KernelBackend
-from fastw2v.layout import UNIT, Schedule, Totals, Vectors, n_units, padded
+from fastw2v.layout import UNIT, Estimator, Schedule, Totals, Vectors, n_units, padded
 from fastw2v.reference import ReferenceBackend
 from fastw2v.splitmix import epoch_key, noise_stream
 from fastw2v.training import aligned_zeros
@@ -231,12 +231,12 @@ def copied(vectors: Vectors, dtype: type = np.float32) -> Vectors:
 
 def kernel_on(vectors: Vectors, inputs: Any, n_negatives: int = 5, n_workers: int = 1) -> KernelBackend:
     tokens, sampler, window, _ = inputs
-    return KernelBackend(vectors, tokens, sampler, window, n_negatives, None, n_workers)
+    return KernelBackend(vectors, tokens, sampler, window, Estimator(n_negatives), n_workers)
 
 
 def reference_on(vectors: Vectors, inputs: Any, n_negatives: int = 5) -> ReferenceBackend:
     tokens, sampler, window, _ = inputs
-    return ReferenceBackend(vectors, tokens, sampler, window, n_negatives, None)
+    return ReferenceBackend(vectors, tokens, sampler, window, Estimator(n_negatives))
 
 
 def all_units(inputs: Any) -> tuple[Any, int, int]:
@@ -443,8 +443,8 @@ def test_kernel_backend__workers_have_rows_of_their_own(clustered: Any) -> None:
     backend = kernel_on(vectors, clustered, n_workers=4)
     totals = backend(clustered.schedule, 2, 3)
     assert backend.totals.shape[0] == 4
-    assert np.count_nonzero(backend.totals.any(axis=1)) == 1
-    assert backend.totals.sum(axis=0).tolist() == [*totals, 0, 0, 0, 0, 0]
+    assert np.count_nonzero(backend.totals[:, :3].any(axis=1)) == 1
+    assert backend.totals.sum(axis=0).tolist() == [*totals, 4, 0, 0, 0, 0]  # all four ended normally
     assert totals.n_kept == UNIT
 
 
@@ -454,7 +454,7 @@ def test_kernel_backend__rows_add_up_and_are_cleared_by_the_next_call(clustered:
     for _ in range(2):
         totals = backend(clustered.epoch(0, 3), 0, n_units(80_000))
         assert totals[1:] == runs[1][1][0][1:]
-        assert not backend.totals[:, 3:].any()
+        assert not backend.totals[:, 4:].any()
     loss, pairs, kept = backend.totals.T[:3]
     np.testing.assert_array_equal(pairs, np.round(pairs))
     np.testing.assert_allclose(pairs, kept * totals.n_pairs / totals.n_kept, rtol=0.1)
@@ -475,7 +475,7 @@ def test_kernel_backend__leaves_numbas_threads_as_they_were(make_inputs: Any) ->
 def uncached(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Kernel `pair` compiled anew: Numba does not show the assembly of what it loads from its cache."""
     monkeypatch.setattr(jit, "CACHE_FOLDER", None)
-    compiled = jit.decorator(parallel=True, fastmath=jit.FASTMATH)(pair.train_units.py_func)
+    compiled = jit.decorator(fastmath=jit.FASTMATH)(pair.train_units.py_func)
     monkeypatch.setattr(pair, "train_units", compiled)
     return compiled
 

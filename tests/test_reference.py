@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastw2v import reference
-from fastw2v.layout import UNIT, Sampler, Schedule, Tokens, Totals, Vectors, Window, n_units
+from fastw2v.layout import UNIT, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window, n_units
 from fastw2v.reference import (
     KeptToken,
     ReferenceBackend,
@@ -593,7 +593,7 @@ def test_train_unit_pair__takes_the_pairs_of_the_specification(
 ) -> None:
     """The units together take exactly the pairs that brute force finds, in the same order."""
     tokens, sampler, window, schedule = make_inputs(LAYOUTS[layout], 12, **SETTINGS[setting])
-    backend = ReferenceBackend(NO_VECTORS, tokens, sampler, window, 1, None)
+    backend = ReferenceBackend(NO_VECTORS, tokens, sampler, window, Estimator(1))
     totals = backend(schedule, 0, n_units(len(tokens.ids)))
     expected = list(brute_force_pairs(tokens, sampler, int(schedule.epoch_key), window))
     assert [(step.center, step.outside) for step in recorded_steps] == expected
@@ -623,7 +623,7 @@ def test_train_unit_pair__negatives_come_from_the_units_own_stream(
 ) -> None:
     """K draws a pair in order from the unit's stream, the outside word left out; the unit's learning rate."""
     tokens, sampler, window, schedule = make_inputs([UNIT, 200], 4, radius=2)
-    train_unit_pair(NO_VECTORS, tokens, sampler, schedule, window, 3, 1)
+    train_unit_pair(NO_VECTORS, tokens, sampler, schedule, window, Estimator(3), 1)
     draws = noise_stream(int(schedule.epoch_key), 1)
     for step in recorded_steps:
         drawn = [draw_noise(sampler.unigram_table, bits) for bits in islice(draws, 3)]
@@ -649,7 +649,7 @@ def start(rng: np.random.Generator) -> Vectors:
 
 
 def backend_on(vectors: Vectors, inputs: Any, n_negatives: int) -> ReferenceBackend:
-    return ReferenceBackend(vectors, inputs.tokens, inputs.sampler, inputs.window, n_negatives, None)
+    return ReferenceBackend(vectors, inputs.tokens, inputs.sampler, inputs.window, Estimator(n_negatives))
 
 
 def mean_losses(backend: ReferenceBackend, inputs: Any) -> list[float]:

@@ -22,6 +22,7 @@ from fastw2v.tokenizer import (
     encode,
     merge_tables,
     most_tokens,
+    new_pages,
     read_only,
     table_of,
     words_of,
@@ -221,6 +222,19 @@ def test_read__empty_items_are_words() -> None:
     assert actual.words == ["", "New York"]
 
 
+def test_read__nulls_may_have_bytes_or_items() -> None:
+    texts = as_strings(["a", "hidden words", "b"])
+    only_first_and_last = read_only(np.array([0b101], np.uint8))
+    counter = WordCounter()
+    counter.read(texts._replace(validity=only_first_and_last))
+    items = as_strings(["a", "hidden", "hidden", "b", "hidden"])
+    items = items._replace(validity=read_only(np.array([0b01111], np.uint8)))
+    counter.read(Lists(read_only(np.array([0, 1, 3, 5])), only_first_and_last, 0, items), 1, 99)
+    assert counter.n_null == 3
+    assert words_of(counter.table, np.arange(counter.table.n_words[0])) == ["a", "b"]
+    assert [segment.ids.tolist() for segment in counter.segments] == [[0, ROW_END, 1, ROW_END]] * 2
+
+
 def test_read__no_rows() -> None:
     assert read_rows([[]]) == naive_corpus([])
 
@@ -232,6 +246,11 @@ def test_with_more_words__refuses_more_than_ids_can_number(monkeypatch: pytest.M
     counter.read(as_strings(["a b c d e f g h"]))
     with pytest.raises(UsageError, match="more than 8 distinct words, but word ids end at 7"):
         counter.read(as_strings(["i"]))
+
+
+def test_new_pages__says_when_memory_ends() -> None:
+    with pytest.raises(MemoryError, match="no 1,152,921,504,606,846,976 bytes"):
+        new_pages(2**60, np.uint8)
 
 
 def test_merge_tables__the_first_table_keeps_its_numbers() -> None:

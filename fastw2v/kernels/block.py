@@ -13,11 +13,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
-from fastw2v.kernels.jit import fast_jit, jit, parallel_fast_jit
+from fastw2v.kernels.jit import fast_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles import (
     ROW_VECTORS,
@@ -96,7 +95,7 @@ class Scratch(NamedTuple):
     outside_moves: NDArray[np.float32]
 
 
-@jit
+@inner_jit
 def new_side(n, dim):
     """Scratch for n rows, rounded up to whole tiles."""
     n = -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
@@ -109,11 +108,13 @@ def new_side(n, dim):
     )
 
 
-@jit
-def new_scratch(n_words, dim, block, reach):
-    """Scratch of a worker, for blocks of block.size centres and block.shared_negatives draws."""
-    centers, noise = new_side(block.size, dim), new_side(block.shared_negatives, dim)
-    contexts = new_side(block.size + 2 * reach + 3, dim)  # row_dots looks up to three rows past a window
+@inner_jit
+def new_scratch(n_words, dim, estimator, reach):
+    """Scratch of a worker, for blocks of T centres and S draws."""
+    centers, noise = new_side(estimator.block_size, dim), new_side(estimator.shared_negatives, dim)
+    contexts = new_side(
+        estimator.block_size + 2 * reach + 3, dim
+    )  # row_dots looks up to three rows past a window
     n_centers, n_noise, n_contexts = len(centers.words), len(noise.words), len(contexts.words)
     return Scratch(
         centers,
@@ -134,7 +135,7 @@ def new_scratch(n_words, dim, block, reach):
     )
 
 
-@jit
+@inner_jit
 def find_pairs(kept, start, stop, size, scratch):
     """Windows of the centres kept[start:stop]; returns (lo, hi), the kept tokens that are their contexts."""
     lo, hi = start, stop
@@ -156,7 +157,7 @@ def find_pairs(kept, start, stop, size, scratch):
     return lo, hi
 
 
-@fast_jit
+@inner_jit
 def gather(matrix, side, n):
     """Copy the rows of side.words[:n] to scratch, with their squared lengths."""
     for i in range(n):
@@ -164,7 +165,7 @@ def gather(matrix, side, n):
         side.moves[i] = ZERO
 
 
-@jit
+@inner_jit
 def look_ahead(kept, start, stop, context_start, context_stop, next_noise, scratch):
     """List the rows of the next block, kept[start:stop] and its contexts that are not at hand already."""
     n = 0
@@ -181,7 +182,7 @@ def look_ahead(kept, start, stop, context_start, context_stop, next_noise, scrat
     scratch.cursor[0], scratch.cursor[1] = 0, n
 
 
-@jit
+@inner_jit
 def prefetch(vectors, scratch, count):
     """Ask for the next `count` rows of the list; spread over a block, so that the misses overlap the work."""
     first = scratch.cursor[0]
@@ -198,7 +199,7 @@ def prefetch(vectors, scratch, count):
     scratch.cursor[0] = last
 
 
-@fast_jit
+@inner_jit
 def weigh_noise(scratch, n_centers, n_contexts, own, weight):
     """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; own is the context number of centre 0. Returns pairs."""
     noise, contexts, weights = scratch.noise.words, scratch.contexts.words, scratch.weights
@@ -223,7 +224,7 @@ def weigh_noise(scratch, n_centers, n_contexts, own, weight):
     return n_pairs
 
 
-@fast_jit
+@inner_jit
 def score_noise(vectors, scratch, n_centers):
     """errors[i, s] = v_iᵀ u_s, from the noise rows transposed: whole registers of draws, no sums across."""
     rows, columns = scratch.noise.rows, scratch.noise_columns
@@ -255,7 +256,7 @@ def score_noise(vectors, scratch, n_centers):
             s += FLOATS_PER_LINE
 
 
-@fast_jit
+@inner_jit
 def noise_errors(scratch, n_centers):
     """Turn noise scores to ∂J/∂score = w·σ(score); returns Σ −w log σ(−score)."""
     errors, weights = scratch.errors, scratch.weights
@@ -275,7 +276,7 @@ def noise_errors(scratch, n_centers):
     return loss
 
 
-@fast_jit
+@inner_jit
 def pair_error(scratch, i, j, score):
     """Note one pair's ∂J/∂score = σ(score) − 1; returns −log σ(score)."""
     error = sigmoid(score) - ONE
@@ -285,7 +286,7 @@ def pair_error(scratch, i, j, score):
     return softplus(-score)
 
 
-@fast_jit
+@inner_jit
 def pair_errors_of(scratch, n_centers, n_contexts, own):
     """∂J/∂score of all pairs, zero for every other (centre, context); returns Σ −log σ(score)."""
     centers, contexts, errors = scratch.centers.rows, scratch.contexts.rows, scratch.pair_errors
@@ -303,7 +304,7 @@ def pair_errors_of(scratch, n_centers, n_contexts, own):
     return loss
 
 
-@fast_jit
+@inner_jit
 def center_gradients(vectors, scratch, n_centers):
     """∂J/∂v_i = Σ_j error_ij u_j + Σ_s error_is u_s."""
     grads, contexts, noise = scratch.centers.grads, scratch.contexts.rows, scratch.noise.rows
@@ -354,7 +355,7 @@ def center_gradients(vectors, scratch, n_centers):
             d += FLOATS_PER_LINE
 
 
-@fast_jit
+@inner_jit
 def context_gradients(scratch, n_contexts):
     """∂J/∂u_j = Σ_i error_ij v_i."""
     grads, centers = scratch.contexts.grads, scratch.centers.rows
@@ -384,7 +385,7 @@ def context_gradients(scratch, n_contexts):
             tile(grads, (j, d), scratch.pair_errors, (first, j), 1, centers, (first, d), (1, 1), depth, 0)
 
 
-@fast_jit
+@inner_jit
 def noise_gradients(scratch, n_centers):
     """∂J/∂u_s = Σ_i error_is v_i."""
     grads, centers, errors = scratch.noise.grads, scratch.centers.rows, scratch.errors
@@ -401,7 +402,7 @@ def noise_gradients(scratch, n_centers):
             d += FLOATS_PER_LINE
 
 
-@fast_jit
+@inner_jit
 def sum_moves(word_moves, side, n):
     """Add the moves of rows to those of their words: a word may hold several rows of a block."""
     for i in range(n):
@@ -409,7 +410,7 @@ def sum_moves(word_moves, side, n):
             word_moves[side.words[i]] += side.moves[i]
 
 
-@fast_jit
+@inner_jit
 def descend(matrix, word_moves, side, n, learning_rate):
     """Row −= learning_rate · gradient, held back where a word's rows together would move a score too far."""
     for i in range(n):
@@ -419,7 +420,7 @@ def descend(matrix, word_moves, side, n, learning_rate):
             add_row(matrix, word, -step, side.grads, i)
 
 
-@fast_jit
+@inner_jit
 def clear_moves(word_moves, side, n):
     """Zero the words' moves again."""
     for i in range(n):
@@ -427,7 +428,7 @@ def clear_moves(word_moves, side, n):
             word_moves[side.words[i]] = ZERO
 
 
-@fast_jit
+@level_jit
 def block_step(vectors, kept, span, learning_rate, weight, scratch):
     """One step on the centres kept[start:stop] with scratch.noise.words; returns (loss, pairs)."""
     start, stop, size = span
@@ -467,7 +468,7 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
     return loss, n_pairs
 
 
-@jit
+@inner_jit
 def draw_block_noise(unigram_table, state, count, noise):
     """The next `count` draws of a unit's noise stream; the rows that fill up the last tile are -1."""
     for s in range(len(noise)):
@@ -478,20 +479,22 @@ def draw_block_noise(unigram_table, state, count, noise):
     return state
 
 
-@fast_jit
-def train_unit(vectors, kept, span, sampler, noise_state, step, block, scratch):
+@level_jit
+def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch):
     """All blocks of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
-    learning_rate, n_negatives, reach = step
-    weight = np.float32(n_negatives / block.shared_negatives)
+    learning_rate, reach = step
+    weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
     next_noise = np.empty_like(scratch.noise.words)
     loss, n_pairs = 0.0, 0
-    noise_state = draw_block_noise(sampler.unigram_table, noise_state, block.shared_negatives, next_noise)
-    for start in range(begin, end, block.size):
-        stop = min(start + block.size, end)
+    noise_state = draw_block_noise(sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise)
+    for start in range(begin, end, estimator.block_size):
+        stop = min(start + estimator.block_size, end)
         scratch.noise.words[:] = next_noise
-        noise_state = draw_block_noise(sampler.unigram_table, noise_state, block.shared_negatives, next_noise)
-        next_stop = min(stop + block.size, end)
+        noise_state = draw_block_noise(
+            sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise
+        )
+        next_stop = min(stop + estimator.block_size, end)
         look_ahead(
             kept, stop, next_stop, min(stop + reach, size), min(next_stop + reach, size), next_noise, scratch
         )
@@ -503,25 +506,23 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, block, scratch):
     return loss, n_pairs
 
 
-@parallel_fast_jit
-def train_units(vectors, tokens, sampler, schedule, window, n_negatives, block, queue, totals):
-    """Train units queue[0] ≤ u < queue[1]; workers take them one by one.
+@fast_jit
+def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker):
+    """One worker's share of units queue[0] ≤ u < queue[1], taken one by one.
 
     queue   int64 (2,): next unit, end; queue[0] is left past the end
-    totals  float64 (n_workers, 8): each worker adds its loss, pairs and kept words to columns 0, 1, 2
+    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
     """
-    for index in prange(totals.shape[0]):
-        worker = np.int64(index)
-        kept = new_kept(window)
-        scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], block, window.reach)
-        while True:
-            unit = atomic_add(queue, np.int64(1))
-            if unit >= queue[1]:
-                break
-            span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-            noise_state = noise_state_of(schedule.epoch_key, unit)
-            step = (learning_rate_at(schedule, unit * UNIT), n_negatives, window.reach)
-            loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, block, scratch)
-            totals[worker, 0] += loss
-            totals[worker, 1] += n_pairs
-            totals[worker, 2] += span[1] - span[0]
+    kept = new_kept(window)
+    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach)
+    while True:
+        unit = atomic_add(queue, np.int64(1))
+        if unit >= queue[1]:
+            break
+        span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
+        noise_state = noise_state_of(schedule.epoch_key, unit)
+        step = (learning_rate_at(schedule, unit * UNIT), window.reach)
+        loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch)
+        totals[worker, 0] += loss
+        totals[worker, 1] += n_pairs
+        totals[worker, 2] += span[1] - span[0]

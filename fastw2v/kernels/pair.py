@@ -7,10 +7,9 @@ The NumPy twin with the same names is `fastw2v.reference.train_unit_pair`.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
-from fastw2v.kernels.jit import fast_jit, jit, parallel_fast_jit
+from fastw2v.kernels.jit import fast_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles import add_row, copy_row, push_row, row_dot
 from fastw2v.kernels.units import (
@@ -26,7 +25,7 @@ from fastw2v.layout import FLOATS_PER_LINE, UNIT
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
 
-@jit
+@fast_jit
 def draw_negatives(unigram_table, state, outside, count, negatives):
     """Draw `count` noise words into negatives; one equal to the outside word is not a negative (o ∉ {w_k}).
 
@@ -90,25 +89,23 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, scratch):
     return loss, n_pairs
 
 
-@parallel_fast_jit
-def train_units(vectors, tokens, sampler, schedule, window, n_negatives, queue, totals):
-    """Train units queue[0] ≤ u < queue[1]; workers take them one by one.
+@fast_jit
+def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker):
+    """One worker's share of units queue[0] ≤ u < queue[1], taken one by one.
 
     queue   int64 (2,): next unit, end; queue[0] is left past the end
-    totals  float64 (n_workers, 8): each worker adds its loss, pairs and kept words to columns 0, 1, 2
+    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
     """
-    for index in prange(totals.shape[0]):
-        worker = np.int64(index)
-        kept = new_kept(window)
-        scratch = aligned_rows(2, vectors.center.shape[1])
-        while True:
-            unit = atomic_add(queue, np.int64(1))
-            if unit >= queue[1]:
-                break
-            span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-            noise_state = noise_state_of(schedule.epoch_key, unit)
-            step = (learning_rate_at(schedule, unit * UNIT), n_negatives)
-            loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, scratch)
-            totals[worker, 0] += loss
-            totals[worker, 1] += n_pairs
-            totals[worker, 2] += span[1] - span[0]
+    kept = new_kept(window)
+    scratch = aligned_rows(2, vectors.center.shape[1])
+    while True:
+        unit = atomic_add(queue, np.int64(1))
+        if unit >= queue[1]:
+            break
+        span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
+        noise_state = noise_state_of(schedule.epoch_key, unit)
+        step = (learning_rate_at(schedule, unit * UNIT), estimator.n_negatives)
+        loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, scratch)
+        totals[worker, 0] += loss
+        totals[worker, 1] += n_pairs
+        totals[worker, 2] += span[1] - span[0]

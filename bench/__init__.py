@@ -1,0 +1,1 @@
+"""Measurements: `python -m bench --help`. Correctness is asserted before anything is timed."""

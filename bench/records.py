@@ -1,0 +1,62 @@
+"""Results as JSON lines, each with what is needed to understand it later."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from fastw2v import __version__
+
+
+def cpu_name() -> str:
+    """The processor as Linux names it, else as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def commit() -> str:
+    """The commit that is measured, with a + where the tree differs from it."""
+    try:
+        name = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+        folder = Path(__file__).parent
+        return subprocess.run(name, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def environment() -> dict[str, Any]:
+    """Commit, CPU, cores and versions."""
+    from fastw2v.training import usable_cores
+
+    packages = ("numpy", "numba", "llvmlite", "pyarrow")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "fastw2v": __version__,
+        "commit": commit(),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+class Records:
+    """Writes one JSON object a line to a file, or nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.common = path, environment()
+
+    def add(self, **result: Any) -> None:
+        """Append a result with the environment it was got in."""
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**self.common, **result}) + "\n")

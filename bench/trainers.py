@@ -1,0 +1,168 @@
+"""Trainers to compare: each turns a corpus and settings into seconds of training and a vectors file.
+
+Seconds are those of training alone, wall clock; the words are the corpus's words, out-of-vocabulary ones too,
+times epochs, for every trainer alike.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pty
+import re
+import subprocess
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from fastw2v import formats, training
+from fastw2v.config import TrainConfig
+from fastw2v.corpus import Corpus
+
+
+class Material(NamedTuple):
+    """The corpus as ids for our trainers, as a text file of one sentence a line for the others."""
+
+    corpus: Corpus
+    text: Path | None
+    min_count: int
+
+
+class Run(NamedTuple):
+    """Seconds of training, of compilation before it, and where the vectors are."""
+
+    seconds: float
+    compile_seconds: float
+    vectors: Path | None
+
+
+Trainer = Callable[[Material, TrainConfig, Path], Run]
+
+
+def ours(**changes: object) -> Trainer:
+    """fastw2v with some options changed."""
+
+    def run(material: Material, config: TrainConfig, folder: Path) -> Run:
+        trained = training.train(material.corpus, replace(config, **changes))  # type: ignore[arg-type]
+        vectors = folder / "fastw2v.bin"
+        formats.save(vectors, trained.embeddings, escape=True)
+        return Run(trained.train_seconds, trained.compile_seconds, vectors)
+
+    return run
+
+
+def gensim(material: Material, config: TrainConfig, folder: Path) -> Run:
+    """gensim in corpus_file mode."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from gensim.models import Word2Vec
+    logging.getLogger("gensim").setLevel(logging.ERROR)
+    model = Word2Vec(
+        sg=1,
+        vector_size=config.dim,
+        window=config.window,
+        negative=config.negatives,
+        sample=config.sample,
+        min_count=material.min_count,
+        alpha=config.lr,
+        min_alpha=config.min_learning_rate,
+        workers=config.threads or training.usable_cores(),
+        seed=config.seed,
+        ns_exponent=config.ns_exponent,
+    )
+    text = str(material.text)
+    model.build_vocab(corpus_file=text)
+    started = time.perf_counter()
+    model.train(
+        corpus_file=text,
+        epochs=config.epochs,
+        total_words=model.corpus_total_words,
+        total_examples=model.corpus_count,
+    )
+    seconds = time.perf_counter() - started
+    vectors = folder / "gensim.bin"
+    model.wv.save_word2vec_format(str(vectors), binary=True)
+    return Run(seconds, 0.0, vectors)
+
+
+def watched(command: list[str], begin: str, progress: str) -> float:
+    """Seconds from the line that says the vocabulary is done to the last progress report of a program."""
+    master, slave = pty.openpty()  # on a pipe the C library would hold its lines back
+    first = last = None
+    with subprocess.Popen(command, stdout=slave, stderr=slave, stdin=subprocess.DEVNULL) as process:
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                data = os.read(master, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not data:
+                break
+            now = time.perf_counter()
+            seen = (seen + data)[-200_000:]
+            if first is None and re.search(begin.encode(), seen):
+                first = now
+            if re.search(progress.encode(), data):
+                last = now
+    os.close(master)
+    if process.returncode or first is None or last is None:
+        tail = seen.decode(errors="replace").splitlines()[-3:]
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {' / '.join(tail)}")
+    return last - first
+
+
+def word2vec_like(binary: Path) -> Trainer:
+    """word2vec.c, or pWord2Vec, which takes the same options."""
+
+    def run(material: Material, config: TrainConfig, folder: Path) -> Run:
+        vectors = folder / f"{binary.name}.bin"
+        options = {
+            "-train": material.text,
+            "-output": vectors,
+            "-size": config.dim,
+            "-window": config.window,
+            "-negative": config.negatives,
+            "-sample": config.sample,
+            "-min-count": material.min_count,
+            "-iter": config.epochs,
+            "-alpha": config.lr,
+            "-threads": config.threads or training.usable_cores(),
+            "-hs": 0,
+            "-binary": 1,
+        }
+        help_text = subprocess.run([str(binary)], capture_output=True, text=True, check=False).stdout
+        if "-cbow" in help_text:
+            options["-cbow"] = 0
+        command = [str(binary), *(str(part) for option in options.items() for part in option)]
+        return Run(watched(command, r"Words in train file", r"Progress|Words/sec"), 0.0, vectors)
+
+    return run
+
+
+def fasttext(binary: Path) -> Trainer:
+    """fastText's skip-gram without subwords."""
+
+    def run(material: Material, config: TrainConfig, folder: Path) -> Run:
+        vectors = folder / "fasttext"
+        options = {
+            "-input": material.text,
+            "-output": vectors,
+            "-dim": config.dim,
+            "-ws": config.window,
+            "-neg": config.negatives,
+            "-t": config.sample,
+            "-minCount": material.min_count,
+            "-epoch": config.epochs,
+            "-lr": config.lr,
+            "-thread": config.threads or training.usable_cores(),
+            "-maxn": 0,
+            "-bucket": 0,
+        }
+        command = [str(binary), "skipgram", *(str(part) for option in options.items() for part in option)]
+        return Run(watched(command, r"Number of labels", r"Progress"), 0.0, vectors.with_suffix(".vec"))
+
+    return run
