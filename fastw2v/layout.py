@@ -13,8 +13,11 @@ UNIT = 4096
 
 FLOATS_PER_LINE = 16  # a cache line of float32, and one 512-bit register
 
-# No block may move a score by more than about this, in nats: see `fastw2v.reference.block_step`.
-LARGEST_MOVE = np.float32(1.0)
+# A block's step on a word is held back where it could move one of the word's scores by more than this, in
+# nats (`fastw2v.reference.descend`). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs), WordSim-353
+# and analogies: at 1 .532 and 34.5 % (text is held back too), at 4 .601 and 38.0 %, never .594 and 37.6 %.
+# Chains of 2, 20 and 400 words at lr .1 end within .001 of kernel `pair` at 4, and diverge without.
+LARGEST_MOVE = np.float32(4.0)
 
 
 class Vectors(NamedTuple):

@@ -274,8 +274,8 @@ def descend(matrix: Array, words: NDArray[np.intp], grads: Array, moves: Array, 
     A block takes all its gradients at one place, so a word with many rows or a heavy draw would overshoot
     where one-by-one steps would not. Σ|∂J/∂score|·‖other row‖², summed over the rows of a word, times the
     step bounds how far the step moves any of its scores; where that exceeds LARGEST_MOVE the step shrinks
-    to it. Near the optimum the step is then stable for any weights: the curvature of a score's loss is at
-    most |∂J/∂score|, so step·curvature ≤ LARGEST_MOVE < 2.
+    to it. The bound is reached where the other rows are parallel, as in a vocabulary of a few words; in
+    text they point everywhere, and the real move is a fraction of it.
     """
     word_moves = np.bincount(words, weights=moves, minlength=len(matrix))[words]
     steps = learning_rate / np.maximum(1, learning_rate * word_moves / LARGEST_MOVE)
