@@ -13,8 +13,8 @@ UNIT = 4096
 
 FLOATS_PER_LINE = 16  # a cache line of float32, and one 512-bit register
 
-# A block's step on a word is held back where it could move one of the word's scores by more than this, in
-# nats (`fastw2v.reference.descend`). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs), WordSim-353
+# A block's step on a word is held back where it could move one of its scores by more than this, in nats
+# (`fastw2v.reference.descend`). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs), WordSim-353
 # and analogies: at 1 .532 and 34.5 % (text is held back too), at 4 .601 and 38.0 %, never .594 and 37.6 %.
 # At 4, chains of 2, 20 and 400 words end within .001 of kernel `pair`, at lr .025 and .1.
 LARGEST_MOVE = np.float32(4.0)
