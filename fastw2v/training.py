@@ -168,6 +168,10 @@ def train(
     n_words = len(corpus.vocabulary)
     if n_words < 2:
         raise UsageError(f"the vocabulary has {n_words} words: negative sampling needs at least 2")
+    if not corpus.vocabulary.counts.any():
+        raise UsageError(
+            f"all {n_words:,} words of the vocabulary have count 0: noise words need counts; count again"
+        )
     require_memory(n_words, config.dim)
     vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
     fill_initial(vectors.center[:, : config.dim], config.seed)

@@ -117,6 +117,13 @@ def test_train__one_word_is_refused():
         training.train(corpus, TrainConfig())
 
 
+def test_train__vocabulary_without_counts_is_refused():
+    corpus, _ = chain_corpus(5, 100)
+    nothing = Vocabulary(corpus.vocabulary.words, np.zeros(5, np.int64))
+    with pytest.raises(UsageError, match="count 0"):
+        training.train(corpus._replace(vocabulary=nothing), TrainConfig())
+
+
 def test_require_memory__names_need_and_cure():
     with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
         training.require_memory(10**9, 1_000)
