@@ -15,19 +15,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
+from fastw2v.kernels.intrinsics import atomic_add, prefetch_row, tick
 from fastw2v.kernels.jit import fast_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles import (
-    ROW_VECTORS,
     SCORE_ROWS,
     SCORE_VECTORS,
     UPDATE_ROWS,
     UPDATE_VECTORS,
-    add_row,
     copy_row,
+    product_tile,
+    row_dot,
     row_dots,
-    tile,
+    transpose_tile,
+    update_tile,
 )
 from fastw2v.kernels.units import (
     aligned_rows,
@@ -39,52 +40,81 @@ from fastw2v.kernels.units import (
 )
 from fastw2v.layout import FLOATS_PER_LINE, LARGEST_MOVE, UNIT
 
-ROWS = 8  # scratch has whole tiles of rows
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
 UPDATE_WIDTH = UPDATE_VECTORS * FLOATS_PER_LINE
-ROW_WIDTH = ROW_VECTORS * FLOATS_PER_LINE
+
+FAR = np.float32(80.0)  # a score whose loss and error are 0 in float32
+
+# Phases of a block, for `Scratch.clock`.
+PHASES = (
+    "draws and windows",
+    "gather rows",
+    "noise weights",
+    "noise scores",
+    "pair scores",
+    "errors and losses",
+    "step sizes",
+    "update centers",
+    "update noise",
+    "update contexts",
+)
+(
+    WINDOWS,
+    GATHER,
+    WEIGHTS,
+    NOISE_SCORES,
+    PAIR_SCORES,
+    ERRORS,
+    STEPS,
+    UPDATE_CENTERS,
+    UPDATE_NOISE,
+    UPDATE_CONTEXTS,
+) = range(len(PHASES))
 
 
 class Side(NamedTuple):
     """Rows of one matrix that a block works on, in a worker's scratch.
 
-    words  int64 (n,), whose rows
+    words  int64 (n,), whose rows; -1 for none
     rows   float32 (n, padded_dim), as gathered
-    grads  float32 (n, padded_dim), gradient of the block's loss
     norms  float32 (n,), ‖row‖²
     moves  float32 (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
+    steps  float32 (n,), learning rate of each row, held back where its word would move too far
     """
 
     words: NDArray[np.int64]
     rows: NDArray[np.float32]
-    grads: NDArray[np.float32]
     norms: NDArray[np.float32]
     moves: NDArray[np.float32]
+    steps: NDArray[np.float32]
 
 
 class Scratch(NamedTuple):
     """Everything a worker needs for a block, allocated once a call.
 
-    centers, noise, contexts  Side, of T, S and T + 2·reach rows
-    noise_columns  float32 (padded_dim, S), the noise rows transposed
-    errors         float32 (T, S), scores with the noise, then w·σ(score) = ∂J/∂score
-    weights        float32 (T, S), w_is
-    pair_errors    float32 (T, n_contexts), σ(score) − 1 for the pairs, 0 elsewhere
-    low, high      int64 (T,), contexts[low:high] hold a centre's window, itself among them
-    first, last    int64 (n_contexts,), centres[first:last] hold all centres a context is paired with
+    Columns of errors are rows of `outside`: the S noise draws, rounded up to n_noise, then the contexts.
+
+    centers        Side, T rows of V
+    outside        Side, n_noise + T + 2·reach rows of U
+    noise_columns  float32 (padded_dim, n_noise), the noise rows transposed
+    errors         float32 (T, n_outside), ∂J/∂score: w·σ for noise, σ − 1 for pairs, else 0
+    pair_scores    float32 (T, 2·reach), the scores of each centre's pairs, then their errors
+    weights        float32 (T, n_noise), w_is
+    low, high      int64 (T,), outside[low:high] hold a centre's window, itself among them
+    first, last    int64 (n_outside,), centres[first:last] hold all centres an outside row is paired with
     ahead          int64 (n,), rows the next block will gather: word of V, or −1 − word of U
     cursor         int64 (2,), how many of `ahead` are prefetched, how many there are
     center_moves, outside_moves  float32 (n_words,), moves summed over a word's rows; zero between blocks
+    clock          int64 (phases + 1,) for `tick`, or None
     """
 
     centers: Side
-    noise: Side
-    contexts: Side
+    outside: Side
     noise_columns: NDArray[np.float32]
     errors: NDArray[np.float32]
+    pair_scores: NDArray[np.float32]
     weights: NDArray[np.float32]
-    pair_errors: NDArray[np.float32]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -93,51 +123,51 @@ class Scratch(NamedTuple):
     cursor: NDArray[np.int64]
     center_moves: NDArray[np.float32]
     outside_moves: NDArray[np.float32]
+    clock: NDArray[np.int64] | None
+
+
+@inner_jit
+def whole_lines(n):
+    """n rounded up to a multiple of a cache line's floats."""
+    return -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
 
 
 @inner_jit
 def new_side(n, dim):
-    """Scratch for n rows, rounded up to whole tiles."""
-    n = -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
-    return Side(
-        np.zeros(n, np.int64),
-        aligned_rows(n, dim),
-        aligned_rows(n, dim),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.float32),
-    )
+    """Scratch for n rows."""
+    zeros = np.zeros(n, np.float32)
+    return Side(np.full(n, -1), aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy())
 
 
 @inner_jit
-def new_scratch(n_words, dim, estimator, reach):
+def new_scratch(n_words, dim, estimator, reach, clock):
     """Scratch of a worker, for blocks of T centres and S draws."""
-    centers, noise = new_side(estimator.block_size, dim), new_side(estimator.shared_negatives, dim)
-    contexts = new_side(
-        estimator.block_size + 2 * reach + 3, dim
-    )  # row_dots looks up to three rows past a window
-    n_centers, n_noise, n_contexts = len(centers.words), len(noise.words), len(contexts.words)
+    n_centers, n_noise = whole_lines(estimator.block_size), whole_lines(estimator.shared_negatives)
+    # Beyond the contexts, whole lines and tiles are written and read: of zeros, or of rows without a word.
+    n_outside = n_noise + whole_lines(estimator.block_size + 2 * (reach + UPDATE_ROWS)) + 2 * FLOATS_PER_LINE
     return Scratch(
-        centers,
-        noise,
-        contexts,
+        new_side(n_centers, dim),
+        new_side(n_outside, dim),
         aligned_rows(dim, n_noise),
+        aligned_rows(n_centers, n_outside),
+        aligned_rows(n_centers, whole_lines(2 * reach)),
         aligned_rows(n_centers, n_noise),
-        aligned_rows(n_centers, n_noise),
-        aligned_rows(n_centers, n_contexts),
         np.zeros(n_centers, np.int64),
         np.zeros(n_centers, np.int64),
-        np.zeros(n_contexts, np.int64),
-        np.zeros(n_contexts, np.int64),
-        np.zeros(n_centers + n_noise + n_contexts, np.int64),
+        np.zeros(n_outside, np.int64),
+        np.zeros(n_outside, np.int64),
+        np.zeros(n_centers + n_outside, np.int64),
         np.zeros(2, np.int64),
         np.zeros(n_words, np.float32),
         np.zeros(n_words, np.float32),
+        clock,
     )
 
 
 @inner_jit
 def find_pairs(kept, start, stop, size, scratch):
     """Windows of the centres kept[start:stop]; returns (lo, hi), the kept tokens that are their contexts."""
+    n_centers, n_noise = stop - start, scratch.noise_columns.shape[1]
     lo, hi = start, stop
     for i in range(start, stop):
         scratch.low[i - start] = max(i - kept.radius[i], kept.first[i])
@@ -146,11 +176,12 @@ def find_pairs(kept, start, stop, size, scratch):
             j += 1
         scratch.high[i - start] = j
         lo, hi = min(lo, scratch.low[i - start]), max(hi, j)
-    for j in range(hi - lo):
-        scratch.first[j], scratch.last[j] = stop - start, 0
-    for i in range(stop - start):
-        scratch.low[i] -= lo
-        scratch.high[i] -= lo
+    n_outside = n_noise + hi - lo
+    for j in range(n_noise, n_outside + UPDATE_ROWS):
+        scratch.first[j], scratch.last[j] = n_centers, 0
+    for i in range(n_centers):
+        scratch.low[i] += n_noise - lo
+        scratch.high[i] += n_noise - lo
         for j in range(scratch.low[i], scratch.high[i]):
             scratch.first[j] = min(scratch.first[j], i)
             scratch.last[j] = i + 1
@@ -158,11 +189,12 @@ def find_pairs(kept, start, stop, size, scratch):
 
 
 @inner_jit
-def gather(matrix, side, n):
-    """Copy the rows of side.words[:n] to scratch, with their squared lengths."""
-    for i in range(n):
-        side.norms[i] = copy_row(side.rows, i, matrix, side.words[i])
+def gather(matrix, side, start, stop):
+    """Copy the rows of side.words[start:stop] to scratch, with their squared lengths."""
+    for i in range(start, stop):
         side.moves[i] = ZERO
+        if side.words[i] >= 0:
+            side.norms[i] = copy_row(side.rows, i, matrix, side.words[i])
 
 
 @inner_jit
@@ -200,24 +232,24 @@ def prefetch(vectors, scratch, count):
 
 
 @inner_jit
-def weigh_noise(scratch, n_centers, n_contexts, own, weight):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; own is the context number of centre 0. Returns pairs."""
-    noise, contexts, weights = scratch.noise.words, scratch.contexts.words, scratch.weights
-    n_noise = len(noise)
+def weigh_noise(scratch, n_centers, n_outside, own, weight):
+    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; own is the outside row of centre 0. Returns pairs."""
+    words, weights = scratch.outside.words, scratch.weights
+    n_noise = weights.shape[1]
     n_pairs = 0
     for i in range(n_centers):
-        n_outside = scratch.high[i] - scratch.low[i] - 1
-        n_pairs += n_outside
-        value = weight * np.float32(n_outside)
+        n_window = scratch.high[i] - scratch.low[i] - 1
+        n_pairs += n_window
+        value = weight * np.float32(n_window)
         for s in range(n_noise):
-            weights[i, s] = value if noise[s] >= 0 else ZERO
-    for j in range(n_contexts):
+            weights[i, s] = value if words[s] >= 0 else ZERO
+    for j in range(n_noise, n_outside):
         hits = 0
         for s in range(n_noise):
-            hits += noise[s] == contexts[j]
+            hits += words[s] == words[j]
         if hits > 0:
             for s in range(n_noise):
-                if noise[s] == contexts[j]:
+                if words[s] == words[j]:
                     for i in range(scratch.first[j], scratch.last[j]):
                         if scratch.low[i] <= j < scratch.high[i] and j != own + i:
                             weights[i, s] -= weight
@@ -227,32 +259,20 @@ def weigh_noise(scratch, n_centers, n_contexts, own, weight):
 @inner_jit
 def score_noise(vectors, scratch, n_centers):
     """errors[i, s] = v_iᵀ u_s, from the noise rows transposed: whole registers of draws, no sums across."""
-    rows, columns = scratch.noise.rows, scratch.noise_columns
-    n_noise, dim = rows.shape
-    for d in range(0, dim, FLOATS_PER_LINE):
-        for s in range(n_noise):
-            for e in range(FLOATS_PER_LINE):
-                columns[d + e, s] = rows[s, d + e]
-    centers = scratch.centers.rows
+    rows, columns, centers = scratch.outside.rows, scratch.noise_columns, scratch.centers.rows
+    dim, n_noise = columns.shape
+    for s in range(0, n_noise, FLOATS_PER_LINE):
+        for d in range(0, dim, FLOATS_PER_LINE):
+            transpose_tile(columns, d, rows, s)
     for i in range(0, n_centers, SCORE_ROWS):
-        prefetch(vectors, scratch, SCORE_ROWS)
         s = 0
         while s + SCORE_WIDTH <= n_noise:
-            tile(
-                scratch.errors,
-                (i, s),
-                centers,
-                (i, 0),
-                0,
-                columns,
-                (0, s),
-                (SCORE_ROWS, SCORE_VECTORS),
-                dim,
-                0,
-            )
+            prefetch(vectors, scratch, 2)
+            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, SCORE_VECTORS), dim)
             s += SCORE_WIDTH
         while s < n_noise:
-            tile(scratch.errors, (i, s), centers, (i, 0), 0, columns, (0, s), (SCORE_ROWS, 1), dim, 0)
+            prefetch(vectors, scratch, 2)
+            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, 1), dim)
             s += FLOATS_PER_LINE
 
 
@@ -260,169 +280,156 @@ def score_noise(vectors, scratch, n_centers):
 def noise_errors(scratch, n_centers):
     """Turn noise scores to ∂J/∂score = w·σ(score); returns Σ −w log σ(−score)."""
     errors, weights = scratch.errors, scratch.weights
-    centers, noise = scratch.centers, scratch.noise
+    centers, outside = scratch.centers, scratch.outside
     loss = 0.0
     for i in range(n_centers):
         norm, move, row_loss = centers.norms[i], ZERO, ZERO
-        for s in range(errors.shape[1]):
+        for s in range(weights.shape[1]):
             score = errors[i, s]
             row_loss += weights[i, s] * softplus(score)
             error = weights[i, s] * sigmoid(score)
             errors[i, s] = error
-            move += error * noise.norms[s]
-            noise.moves[s] += error * norm
+            move += error * outside.norms[s]
+            outside.moves[s] += error * norm
         centers.moves[i] += move
         loss += row_loss
     return loss
 
 
 @inner_jit
-def pair_error(scratch, i, j, score):
-    """Note one pair's ∂J/∂score = σ(score) − 1; returns −log σ(score)."""
-    error = sigmoid(score) - ONE
-    scratch.pair_errors[i, j] = error
-    scratch.centers.moves[i] -= error * scratch.contexts.norms[j]
-    scratch.contexts.moves[j] -= error * scratch.centers.norms[i]
-    return softplus(-score)
+def score_pairs(vectors, scratch, n_centers, own):
+    """pair_scores[i, p] = v_iᵀ u_j for the p-th outside row j of centre i's window; FAR beyond them."""
+    centers, outside, scores = scratch.centers.rows, scratch.outside.rows, scratch.pair_scores
+    for i in range(n_centers):
+        prefetch(vectors, scratch, 1)
+        low, n_pairs = scratch.low[i], scratch.high[i] - scratch.low[i] - 1
+        for p in range(scores.shape[1]):  # whole lines, here and below: a remainder would be done one by one
+            scores[i, p] = FAR
+        p = 0
+        while p + 4 <= n_pairs:
+            j = low + p
+            places = (
+                j + (j >= own + i),
+                j + 1 + (j + 1 >= own + i),
+                j + 2 + (j + 2 >= own + i),
+                j + 3 + (j + 3 >= own + i),
+            )
+            scores[i, p], scores[i, p + 1], scores[i, p + 2], scores[i, p + 3] = row_dots(
+                centers, i, outside, places
+            )
+            p += 4
+        while p + 2 <= n_pairs:
+            j = low + p
+            places = (j + (j >= own + i), j + 1 + (j + 1 >= own + i))
+            scores[i, p], scores[i, p + 1] = row_dots(centers, i, outside, places)
+            p += 2
+        if p < n_pairs:
+            j = low + p
+            scores[i, p] = row_dot(centers, i, outside, j + (j >= own + i))
 
 
 @inner_jit
-def pair_errors_of(scratch, n_centers, n_contexts, own):
-    """∂J/∂score of all pairs, zero for every other (centre, context); returns Σ −log σ(score)."""
-    centers, contexts, errors = scratch.centers.rows, scratch.contexts.rows, scratch.pair_errors
-    loss = 0.0
+def pair_errors(scratch, n_centers, own):
+    """errors[i, j] = ∂J/∂score = σ(score) − 1 for the pairs, else 0; returns Σ −log σ(score)."""
+    flat = scratch.pair_scores.reshape(-1)
+    loss = ZERO
+    for p in range(n_centers * scratch.pair_scores.shape[1]):  # one long loop: windows alone are too short
+        score = flat[p]
+        loss += softplus(-score)
+        flat[p] = sigmoid(score) - ONE
+    errors = scratch.errors
+    # No tile reads a row of errors farther from its centre than a window and the tile's other rows.
+    nearby = scratch.pair_scores.shape[1] // 2 + UPDATE_ROWS
     for i in range(n_centers):
-        for j in range(n_contexts):
+        start = max(scratch.weights.shape[1], own + i - nearby)
+        for j in range(start, start + whole_lines(2 * nearby)):
             errors[i, j] = ZERO
-        j, high = scratch.low[i], scratch.high[i]
-        while j < high:
-            scores = row_dots(centers, i, contexts, j)
-            for r in range(4):
-                if j + r < high and j + r != own + i:
-                    loss += pair_error(scratch, i, j + r, scores[r])
-            j += 4
+        p = 0
+        for j in range(scratch.low[i], scratch.high[i]):
+            if j != own + i:
+                errors[i, j] = scratch.pair_scores[i, p]
+                p += 1
     return loss
 
 
 @inner_jit
-def center_gradients(vectors, scratch, n_centers):
-    """∂J/∂v_i = Σ_j error_ij u_j + Σ_s error_is u_s."""
-    grads, contexts, noise = scratch.centers.grads, scratch.contexts.rows, scratch.noise.rows
-    dim = grads.shape[1]
+def pair_moves(scratch, n_centers):
+    """Add |error|·‖other row‖² of every pair to the moves of its two rows."""
+    errors, centers, outside = scratch.errors, scratch.centers, scratch.outside
     for i in range(n_centers):
-        low, depth = scratch.low[i], scratch.high[i] - scratch.low[i]
-        prefetch(vectors, scratch, 1)
-        d = 0
-        while d + ROW_WIDTH <= dim:
-            tile(
-                grads,
-                (i, d),
-                scratch.pair_errors,
-                (i, low),
-                0,
-                contexts,
-                (low, d),
-                (1, ROW_VECTORS),
-                depth,
-                0,
-            )
-            d += ROW_WIDTH
-        while d + 2 * FLOATS_PER_LINE <= dim:
-            tile(grads, (i, d), scratch.pair_errors, (i, low), 0, contexts, (low, d), (1, 2), depth, 0)
-            d += 2 * FLOATS_PER_LINE
-        if d < dim:
-            tile(grads, (i, d), scratch.pair_errors, (i, low), 0, contexts, (low, d), (1, 1), depth, 0)
-    n_noise = len(scratch.noise.words)
+        norm, move = centers.norms[i], ZERO
+        for j in range(scratch.low[i], scratch.high[i]):
+            error = errors[i, j]
+            move -= error * outside.norms[j]
+            outside.moves[j] -= error * norm
+        centers.moves[i] += move
+
+
+@inner_jit
+def update_centers(vectors, scratch, n_centers):
+    """v_i −= step_i·∂J/∂v_i = step_i·(Σ_s error_is u_s + Σ_j error_ij u_j), some rows at a time."""
+    matrix, centers, rows, errors = vectors.center, scratch.centers, scratch.outside.rows, scratch.errors
+    dim, n_noise = scratch.noise_columns.shape
     for i in range(0, n_centers, UPDATE_ROWS):
-        prefetch(vectors, scratch, UPDATE_ROWS)
+        low, high = scratch.low[i], scratch.high[i]
+        for r in range(i + 1, min(i + UPDATE_ROWS, n_centers)):
+            low, high = min(low, scratch.low[r]), max(high, scratch.high[r])
+        ranges = (0, n_noise, low, high)
         d = 0
         while d + UPDATE_WIDTH <= dim:
-            tile(
-                grads,
-                (i, d),
-                scratch.errors,
-                (i, 0),
-                0,
-                noise,
-                (0, d),
-                (UPDATE_ROWS, UPDATE_VECTORS),
-                n_noise,
-                1,
-            )
+            prefetch(vectors, scratch, 1)
+            shape = (UPDATE_ROWS, UPDATE_VECTORS)
+            update_tile(matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, shape)
             d += UPDATE_WIDTH
-        while d < dim:
-            tile(grads, (i, d), scratch.errors, (i, 0), 0, noise, (0, d), (UPDATE_ROWS, 1), n_noise, 1)
-            d += FLOATS_PER_LINE
-
-
-@inner_jit
-def context_gradients(scratch, n_contexts):
-    """∂J/∂u_j = Σ_i error_ij v_i."""
-    grads, centers = scratch.contexts.grads, scratch.centers.rows
-    dim = grads.shape[1]
-    for j in range(n_contexts):
-        first = scratch.first[j]
-        depth = scratch.last[j] - first
-        d = 0
-        while d + ROW_WIDTH <= dim:
-            tile(
-                grads,
-                (j, d),
-                scratch.pair_errors,
-                (first, j),
-                1,
-                centers,
-                (first, d),
-                (1, ROW_VECTORS),
-                depth,
-                0,
-            )
-            d += ROW_WIDTH
-        while d + 2 * FLOATS_PER_LINE <= dim:
-            tile(grads, (j, d), scratch.pair_errors, (first, j), 1, centers, (first, d), (1, 2), depth, 0)
+        if d + 2 * FLOATS_PER_LINE <= dim:
+            shape = (UPDATE_ROWS, 2)
+            update_tile(matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, shape)
             d += 2 * FLOATS_PER_LINE
         if d < dim:
-            tile(grads, (j, d), scratch.pair_errors, (first, j), 1, centers, (first, d), (1, 1), depth, 0)
+            update_tile(
+                matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, (UPDATE_ROWS, 1)
+            )
 
 
 @inner_jit
-def noise_gradients(scratch, n_centers):
-    """∂J/∂u_s = Σ_i error_is v_i."""
-    grads, centers, errors = scratch.noise.grads, scratch.centers.rows, scratch.errors
-    n_noise, dim = grads.shape
-    for s in range(0, n_noise, UPDATE_ROWS):
+def update_outside(vectors, scratch, n_centers, start, stop):
+    """u_j −= step_j·∂J/∂u_j = step_j·Σ_i error_ij v_i for outside rows start ≤ j < stop."""
+    matrix, outside, rows, errors = vectors.outside, scratch.outside, scratch.centers.rows, scratch.errors
+    dim = rows.shape[1]
+    for j in range(start, stop, UPDATE_ROWS):
+        first, last = scratch.first[j], scratch.last[j]
+        for r in range(j + 1, j + UPDATE_ROWS):
+            first, last = min(first, scratch.first[r]), max(last, scratch.last[r])
+        ranges = (first, last, 0, 0)
         d = 0
         while d + UPDATE_WIDTH <= dim:
-            tile(
-                grads, (s, d), errors, (0, s), 1, centers, (0, d), (UPDATE_ROWS, UPDATE_VECTORS), n_centers, 0
-            )
+            prefetch(vectors, scratch, 1)
+            shape = (UPDATE_ROWS, UPDATE_VECTORS)
+            update_tile(matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, shape)
             d += UPDATE_WIDTH
-        while d < dim:
-            tile(grads, (s, d), errors, (0, s), 1, centers, (0, d), (UPDATE_ROWS, 1), n_centers, 0)
-            d += FLOATS_PER_LINE
+        if d + 2 * FLOATS_PER_LINE <= dim:
+            shape = (UPDATE_ROWS, 2)
+            update_tile(matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, shape)
+            d += 2 * FLOATS_PER_LINE
+        if d < dim:
+            update_tile(
+                matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, (UPDATE_ROWS, 1)
+            )
 
 
 @inner_jit
-def sum_moves(word_moves, side, n):
-    """Add the moves of rows to those of their words: a word may hold several rows of a block."""
+def limit_steps(word_moves, side, n, learning_rate):
+    """The step of each row, held back where its word's rows together would move a score too far.
+
+    word_moves float32 (n_words,) is zero before and after: a word may hold several rows of a block.
+    """
     for i in range(n):
         if side.words[i] >= 0:
             word_moves[side.words[i]] += side.moves[i]
-
-
-@inner_jit
-def descend(matrix, word_moves, side, n, learning_rate):
-    """Row −= learning_rate · gradient, held back where a word's rows together would move a score too far."""
     for i in range(n):
-        word = side.words[i]
-        if word >= 0:
-            step = learning_rate / max(ONE, learning_rate * word_moves[word] / LARGEST_MOVE)
-            add_row(matrix, word, -step, side.grads, i)
-
-
-@inner_jit
-def clear_moves(word_moves, side, n):
-    """Zero the words' moves again."""
+        if side.words[i] >= 0:
+            move = learning_rate * word_moves[side.words[i]]
+            side.steps[i] = learning_rate / max(ONE, move / LARGEST_MOVE)
     for i in range(n):
         if side.words[i] >= 0:
             word_moves[side.words[i]] = ZERO
@@ -430,41 +437,46 @@ def clear_moves(word_moves, side, n):
 
 @level_jit
 def block_step(vectors, kept, span, learning_rate, weight, scratch):
-    """One step on the centres kept[start:stop] with scratch.noise.words; returns (loss, pairs)."""
+    """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs)."""
     start, stop, size = span
-    n_centers = stop - start
+    n_centers, n_noise = stop - start, scratch.noise_columns.shape[1]
+    centers, outside = scratch.centers, scratch.outside
     lo, hi = find_pairs(kept, start, stop, size, scratch)
-    n_contexts, own = hi - lo, start - lo
+    n_outside, own = n_noise + hi - lo, n_noise + start - lo
     for i in range(n_centers):
-        scratch.centers.words[i] = kept.ids[start + i]
-    for j in range(n_contexts):
-        scratch.contexts.words[j] = kept.ids[lo + j]
-    centers, noise, contexts = scratch.centers, scratch.noise, scratch.contexts
-    n_noise = len(noise.words)
-    gather(vectors.center, centers, n_centers)
-    gather(vectors.outside, contexts, n_contexts)
+        centers.words[i] = kept.ids[start + i]
+    for i in range(n_centers, len(centers.words)):
+        centers.words[i] = -1
+    for j in range(hi - lo):
+        outside.words[n_noise + j] = kept.ids[lo + j]
+    for j in range(n_outside, n_outside + UPDATE_ROWS):
+        outside.words[j] = -1
     for s in range(n_noise):
-        noise.moves[s] = ZERO
-        if noise.words[s] >= 0:
-            noise.norms[s] = copy_row(noise.rows, s, vectors.outside, noise.words[s])
+        scratch.first[s], scratch.last[s] = 0, n_centers
+    tick(scratch.clock, WINDOWS)
+    gather(vectors.center, centers, 0, n_centers)
+    gather(vectors.outside, outside, 0, n_outside)
+    tick(scratch.clock, GATHER)
 
-    n_pairs = weigh_noise(scratch, n_centers, n_contexts, own, weight)
+    n_pairs = weigh_noise(scratch, n_centers, n_outside, own, weight)
+    tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_centers)
-    loss = noise_errors(scratch, n_centers) + pair_errors_of(scratch, n_centers, n_contexts, own)
-    center_gradients(vectors, scratch, n_centers)
-    context_gradients(scratch, n_contexts)
-    noise_gradients(scratch, n_centers)
+    tick(scratch.clock, NOISE_SCORES)
+    score_pairs(vectors, scratch, n_centers, own)
+    tick(scratch.clock, PAIR_SCORES)
+    loss = noise_errors(scratch, n_centers) + pair_errors(scratch, n_centers, own)
+    tick(scratch.clock, ERRORS)
+    pair_moves(scratch, n_centers)
+    limit_steps(scratch.center_moves, centers, n_centers, learning_rate)
+    limit_steps(scratch.outside_moves, outside, n_outside, learning_rate)
+    tick(scratch.clock, STEPS)
+    update_centers(vectors, scratch, n_centers)
+    tick(scratch.clock, UPDATE_CENTERS)
+    update_outside(vectors, scratch, n_centers, 0, n_noise)
+    tick(scratch.clock, UPDATE_NOISE)
+    update_outside(vectors, scratch, n_centers, n_noise, n_outside)
+    tick(scratch.clock, UPDATE_CONTEXTS)
     prefetch(vectors, scratch, len(scratch.ahead))
-
-    sum_moves(scratch.center_moves, centers, n_centers)
-    sum_moves(scratch.outside_moves, contexts, n_contexts)
-    sum_moves(scratch.outside_moves, noise, n_noise)
-    descend(vectors.center, scratch.center_moves, centers, n_centers, learning_rate)
-    descend(vectors.outside, scratch.outside_moves, contexts, n_contexts, learning_rate)
-    descend(vectors.outside, scratch.outside_moves, noise, n_noise, learning_rate)
-    clear_moves(scratch.center_moves, centers, n_centers)
-    clear_moves(scratch.outside_moves, contexts, n_contexts)
-    clear_moves(scratch.outside_moves, noise, n_noise)
     return loss, n_pairs
 
 
@@ -485,12 +497,12 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
     begin, end, size = span
     learning_rate, reach = step
     weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
-    next_noise = np.empty_like(scratch.noise.words)
+    next_noise = np.empty(scratch.noise_columns.shape[1], np.int64)
     loss, n_pairs = 0.0, 0
     noise_state = draw_block_noise(sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise)
     for start in range(begin, end, estimator.block_size):
         stop = min(start + estimator.block_size, end)
-        scratch.noise.words[:] = next_noise
+        scratch.outside.words[: len(next_noise)] = next_noise
         noise_state = draw_block_noise(
             sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise
         )
@@ -514,7 +526,7 @@ def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, to
     totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
     """
     kept = new_kept(window)
-    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach)
+    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach, None)
     while True:
         unit = atomic_add(queue, np.int64(1))
         if unit >= queue[1]:

@@ -70,3 +70,29 @@ def power_of_two(typingctx: Any, n: Any) -> Any:
         return builder.bitcast(builder.shl(exponent, ir.Constant(i32, 23)), ir.FloatType())
 
     return types.float32(types.float32), codegen
+
+
+@intrinsic
+def tick(typingctx: Any, clock: Any, phase: Any) -> Any:
+    """clock[phase] += processor cycles since the last tick, kept in clock[-1]; nothing at all for None.
+
+    A kernel is timed by its own code: with None, as in training, no instruction is made of this.
+    """
+
+    def idle(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = arrayobj.make_array(signature.args[0])(context, builder, args[0])
+        i64 = ir.IntType(64)
+        counter = builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(i64, []))
+        now = builder.call(counter, [])
+        size = builder.extract_value(view.shape, 0)
+        last = builder.gep(view.data, [builder.sub(size, ir.Constant(i64, 1))])
+        place = builder.gep(view.data, [context.cast(builder, args[1], signature.args[1], types.int64)])
+        passed = builder.sub(now, builder.load(last))
+        builder.store(builder.add(builder.load(place), passed), place)
+        builder.store(now, last)
+        return context.get_dummy_value()
+
+    return types.void(clock, phase), idle if clock == types.none else codegen

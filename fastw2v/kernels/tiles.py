@@ -26,8 +26,7 @@ FAST = ("contract", "nsz", "arcp", "afn", "reassoc")
 # Sums of a tile that fit the registers beside the operands: 32 of 512 bits, or 16 of 256 (two a vector).
 WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
 SCORE_ROWS, SCORE_VECTORS = (8, 2) if WIDE else (4, 1)
-UPDATE_ROWS, UPDATE_VECTORS = (4, 5) if WIDE else (2, 2)
-ROW_VECTORS = 8 if WIDE else 4
+UPDATE_ROWS, UPDATE_VECTORS = (4, 4) if WIDE else (2, 2)
 
 
 def whole(value: int) -> Any:
@@ -100,72 +99,164 @@ def counted_loop(builder: Any, count: Any, initial: list[Any], body: Any) -> lis
     return finals
 
 
-@intrinsic(prefer_literal=True)
-def tile(
-    typingctx: Any,
-    target: Any,
-    target_at: Any,
-    factors: Any,
-    factors_at: Any,
-    transposed: Any,
-    rows: Any,
-    rows_at: Any,
-    shape: Any,
-    depth: Any,
-    add: Any,
-) -> Any:
-    """target[i + r, j : j + 16·V] = (or += ) Σ_q factor(r, q)·rows[k + q, l : l + 16·V] for r < R, q < depth.
+def literals(*values: Any) -> list[int] | None:
+    """The values of compile-time integers; None while Numba has not made them so."""
+    known = all(isinstance(value, types.IntegerLiteral) for value in values)
+    return [value.literal_value for value in values] if known else None
 
-    target_at, factors_at, rows_at are (row, column) pairs of int64: (i, j), (m, n), (k, l); shape is (R, V).
-    factor(r, q) is factors[m + r, n + q], or factors[m + q, n + r] where transposed. shape, transposed and
-    add (start from what target holds) are compile-time constants.
+
+def numbers(context: Any, builder: Any, signature: Any, args: Any, position: int) -> list[Any]:
+    """The parts of a tuple argument as int64."""
+    return [
+        context.cast(builder, builder.extract_value(args[position], part), kind, types.int64)
+        for part, kind in enumerate(signature.args[position].types)
+    ]
+
+
+def outer_products(builder: Any, source: Matrix, first: Any, factor_at: Any, shape: tuple[int, int]) -> Any:
+    """The body of a loop over q: sums[r, v] += factor(r, q)·source[first + q·stride + 16·v]."""
+    n_rows, n_vectors = shape
+
+    def body(q: Any, sums: list[Any]) -> list[Any]:
+        place = builder.add(first, builder.mul(q, source.stride))
+        vectors = [source.load(place, v) for v in range(n_vectors)]
+        results = []
+        for r in range(n_rows):
+            factor = factor_at(r, q)
+            for v in range(n_vectors):
+                results.append(multiply_add(builder, factor, vectors[v], sums[r * n_vectors + v]))
+        return results
+
+    return body
+
+
+def zero_tile(n_rows: int, n_vectors: int) -> list[Any]:
+    return [ir.Constant(VECTOR, [0.0] * FLOATS_PER_LINE)] * (n_rows * n_vectors)
+
+
+@intrinsic(prefer_literal=True)
+def product_tile(
+    typingctx: Any, target: Any, place: Any, left: Any, right: Any, shape: Any, depth: Any
+) -> Any:
+    """target[i + r, j : j + 16·V] = Σ_q left[i + r, q]·right[q, j : j + 16·V] for r < R, q < depth.
+
+    place is (i, j), int64; shape is (R, V), compile-time constants.
     """
-    constants = (transposed, add, *shape.types)
-    if not all(isinstance(constant, types.IntegerLiteral) for constant in constants):
+    sizes = literals(*shape.types)
+    if sizes is None:
         return None
-    n_rows, n_vectors = (size.literal_value for size in shape.types)
+    n_rows, n_vectors = sizes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def pair_at(position: int) -> list[Any]:
-            kinds = signature.args[position].types
-            parts = (builder.extract_value(args[position], part) for part in range(2))
-            return [
-                context.cast(builder, part, kind, types.int64)
-                for part, kind in zip(parts, kinds, strict=True)
-            ]
-
         into = Matrix(context, builder, signature.args[0], args[0])
         by = Matrix(context, builder, signature.args[2], args[2])
-        source = Matrix(context, builder, signature.args[5], args[5])
-        (i, j), (m, n), (k, column) = pair_at(1), pair_at(3), pair_at(6)
-        outputs = [into.index(builder.add(i, whole(r)), j) for r in range(n_rows)]
-        if transposed.literal_value:
-            starts, step = [by.index(m, builder.add(n, whole(r))) for r in range(n_rows)], by.stride
-        else:
-            starts, step = [by.index(builder.add(m, whole(r)), n) for r in range(n_rows)], whole(1)
-        first = source.index(k, column)
-
-        def body(q: Any, sums: list[Any]) -> list[Any]:
-            place = builder.add(first, builder.mul(q, source.stride))
-            vectors = [source.load(place, v) for v in range(n_vectors)]
-            results = []
-            for r in range(n_rows):
-                factor = by.splat(builder.add(starts[r], builder.mul(q, step)))
-                for v in range(n_vectors):
-                    results.append(multiply_add(builder, factor, vectors[v], sums[r * n_vectors + v]))
-            return results
-
-        places = [(outputs[r], v) for r in range(n_rows) for v in range(n_vectors)]
-        zero = ir.Constant(VECTOR, [0.0] * FLOATS_PER_LINE)
-        initial = [into.load(*place) if add.literal_value else zero for place in places]
-        count = context.cast(builder, args[8], signature.args[8], types.int64)
-        for value, place in zip(counted_loop(builder, count, initial, body), places, strict=True):
-            into.store(value, *place)
+        source = Matrix(context, builder, signature.args[3], args[3])
+        i, j = numbers(context, builder, signature, args, 1)
+        starts = [by.index(builder.add(i, whole(r)), whole(0)) for r in range(n_rows)]
+        body = outer_products(
+            builder, source, j, lambda r, q: by.splat(builder.add(starts[r], q)), (n_rows, n_vectors)
+        )
+        count = context.cast(builder, args[5], signature.args[5], types.int64)
+        sums = counted_loop(builder, count, zero_tile(n_rows, n_vectors), body)
+        for r in range(n_rows):
+            for v in range(n_vectors):
+                into.store(sums[r * n_vectors + v], into.index(builder.add(i, whole(r)), j), v)
         return context.get_dummy_value()
 
-    return types.void(
-        target, target_at, factors, factors_at, transposed, rows, rows_at, shape, depth, add
-    ), codegen
+    return types.void(target, place, left, right, shape, depth), codegen
+
+
+@intrinsic(prefer_literal=True)
+def update_tile(
+    typingctx: Any,
+    matrix: Any,
+    words: Any,
+    steps: Any,
+    place: Any,
+    factors: Any,
+    transposed: Any,
+    rows: Any,
+    ranges: Any,
+    shape: Any,
+) -> Any:
+    """matrix[words[i + r], d : d + 16·V] −= steps[i + r]·Σ_q factor(i + r, q)·rows[q, d : d + 16·V], r < R.
+
+    place is (i, d), int64. q runs over ranges[0] ≤ q < ranges[1] and ranges[2] ≤ q < ranges[3]. factor(i, q)
+    is factors[i, q], or factors[q, i] where transposed. shape (R, V) and transposed are compile-time
+    constants. Rows are changed one after the other, so a word may occur twice; words below 0 are left out.
+    """
+    sizes = literals(transposed, *shape.types)
+    if sizes is None:
+        return None
+    across, n_rows, n_vectors = sizes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = Matrix(context, builder, signature.args[0], args[0])
+        by = Matrix(context, builder, signature.args[4], args[4])
+        source = Matrix(context, builder, signature.args[6], args[6])
+        words_data, steps_data = (
+            arrayobj.make_array(signature.args[n])(context, builder, args[n]).data for n in (1, 2)
+        )
+        i, column = numbers(context, builder, signature, args, 3)
+        bounds = numbers(context, builder, signature, args, 7)
+        rows_at = [builder.add(i, whole(r)) for r in range(n_rows)]
+
+        sums = zero_tile(n_rows, n_vectors)
+        for start, stop in (bounds[:2], bounds[2:]):
+            if across:
+                starts = [by.index(start, row) for row in rows_at]
+                step = by.stride
+            else:
+                starts = [by.index(row, start) for row in rows_at]
+                step = whole(1)
+
+            def factor_at(r: int, q: Any, starts: Any = starts, step: Any = step) -> Any:
+                return by.splat(builder.add(starts[r], builder.mul(q, step)))
+
+            first = source.index(start, column)
+            body = outer_products(builder, source, first, factor_at, (n_rows, n_vectors))
+            sums = counted_loop(builder, builder.sub(stop, start), sums, body)
+
+        for r in range(n_rows):
+            word = builder.load(builder.gep(words_data, [rows_at[r]]))
+            with builder.if_then(builder.icmp_signed(">=", word, whole(0))):
+                step = builder.load(builder.gep(steps_data, [rows_at[r]]))
+                factor = splat(builder, builder.fneg(step))
+                target = into.index(word, column)
+                for v in range(n_vectors):
+                    moved = multiply_add(builder, factor, sums[r * n_vectors + v], into.load(target, v))
+                    into.store(moved, target, v)
+        return context.get_dummy_value()
+
+    return types.void(matrix, words, steps, place, factors, transposed, rows, ranges, shape), codegen
+
+
+@intrinsic
+def transpose_tile(typingctx: Any, target: Any, d: Any, rows: Any, s: Any) -> Any:
+    """target[d + e, s + r] = rows[s + r, d + e] for r, e < 16, in registers: four rounds of exchanges."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = Matrix(context, builder, signature.args[0], args[0])
+        source = Matrix(context, builder, signature.args[2], args[2])
+        n = FLOATS_PER_LINE
+        lanes = [source.load(source.index(builder.add(args[3], whole(r)), args[1])) for r in range(n)]
+        distance = 1
+        while distance < n:
+            low = [lane if not lane & distance else n + lane - distance for lane in range(n)]
+            high = [lane + distance if not lane & distance else n + lane for lane in range(n)]
+            kind = ir.VectorType(I32, n)
+            exchanged = list(lanes)
+            for r in range(n):
+                if not r & distance:
+                    a, b = lanes[r], lanes[r + distance]
+                    exchanged[r] = builder.shuffle_vector(a, b, ir.Constant(kind, low))
+                    exchanged[r + distance] = builder.shuffle_vector(a, b, ir.Constant(kind, high))
+            lanes, distance = exchanged, 2 * distance
+        for e in range(n):
+            into.store(lanes[e], into.index(builder.add(args[1], whole(e)), args[3]))
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, rows, types.int64), codegen
 
 
 def reduced(builder: Any, vectors: list[Any]) -> Any:
@@ -223,14 +314,16 @@ def row_dot(typingctx: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
 
 
 @intrinsic
-def row_dots(typingctx: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
-    """(a[i]ᵀ b[j], a[i]ᵀ b[j + 1], a[i]ᵀ b[j + 2], a[i]ᵀ b[j + 3]): a[i] is loaded once."""
+def row_dots(typingctx: Any, a: Any, i: Any, b: Any, places: Any) -> Any:
+    """(a[i]ᵀ b[j] for j in places), places a tuple of int64: a[i] is loaded once."""
+    if not isinstance(places, types.UniTuple):  # type: ignore[attr-defined]
+        return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         left = Matrix(context, builder, signature.args[0], args[0])
         right = Matrix(context, builder, signature.args[2], args[2])
         first = left.index(args[1], whole(0))
-        starts = [right.index(builder.add(args[3], whole(r)), whole(0)) for r in range(4)]
+        starts = [right.index(j, whole(0)) for j in numbers(context, builder, signature, args, 3)]
 
         def body(q: Any, sums: list[Any]) -> list[Any]:
             offset = builder.mul(q, whole(FLOATS_PER_LINE))
@@ -238,13 +331,12 @@ def row_dots(typingctx: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
             rows = [right.load(builder.add(start, offset)) for start in starts]
             return [multiply_add(builder, x, y, total) for y, total in zip(rows, sums, strict=True)]
 
-        zero = ir.Constant(VECTOR, [0.0] * FLOATS_PER_LINE)
         n_vectors = builder.sdiv(left.stride, whole(FLOATS_PER_LINE))
-        sums = counted_loop(builder, n_vectors, [zero] * 4, body)
+        sums = counted_loop(builder, n_vectors, zero_tile(len(starts), 1), body)
         return context.make_tuple(builder, signature.return_type, [reduced(builder, [x]) for x in sums])
 
-    four = types.UniTuple(types.float32, 4)  # type: ignore[attr-defined]
-    return four(a, types.int64, b, types.int64), codegen
+    answer = types.UniTuple(types.float32, places.count)  # type: ignore[attr-defined]
+    return answer(a, types.int64, b, places), codegen
 
 
 @intrinsic
