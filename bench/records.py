@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import click
 
 from fastw2v import __version__
 
@@ -50,13 +53,31 @@ def environment() -> dict[str, Any]:
 
 
 class Records:
-    """Writes one JSON object a line to a file, or nowhere."""
+    """Results of this command, kept and written to a file as they come, a JSON object a line."""
 
     def __init__(self, path: Path | None) -> None:
         self.path, self.common = path, environment()
+        self.run = f"{self.common['time']}-{os.getpid()}"
+        self.rows: list[dict[str, Any]] = []
 
     def add(self, **result: Any) -> None:
-        """Append a result with the environment it was got in."""
+        """Keep a result with the environment it was got in; `run` names the command it belongs to."""
+        row = {**self.common, "run": self.run, **result}
+        self.rows.append(row)
         if self.path:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**self.common, **result}) + "\n")
+                file.write(json.dumps(row) + "\n")
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """All results of a file. Raises click's BadParameter naming the line that is no JSON object."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise click.BadParameter(f"{path}: line {number} is no JSON object: {line[:40]!r}")
+        rows.append(row)
+    return rows

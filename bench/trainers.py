@@ -24,8 +24,9 @@ from fastw2v.corpus import Corpus
 
 
 class Material(NamedTuple):
-    """The corpus as ids for our trainers, as a text file of one sentence a line for the others."""
+    """A named corpus: ids for our trainers, a text file of one sentence a line for the others."""
 
+    name: str
     corpus: Corpus
     text: Path | None
     min_count: int
@@ -134,10 +135,12 @@ def word2vec_like(binary: Path) -> Trainer:
             "-hs": 0,
             "-binary": 1,
         }
-        help_text = subprocess.run([str(binary)], capture_output=True, text=True, check=False).stdout
+        help_text = subprocess.run(
+            [str(binary.resolve())], capture_output=True, text=True, check=False
+        ).stdout
         if "-cbow" in help_text:
             options["-cbow"] = 0
-        command = [str(binary), *(str(part) for option in options.items() for part in option)]
+        command = [str(binary.resolve()), *(str(part) for option in options.items() for part in option)]
         return Run(watched(command, r"Words in train file", r"Progress|Words/sec"), 0.0, vectors)
 
     return run
@@ -162,7 +165,11 @@ def fasttext(binary: Path) -> Trainer:
             "-maxn": 0,
             "-bucket": 0,
         }
-        command = [str(binary), "skipgram", *(str(part) for option in options.items() for part in option)]
+        command = [
+            str(binary.resolve()),
+            "skipgram",
+            *(str(part) for option in options.items() for part in option),
+        ]
         return Run(watched(command, r"Number of labels", r"Progress"), 0.0, vectors.with_suffix(".vec"))
 
     return run

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 import click
 
 from fastw2v import __version__
-from fastw2v.config import Backend, Kernel, Loss, TrainConfig
+from fastw2v.config import Backend, Kernel, Loss, Precision, TrainConfig
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that become a TrainConfig, with its defaults."""
-    backends, kernels, losses = (click.Choice(get_args(kind)) for kind in (Backend, Kernel, Loss))
+    kinds = (Backend, Kernel, Precision, Loss)
+    backends, kernels, precisions, losses = (click.Choice(get_args(kind)) for kind in kinds)
     options = [
         config_option("--dim", text="Length of a vector."),
         config_option("--window", text="Largest window radius, in tokens."),
@@ -74,6 +75,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         config_option("--kernel", type=kernels, text="Shared weighted noise (fast), or the textbook."),
         config_option("--block-size", text="Centres that share noise (kernel block)."),
         config_option("--shared-negatives", text="Noise words they share (kernel block)."),
+        config_option("--precision", type=precisions, text="Of the products with the noise (kernel block)."),
         config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
     ]
     for option in reversed(options):

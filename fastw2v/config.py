@@ -10,6 +10,7 @@ from fastw2v.errors import UsageError
 
 Backend = Literal["numba", "reference"]
 Kernel = Literal["block", "pair"]
+Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
 
 MAX_DIM = 65_536
@@ -38,6 +39,8 @@ class TrainConfig:
     kernel          estimator: block (shared, weighted noise), or pair (the textbook)
     block_size      T, centres that share noise words (kernel block)
     shared_negatives  S, noise words they share (kernel block)
+    precision       of the factors in kernel block's products with the noise: float32, or bfloat16, which some
+                    processors multiply twice as fast. Vectors and sums are float32 in any case
     loss            negative-sampling, or softmax (reference backend only)
     """
 
@@ -56,6 +59,7 @@ class TrainConfig:
     kernel: Kernel = "block"
     block_size: int = 32
     shared_negatives: int = 32
+    precision: Precision = "float32"
     loss: Loss = "negative-sampling"
 
     def __post_init__(self) -> None:

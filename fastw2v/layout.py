@@ -70,17 +70,23 @@ class Window(NamedTuple):
     reach: int
 
 
+FLOAT32, BFLOAT16 = np.empty(0, np.float32), np.empty(0, np.uint32)
+
+
 class Estimator(NamedTuple):
     """How the loss of a pair is estimated.
 
     n_negatives       K, noise words for each pair; 0 means the naive softmax (reference only)
     block_size        T, centres that share noise draws; 0 means one pair after the other (kernel `pair`)
     shared_negatives  S, draws that a block shares
+    operands          empty; its dtype is that of the operands of a block's products with the noise: float32,
+                      or uint32 for two bfloat16 (parameters and sums are float32 always)
     """
 
     n_negatives: int
     block_size: int = 0
     shared_negatives: int = 0
+    operands: NDArray[Any] = FLOAT32
 
 
 class Totals(NamedTuple):

@@ -30,7 +30,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.layout import LARGEST_MOVE, UNIT, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
+from fastw2v.layout import (
+    FLOAT32,
+    LARGEST_MOVE,
+    UNIT,
+    Estimator,
+    Sampler,
+    Schedule,
+    Tokens,
+    Totals,
+    Vectors,
+    Window,
+)
 from fastw2v.splitmix import noise_stream, token_bits
 
 Array = NDArray[Any]
@@ -243,7 +254,21 @@ def softmax_step(vectors: Vectors, center: int, outside: int, learning_rate: flo
     return step.loss
 
 
-def block_gradients(v: Array, u: Array, n: Array, paired: Array, weights: Array) -> BlockGradients:
+def as_operand(x: Array, operands: NDArray[Any]) -> Array:
+    """x as the products with the noise see it: rounded to bfloat16 where `operands` is uint32, else x itself.
+
+    bfloat16 is the upper half of a float32; ties go to the even one.
+    """
+    if operands.dtype != np.uint32:
+        return x
+    bits = x.astype(np.float32).view(np.uint32)
+    halves = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return halves.view(np.float32).astype(x.dtype)
+
+
+def block_gradients(
+    v: Array, u: Array, n: Array, paired: Array, weights: Array, operands: NDArray[Any] = FLOAT32
+) -> BlockGradients:
     """Loss of a block of centres and its gradients with respect to every gathered row.
 
     v        (T, dim), rows of V of the centres
@@ -253,16 +278,19 @@ def block_gradients(v: Array, u: Array, n: Array, paired: Array, weights: Array)
 
     J = Σ_i [Σ_{j∈P_i} −log σ(u_jᵀv_i) − Σ_s w_is log σ(−u_sᵀv_i)]; with E_ij = σ(u_jᵀv_i) − 1 on pairs and
     E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E_pairs u + E_noise n, ∂J/∂u = E_pairsᵀ v, ∂J/∂n = E_noiseᵀ v.
+    The products with n may have operands of less precision, see `as_operand`.
     """
-    pair_scores, noise_scores = v @ u.T, v @ n.T
+    rounded_v, rounded_n = as_operand(v, operands), as_operand(n, operands)
+    pair_scores, noise_scores = v @ u.T, rounded_v @ rounded_n.T
     loss = (paired * softplus(-pair_scores)).sum() + (weights * softplus(noise_scores)).sum()
     pair_errors = -(paired * sigmoid(-pair_scores))
     noise_errors = weights * sigmoid(noise_scores)
+    rounded_errors = as_operand(noise_errors, operands)
     return BlockGradients(
         float(loss),
-        pair_errors @ u + noise_errors @ n,
+        pair_errors @ u + rounded_errors @ rounded_n,
         pair_errors.T @ v,
-        noise_errors.T @ v,
+        rounded_errors.T @ rounded_v,
         pair_errors,
         noise_errors,
     )
@@ -287,7 +315,7 @@ def block_step(
     kept: list[KeptToken],
     centers: range,
     noise: list[int],
-    n_negatives: int,
+    estimator: Estimator,
     learning_rate: float,
 ) -> tuple[float, int]:
     """One step on a block of centres that share the noise words, in place; returns (loss, pairs)."""
@@ -301,10 +329,10 @@ def block_step(
         paired[i, window.start - lo : window.stop - lo] = True
         paired[i, centers[i] - lo] = False
     same = words[:, None] == noise_words[None, :]
-    weights = n_negatives / len(noise) * (paired.astype(vectors.center.dtype) @ ~same)
+    weights = estimator.n_negatives / len(noise) * (paired.astype(vectors.center.dtype) @ ~same)
 
     v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise_words]
-    block = block_gradients(v, u, n, paired, weights)
+    block = block_gradients(v, u, n, paired, weights, estimator.operands)
     v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
     pair_sizes = np.abs(block.pair_errors)
     center_moves = pair_sizes @ u_norms + block.noise_errors @ n_norms
@@ -363,7 +391,7 @@ def train_unit_block(
             draw_noise(sampler.unigram_table, bits) for bits in islice(draws, estimator.shared_negatives)
         ]
         span = range(start, min(start + estimator.block_size, centers.stop))
-        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator.n_negatives, learning_rate)
+        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator, learning_rate)
         loss, n_pairs = loss + block_loss, n_pairs + block_pairs
     return Totals(loss, n_pairs, len(centers))
 

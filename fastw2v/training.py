@@ -17,6 +17,7 @@ from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings, fill_initial
 from fastw2v.errors import DivergedError, OutputError, UsageError
 from fastw2v.layout import (
+    BFLOAT16,
     FLOATS_PER_LINE,
     UNIT,
     Estimator,
@@ -133,12 +134,22 @@ def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler:
 
 
 def make_estimator(config: TrainConfig) -> Estimator:
-    """The estimator that config names."""
+    """The estimator that config names.
+
+    Raises UsageError for bfloat16 kernels on a processor that has no instruction for them.
+    """
     if config.loss == "softmax":
         return Estimator(0)
     if config.kernel == "pair":
         return Estimator(config.negatives)
-    return Estimator(config.negatives, config.block_size, config.shared_negatives)
+    if config.precision == "float32":
+        return Estimator(config.negatives, config.block_size, config.shared_negatives)
+    if config.backend == "numba":
+        from fastw2v.kernels.tiles import HAS_BFLOAT16
+
+        if not HAS_BFLOAT16:
+            raise UsageError("precision bfloat16 needs a processor with AVX512-BF16: use float32")
+    return Estimator(config.negatives, config.block_size, config.shared_negatives, BFLOAT16)
 
 
 def require_healthy(vectors: Vectors, mean_loss: float, config: TrainConfig) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from fastw2v import reference
 from fastw2v.config import TrainConfig
+from fastw2v.errors import UsageError
 from fastw2v.kernels.run import KernelBackend
-from fastw2v.layout import Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
+from fastw2v.kernels.tiles import HAS_BFLOAT16
+from fastw2v.layout import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
 from fastw2v.reference import KeptToken, ReferenceBackend
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.splitmix import epoch_key
@@ -36,6 +38,9 @@ def make_problem(n_words, dim, n_tokens, *, scale=1.0, sample=2e-3):
 
 def schedule_of(n_tokens, learning_rate):
     return Schedule(np.uint64(epoch_key(7, 0)), 0, 2 * n_tokens, learning_rate, learning_rate * 1e-4)
+
+
+needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,9 @@ def test_block_step__expectation_is_the_textbook_gradient():
     for _ in range(n_draws):
         after = Vectors(start.center.copy(), start.outside.copy())
         words = [int(word) for word in rng.choice(n_words, shared, p=noise)]
-        reference.block_step(after, kept, range(7), words, n_negatives, learning_rate)
+        reference.block_step(
+            after, kept, range(7), words, Estimator(n_negatives, 7, len(words)), learning_rate
+        )
         samples.append([(b - a) / learning_rate for a, b in zip(after, start, strict=True)])
     mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(n_draws)
     deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-12)
@@ -176,3 +183,51 @@ def test_padded_scratch__odd_sizes_never_read_beyond():
         backend(schedule_of(len(tokens.ids), 0.025), 0, 2)
     assert all(np.isfinite(matrix).all() for matrix in vectors)
     assert vectors.center.shape[1] == padded(5)
+
+
+def test_as_operand__rounds_to_eight_bits_ties_to_even():
+    exact = np.array([0.0, 1.0, -2.5, 255.0, 2.0**-100], np.float32)
+    assert (reference.as_operand(exact, BFLOAT16) == exact).all()
+    step = 2.0**-7  # of bfloat16 between 1 and 2
+    x = np.array([1 + step / 2, 1 + 1.5 * step, 1 + 0.49 * step, -1 - 0.51 * step])
+    assert (reference.as_operand(x, BFLOAT16) == [1, 1 + 2 * step, 1, -1 - step]).all()
+    assert reference.as_operand(x, FLOAT32) is x
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(("dim", "shared"), [(1, 32), (100, 5), (300, 48)])
+def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared):
+    # Not for many: a difference of 1e-8 flips a rounding here and there, which is a difference of 2^-9.
+    tokens, sampler, vectors = make_problem(300, dim, 41, scale=2 / np.sqrt(dim), sample=0)
+    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
+    plain = Vectors(*(matrix.copy() for matrix in vectors))
+    schedule = schedule_of(len(tokens.ids), 0.1)
+    for estimator, trained in (
+        (Estimator(5, 41, shared, BFLOAT16), vectors),
+        (Estimator(5, 41, shared), plain),
+    ):
+        KernelBackend(trained, tokens, sampler, Window(5, 0, 5), estimator, 1)(schedule, 0, 1)
+    ReferenceBackend(double, tokens, sampler, Window(5, 0, 5), Estimator(5, 41, shared, BFLOAT16))(
+        schedule, 0, 1
+    )
+    for matrix, twin, other in zip(vectors, double, plain, strict=True):
+        np.testing.assert_allclose(matrix, twin, rtol=0, atol=2e-6)
+        assert np.abs(matrix - other).max() > 1e-5  # the rounding is seen
+
+
+@needs_bfloat16
+def test_train__bfloat16_ends_where_float32_does():
+    corpus, _ = chain_corpus(400, 100_000)
+    losses = [
+        train(corpus, TrainConfig(dim=64, epochs=3, threads=1, precision=precision)).mean_loss
+        for precision in ("float32", "bfloat16")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=2e-3)
+
+
+def test_train__bfloat16_kernels_need_a_processor_that_has_them(monkeypatch):
+    monkeypatch.setattr("fastw2v.kernels.tiles.HAS_BFLOAT16", False)
+    corpus, _ = chain_corpus(20, 1_000)
+    with pytest.raises(UsageError, match="precision bfloat16 needs a processor with AVX512-BF16"):
+        train(corpus, TrainConfig(dim=8, precision="bfloat16"))
+    train(corpus, TrainConfig(dim=8, epochs=1, backend="reference", precision="bfloat16"))

@@ -31,6 +31,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "kernel": "block",
         "block_size": 32,
         "shared_negatives": 32,
+        "precision": "float32",
         "loss": "negative-sampling",
     }
     assert dataclasses.asdict(TrainConfig()) == expected

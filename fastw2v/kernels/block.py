@@ -10,9 +10,11 @@ the same names in the same order is `fastw2v.reference.block_step`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.core import types
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row, tick
@@ -24,7 +26,10 @@ from fastw2v.kernels.tiles import (
     UPDATE_ROWS,
     UPDATE_VECTORS,
     copy_row,
+    pack_across,
+    pack_along,
     product_tile,
+    products_in,
     row_dot,
     row_dots,
     transpose_tile,
@@ -90,6 +95,30 @@ class Side(NamedTuple):
     steps: NDArray[np.float32]
 
 
+class Operands(NamedTuple):
+    """What the three products of centres (T rows) and noise draws (S rows) multiply.
+
+    As float32, all but noise_columns are the very arrays of the scratch. As bfloat16, two of a product's
+    factors are packed into a uint32: neighbours in a row (along) or in a column (across).
+
+    noise_columns   (depth, S), the noise rows transposed
+    centers_along   (T, depth)
+    noise_along     (S, depth)
+    centers_across  (T or T/2, padded_dim)
+    noise_across    (S or S/2, padded_dim)
+    errors_along    (T, S or S/2)
+    errors_across   (T or T/2, S)
+    """
+
+    noise_columns: NDArray[Any]
+    centers_along: NDArray[Any]
+    noise_along: NDArray[Any]
+    centers_across: NDArray[Any]
+    noise_across: NDArray[Any]
+    errors_along: NDArray[Any]
+    errors_across: NDArray[Any]
+
+
 class Scratch(NamedTuple):
     """Everything a worker needs for a block, allocated once a call.
 
@@ -97,7 +126,7 @@ class Scratch(NamedTuple):
 
     centers        Side, T rows of V
     outside        Side, n_noise + T + 2·reach rows of U
-    noise_columns  float32 (padded_dim, n_noise), the noise rows transposed
+    operands       Operands of the products with the noise
     errors         float32 (T, n_outside), ∂J/∂score: w·σ for noise, σ − 1 for pairs, else 0
     pair_scores    float32 (T, 2·reach), the scores of each centre's pairs, then their errors
     weights        float32 (T, n_noise), w_is
@@ -111,7 +140,7 @@ class Scratch(NamedTuple):
 
     centers: Side
     outside: Side
-    noise_columns: NDArray[np.float32]
+    operands: Operands
     errors: NDArray[np.float32]
     pair_scores: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -139,17 +168,49 @@ def new_side(n, dim):
     return Side(np.full(n, -1), aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy())
 
 
+def new_operands(kind, centers, outside, errors, n_noise):
+    """Operands of the dtype of `kind`: the arrays themselves, or room for their packed forms."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(new_operands)
+def choose_operands(kind, centers, outside, errors, n_noise):
+    """float32 or packed, at compile time."""
+
+    def plain(kind, centers, outside, errors, n_noise):
+        return Operands(
+            aligned_rows(centers.shape[1], n_noise), centers, outside, centers, outside, errors, errors
+        )
+
+    def packed(kind, centers, outside, errors, n_noise):
+        n_centers, dim = centers.shape
+        depth = whole_lines(dim // 2)  # beyond dim / 2 zeros, never written
+        return Operands(
+            aligned_rows(depth, n_noise).view(np.uint32),
+            aligned_rows(n_centers, depth).view(np.uint32),
+            aligned_rows(n_noise, depth).view(np.uint32),
+            aligned_rows(n_centers // 2, dim).view(np.uint32),
+            aligned_rows(n_noise // 2, dim).view(np.uint32),
+            aligned_rows(n_centers, whole_lines(n_noise // 2)).view(np.uint32),
+            aligned_rows(n_centers // 2, n_noise).view(np.uint32),
+        )
+
+    return packed if kind.dtype == types.uint32 else plain
+
+
 @inner_jit
 def new_scratch(n_words, dim, estimator, reach, clock):
     """Scratch of a worker, for blocks of T centres and S draws."""
     n_centers, n_noise = whole_lines(estimator.block_size), whole_lines(estimator.shared_negatives)
     # Beyond the contexts, whole lines and tiles are written and read: of zeros, or of rows without a word.
     n_outside = n_noise + whole_lines(estimator.block_size + 2 * (reach + UPDATE_ROWS)) + 2 * FLOATS_PER_LINE
+    centers, outside = new_side(n_centers, dim), new_side(n_outside, dim)
+    errors = aligned_rows(n_centers, n_outside)
     return Scratch(
-        new_side(n_centers, dim),
-        new_side(n_outside, dim),
-        aligned_rows(dim, n_noise),
-        aligned_rows(n_centers, n_outside),
+        centers,
+        outside,
+        new_operands(estimator.operands, centers.rows, outside.rows, errors, n_noise),
+        errors,
         aligned_rows(n_centers, whole_lines(2 * reach)),
         aligned_rows(n_centers, n_noise),
         np.zeros(n_centers, np.int64),
@@ -167,7 +228,7 @@ def new_scratch(n_words, dim, estimator, reach, clock):
 @inner_jit
 def find_pairs(kept, start, stop, size, scratch):
     """Windows of the centres kept[start:stop]; returns (lo, hi), the kept tokens that are their contexts."""
-    n_centers, n_noise = stop - start, scratch.noise_columns.shape[1]
+    n_centers, n_noise = stop - start, scratch.weights.shape[1]
     lo, hi = start, stop
     for i in range(start, stop):
         scratch.low[i - start] = max(i - kept.radius[i], kept.first[i])
@@ -257,22 +318,40 @@ def weigh_noise(scratch, n_centers, n_outside, own, weight):
 
 
 @inner_jit
+def pack_rows(scratch, n_centers):
+    """Pack centres and draws, where operands are bfloat16."""
+    operands, centers, outside = scratch.operands, scratch.centers.rows, scratch.outside.rows
+    n_noise = scratch.weights.shape[1]
+    for i in range(n_centers):
+        pack_along(operands.centers_along, centers, i)
+    for q in range((n_centers + 1) // 2):
+        pack_across(operands.centers_across, centers, q)
+    for s in range(n_noise):
+        pack_along(operands.noise_along, outside, s)
+    for q in range(n_noise // 2):
+        pack_across(operands.noise_across, outside, q)
+
+
+@inner_jit
 def score_noise(vectors, scratch, n_centers):
     """errors[i, s] = v_iᵀ u_s, from the noise rows transposed: whole registers of draws, no sums across."""
-    rows, columns, centers = scratch.outside.rows, scratch.noise_columns, scratch.centers.rows
-    dim, n_noise = columns.shape
+    pack_rows(scratch, n_centers)
+    rows, columns = scratch.operands.noise_along, scratch.operands.noise_columns
+    centers = scratch.operands.centers_along
+    n_noise = columns.shape[1]
+    depth = scratch.centers.rows.shape[1] // products_in(columns)
     for s in range(0, n_noise, FLOATS_PER_LINE):
-        for d in range(0, dim, FLOATS_PER_LINE):
+        for d in range(0, depth, FLOATS_PER_LINE):
             transpose_tile(columns, d, rows, s)
     for i in range(0, n_centers, SCORE_ROWS):
         s = 0
         while s + SCORE_WIDTH <= n_noise:
             prefetch(vectors, scratch, 2)
-            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, SCORE_VECTORS), dim)
+            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, SCORE_VECTORS), depth)
             s += SCORE_WIDTH
         while s < n_noise:
             prefetch(vectors, scratch, 2)
-            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, 1), dim)
+            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, 1), depth)
             s += FLOATS_PER_LINE
 
 
@@ -293,7 +372,21 @@ def noise_errors(scratch, n_centers):
             outside.moves[s] += error * norm
         centers.moves[i] += move
         loss += row_loss
+    pack_errors(scratch, n_centers)
     return loss
+
+
+@inner_jit
+def pack_errors(scratch, n_centers):
+    """Pack the noise columns of errors, where operands are bfloat16."""
+    operands, errors = scratch.operands, scratch.errors
+    if n_centers % 2 == 1:
+        for s in range(scratch.weights.shape[1]):
+            errors[n_centers, s] = ZERO
+    for i in range(n_centers):
+        pack_along(operands.errors_along, errors, i)
+    for q in range((n_centers + 1) // 2):
+        pack_across(operands.errors_across, errors, q)
 
 
 @inner_jit
@@ -368,53 +461,67 @@ def pair_moves(scratch, n_centers):
 @inner_jit
 def update_centers(vectors, scratch, n_centers):
     """v_i −= step_i·∂J/∂v_i = step_i·(Σ_s error_is u_s + Σ_j error_ij u_j), some rows at a time."""
-    matrix, centers, rows, errors = vectors.center, scratch.centers, scratch.outside.rows, scratch.errors
-    dim, n_noise = scratch.noise_columns.shape
+    matrix, centers, operands = vectors.center, scratch.centers, scratch.operands
+    dim = centers.rows.shape[1]
+    depth = scratch.weights.shape[1] // products_in(operands.errors_along)
     for i in range(0, n_centers, UPDATE_ROWS):
         low, high = scratch.low[i], scratch.high[i]
         for r in range(i + 1, min(i + UPDATE_ROWS, n_centers)):
             low, high = min(low, scratch.low[r]), max(high, scratch.high[r])
-        ranges = (0, n_noise, low, high)
+        terms = (
+            (operands.errors_along, operands.noise_across, 0, depth),
+            (scratch.errors, scratch.outside.rows, low, high),
+        )
         d = 0
         while d + UPDATE_WIDTH <= dim:
             prefetch(vectors, scratch, 1)
             shape = (UPDATE_ROWS, UPDATE_VECTORS)
-            update_tile(matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, shape)
+            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, shape)
             d += UPDATE_WIDTH
         if d + 2 * FLOATS_PER_LINE <= dim:
-            shape = (UPDATE_ROWS, 2)
-            update_tile(matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, shape)
+            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, (UPDATE_ROWS, 2))
             d += 2 * FLOATS_PER_LINE
         if d < dim:
-            update_tile(
-                matrix, centers.words, centers.steps, (i, d), errors, 0, rows, ranges, (UPDATE_ROWS, 1)
-            )
+            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, (UPDATE_ROWS, 1))
+
+
+@level_jit
+def update_outside(vectors, scratch, j, terms):
+    """u_j −= step_j·Σ_i error_ij v_i for UPDATE_ROWS outside rows, from terms as update_tile takes them."""
+    matrix, outside = vectors.outside, scratch.outside
+    dim = outside.rows.shape[1]
+    d = 0
+    while d + UPDATE_WIDTH <= dim:
+        prefetch(vectors, scratch, 1)
+        shape = (UPDATE_ROWS, UPDATE_VECTORS)
+        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, shape)
+        d += UPDATE_WIDTH
+    if d + 2 * FLOATS_PER_LINE <= dim:
+        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, (UPDATE_ROWS, 2))
+        d += 2 * FLOATS_PER_LINE
+    if d < dim:
+        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, (UPDATE_ROWS, 1))
 
 
 @inner_jit
-def update_outside(vectors, scratch, n_centers, start, stop):
-    """u_j −= step_j·∂J/∂u_j = step_j·Σ_i error_ij v_i for outside rows start ≤ j < stop."""
-    matrix, outside, rows, errors = vectors.outside, scratch.outside, scratch.centers.rows, scratch.errors
-    dim = rows.shape[1]
-    for j in range(start, stop, UPDATE_ROWS):
+def update_noise(vectors, scratch, n_centers):
+    """The draws' rows: every centre has a part in each."""
+    operands = scratch.operands
+    n_products = products_in(operands.errors_across)
+    depth = (n_centers + n_products - 1) // n_products
+    terms = ((operands.errors_across, operands.centers_across, 0, depth),)
+    for s in range(0, scratch.weights.shape[1], UPDATE_ROWS):
+        update_outside(vectors, scratch, s, terms)
+
+
+@inner_jit
+def update_contexts(vectors, scratch, n_outside):
+    """The contexts' rows: only the centres that some of UPDATE_ROWS neighbours are paired with."""
+    for j in range(scratch.weights.shape[1], n_outside, UPDATE_ROWS):
         first, last = scratch.first[j], scratch.last[j]
         for r in range(j + 1, j + UPDATE_ROWS):
             first, last = min(first, scratch.first[r]), max(last, scratch.last[r])
-        ranges = (first, last, 0, 0)
-        d = 0
-        while d + UPDATE_WIDTH <= dim:
-            prefetch(vectors, scratch, 1)
-            shape = (UPDATE_ROWS, UPDATE_VECTORS)
-            update_tile(matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, shape)
-            d += UPDATE_WIDTH
-        if d + 2 * FLOATS_PER_LINE <= dim:
-            shape = (UPDATE_ROWS, 2)
-            update_tile(matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, shape)
-            d += 2 * FLOATS_PER_LINE
-        if d < dim:
-            update_tile(
-                matrix, outside.words, outside.steps, (j, d), errors, 1, rows, ranges, (UPDATE_ROWS, 1)
-            )
+        update_outside(vectors, scratch, j, ((scratch.errors, scratch.centers.rows, first, last),))
 
 
 @inner_jit
@@ -439,7 +546,7 @@ def limit_steps(word_moves, side, n, learning_rate):
 def block_step(vectors, kept, span, learning_rate, weight, scratch):
     """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs)."""
     start, stop, size = span
-    n_centers, n_noise = stop - start, scratch.noise_columns.shape[1]
+    n_centers, n_noise = stop - start, scratch.weights.shape[1]
     centers, outside = scratch.centers, scratch.outside
     lo, hi = find_pairs(kept, start, stop, size, scratch)
     n_outside, own = n_noise + hi - lo, n_noise + start - lo
@@ -451,8 +558,6 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
         outside.words[n_noise + j] = kept.ids[lo + j]
     for j in range(n_outside, n_outside + UPDATE_ROWS):
         outside.words[j] = -1
-    for s in range(n_noise):
-        scratch.first[s], scratch.last[s] = 0, n_centers
     tick(scratch.clock, WINDOWS)
     gather(vectors.center, centers, 0, n_centers)
     gather(vectors.outside, outside, 0, n_outside)
@@ -472,9 +577,9 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
     tick(scratch.clock, STEPS)
     update_centers(vectors, scratch, n_centers)
     tick(scratch.clock, UPDATE_CENTERS)
-    update_outside(vectors, scratch, n_centers, 0, n_noise)
+    update_noise(vectors, scratch, n_centers)
     tick(scratch.clock, UPDATE_NOISE)
-    update_outside(vectors, scratch, n_centers, n_noise, n_outside)
+    update_contexts(vectors, scratch, n_outside)
     tick(scratch.clock, UPDATE_CONTEXTS)
     prefetch(vectors, scratch, len(scratch.ahead))
     return loss, n_pairs
@@ -497,7 +602,7 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
     begin, end, size = span
     learning_rate, reach = step
     weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
-    next_noise = np.empty(scratch.noise_columns.shape[1], np.int64)
+    next_noise = np.empty(scratch.weights.shape[1], np.int64)
     loss, n_pairs = 0.0, 0
     noise_state = draw_block_noise(sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise)
     for start in range(begin, end, estimator.block_size):

@@ -24,9 +24,31 @@ VECTOR = ir.VectorType(FLOAT, FLOATS_PER_LINE)
 FAST = ("contract", "nsz", "arcp", "afn", "reassoc")
 
 # Sums of a tile that fit the registers beside the operands: 32 of 512 bits, or 16 of 256 (two a vector).
-WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
+FEATURES = binding.get_host_cpu_features()
+WIDE = bool(FEATURES.get("avx512f"))
+# Pairs of bfloat16 multiplied and added in float32, twice the products of a float32 instruction.
+HAS_BFLOAT16 = WIDE and bool(FEATURES.get("avx512bf16"))
 SCORE_ROWS, SCORE_VECTORS = (8, 2) if WIDE else (4, 1)
 UPDATE_ROWS, UPDATE_VECTORS = (4, 4) if WIDE else (2, 2)
+
+
+class BFloatVector(ir.Type):  # type: ignore[misc]
+    """n bfloat16, which llvmlite has no type for."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def _to_string(self) -> str:
+        return f"<{self.n} x bfloat>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BFloatVector) and self.n == other.n
+
+    def __hash__(self) -> int:
+        return hash(("bfloat", self.n))
+
+
+HALVES, PAIRS = BFloatVector(FLOATS_PER_LINE), BFloatVector(2 * FLOATS_PER_LINE)
 
 
 def whole(value: int) -> Any:
@@ -35,11 +57,15 @@ def whole(value: int) -> Any:
 
 
 class Matrix:
-    """A float32 matrix argument of an intrinsic: addresses of its vectors and scalars."""
+    """A matrix argument of an intrinsic: addresses of its vectors and scalars.
+
+    float32, or uint32 that each hold two bfloat16, the lower half the first.
+    """
 
     def __init__(self, context: Any, builder: Any, array_type: Any, value: Any) -> None:
         array = arrayobj.make_array(array_type)(context, builder, value)
-        self.builder, self.data = builder, array.data
+        self.builder, self.data = builder, builder.bitcast(array.data, FLOAT.as_pointer())
+        self.halves = array_type.dtype == types.uint32
         self.stride = builder.sdiv(builder.extract_value(array.strides, 0), whole(4))
 
     def index(self, row: Any, column: Any) -> Any:
@@ -74,6 +100,14 @@ def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     return builder.fadd(builder.fmul(a, b, flags=FAST), c, flags=FAST)
 
 
+def multiply_add_pairs(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a₀·b₀ + a₁·b₁ + c in every lane, a and b two bfloat16 a lane."""
+    name = "llvm.x86.avx512bf16.dpbf16ps.512"
+    kind = ir.FunctionType(VECTOR, [VECTOR, PAIRS, PAIRS])
+    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    return builder.call(function, [c, builder.bitcast(a, PAIRS), builder.bitcast(b, PAIRS)])
+
+
 def counted_loop(builder: Any, count: Any, initial: list[Any], body: Any) -> list[Any]:
     """sums = initial; for q < count: sums = body(q, sums). Returns the sums, kept in registers."""
     before = builder.block
@@ -105,17 +139,18 @@ def literals(*values: Any) -> list[int] | None:
     return [value.literal_value for value in values] if known else None
 
 
-def numbers(context: Any, builder: Any, signature: Any, args: Any, position: int) -> list[Any]:
+def numbers(context: Any, builder: Any, kinds: Any, value: Any) -> list[Any]:
     """The parts of a tuple argument as int64."""
     return [
-        context.cast(builder, builder.extract_value(args[position], part), kind, types.int64)
-        for part, kind in enumerate(signature.args[position].types)
+        context.cast(builder, builder.extract_value(value, part), kind, types.int64)
+        for part, kind in enumerate(kinds.types)
     ]
 
 
 def outer_products(builder: Any, source: Matrix, first: Any, factor_at: Any, shape: tuple[int, int]) -> Any:
     """The body of a loop over q: sums[r, v] += factor(r, q)·source[first + q·stride + 16·v]."""
     n_rows, n_vectors = shape
+    combine = multiply_add_pairs if source.halves else multiply_add
 
     def body(q: Any, sums: list[Any]) -> list[Any]:
         place = builder.add(first, builder.mul(q, source.stride))
@@ -124,7 +159,7 @@ def outer_products(builder: Any, source: Matrix, first: Any, factor_at: Any, sha
         for r in range(n_rows):
             factor = factor_at(r, q)
             for v in range(n_vectors):
-                results.append(multiply_add(builder, factor, vectors[v], sums[r * n_vectors + v]))
+                results.append(combine(builder, factor, vectors[v], sums[r * n_vectors + v]))
         return results
 
     return body
@@ -151,7 +186,7 @@ def product_tile(
         into = Matrix(context, builder, signature.args[0], args[0])
         by = Matrix(context, builder, signature.args[2], args[2])
         source = Matrix(context, builder, signature.args[3], args[3])
-        i, j = numbers(context, builder, signature, args, 1)
+        i, j = numbers(context, builder, signature.args[1], args[1])
         starts = [by.index(builder.add(i, whole(r)), whole(0)) for r in range(n_rows)]
         body = outer_products(
             builder, source, j, lambda r, q: by.splat(builder.add(starts[r], q)), (n_rows, n_vectors)
@@ -168,22 +203,14 @@ def product_tile(
 
 @intrinsic(prefer_literal=True)
 def update_tile(
-    typingctx: Any,
-    matrix: Any,
-    words: Any,
-    steps: Any,
-    place: Any,
-    factors: Any,
-    transposed: Any,
-    rows: Any,
-    ranges: Any,
-    shape: Any,
+    typingctx: Any, matrix: Any, words: Any, steps: Any, place: Any, terms: Any, transposed: Any, shape: Any
 ) -> Any:
-    """matrix[words[i + r], d : d + 16·V] −= steps[i + r]·Σ_q factor(i + r, q)·rows[q, d : d + 16·V], r < R.
+    """matrix[words[i + r], d : d + 16·V] −= steps[i + r]·Σ factor(i + r, q)·rows[q, d : d + 16·V], r < R.
 
-    place is (i, d), int64. q runs over ranges[0] ≤ q < ranges[1] and ranges[2] ≤ q < ranges[3]. factor(i, q)
-    is factors[i, q], or factors[q, i] where transposed. shape (R, V) and transposed are compile-time
-    constants. Rows are changed one after the other, so a word may occur twice; words below 0 are left out.
+    place is (i, d), int64. The sum runs over terms (factors, rows, start, stop) and, in each, over
+    start ≤ q < stop. factor(i, q) is factors[i, q], or factors[q, i] where transposed. shape (R, V) and
+    transposed are compile-time constants. Rows are changed one after the other, so a word may occur twice;
+    words below 0 are left out.
     """
     sizes = literals(transposed, *shape.types)
     if sizes is None:
@@ -192,25 +219,25 @@ def update_tile(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         into = Matrix(context, builder, signature.args[0], args[0])
-        by = Matrix(context, builder, signature.args[4], args[4])
-        source = Matrix(context, builder, signature.args[6], args[6])
         words_data, steps_data = (
             arrayobj.make_array(signature.args[n])(context, builder, args[n]).data for n in (1, 2)
         )
-        i, column = numbers(context, builder, signature, args, 3)
-        bounds = numbers(context, builder, signature, args, 7)
+        i, column = numbers(context, builder, signature.args[3], args[3])
         rows_at = [builder.add(i, whole(r)) for r in range(n_rows)]
-
         sums = zero_tile(n_rows, n_vectors)
-        for start, stop in (bounds[:2], bounds[2:]):
-            if across:
-                starts = [by.index(start, row) for row in rows_at]
-                step = by.stride
-            else:
-                starts = [by.index(row, start) for row in rows_at]
-                step = whole(1)
+        for number, kind in enumerate(signature.args[4].types):
+            term = builder.extract_value(args[4], number)
+            factors, rows, start, stop = (builder.extract_value(term, part) for part in range(4))
+            start, stop = (
+                context.cast(builder, end, kind.types[part], types.int64)
+                for part, end in ((2, start), (3, stop))
+            )
+            by = Matrix(context, builder, kind.types[0], factors)
+            source = Matrix(context, builder, kind.types[1], rows)
+            starts = [by.index(start, row) if across else by.index(row, start) for row in rows_at]
+            step = by.stride if across else whole(1)
 
-            def factor_at(r: int, q: Any, starts: Any = starts, step: Any = step) -> Any:
+            def factor_at(r: int, q: Any, by: Matrix = by, starts: Any = starts, step: Any = step) -> Any:
                 return by.splat(builder.add(starts[r], builder.mul(q, step)))
 
             first = source.index(start, column)
@@ -228,7 +255,80 @@ def update_tile(
                     into.store(moved, target, v)
         return context.get_dummy_value()
 
-    return types.void(matrix, words, steps, place, factors, transposed, rows, ranges, shape), codegen
+    return types.void(matrix, words, steps, place, terms, transposed, shape), codegen
+
+
+@intrinsic
+def pack_along(typingctx: Any, target: Any, rows: Any, i: Any) -> Any:
+    """target[i] = rows[i] rounded to bfloat16, two neighbours a uint32, as far as both go.
+
+    Nothing where target is float32.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = Matrix(context, builder, signature.args[0], args[0])
+        source = Matrix(context, builder, signature.args[1], args[1])
+        if into.halves:
+            first, second = into.index(args[2], whole(0)), source.index(args[2], whole(0))
+
+            def body(q: Any, nothing: list[Any]) -> list[Any]:
+                x = source.load(builder.add(second, builder.mul(q, whole(FLOATS_PER_LINE))))
+                half = ir.VectorType(FLOAT, FLOATS_PER_LINE // 2)
+                place = builder.add(first, builder.mul(q, whole(FLOATS_PER_LINE // 2)))
+                pointer = builder.bitcast(builder.gep(into.data, [place]), half.as_pointer())
+                builder.store(builder.bitcast(builder.fptrunc(x, HALVES), half), pointer, align=4)
+                return []
+
+            given = builder.sdiv(source.stride, whole(FLOATS_PER_LINE))
+            room = builder.sdiv(into.stride, whole(FLOATS_PER_LINE // 2))
+            fewer = builder.select(builder.icmp_signed("<", given, room), given, room)
+            counted_loop(builder, fewer, [], body)
+        return context.get_dummy_value()
+
+    return types.void(target, rows, types.int64), codegen
+
+
+@intrinsic
+def pack_across(typingctx: Any, target: Any, rows: Any, q: Any) -> Any:
+    """target[q] = rows[2q] and rows[2q + 1] rounded to bfloat16, a uint32 of both in each column.
+
+    Nothing where target is float32. The columns of target are packed, rows may have more.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = Matrix(context, builder, signature.args[0], args[0])
+        source = Matrix(context, builder, signature.args[1], args[1])
+        if into.halves:
+            first = into.index(args[2], whole(0))
+            upper = builder.mul(args[2], whole(2))
+            starts = [source.index(row, whole(0)) for row in (upper, builder.add(upper, whole(1)))]
+            n = FLOATS_PER_LINE
+            shorts = ir.VectorType(ir.IntType(16), n)
+            mask = ir.Constant(
+                ir.VectorType(I32, 2 * n), [lane // 2 + n * (lane % 2) for lane in range(2 * n)]
+            )
+
+            def body(vector: Any, nothing: list[Any]) -> list[Any]:
+                offset = builder.mul(vector, whole(n))
+                pair = [
+                    builder.bitcast(builder.fptrunc(source.load(builder.add(start, offset)), HALVES), shorts)
+                    for start in starts
+                ]
+                mixed = builder.shuffle_vector(pair[0], pair[1], mask)
+                into.store(builder.bitcast(mixed, VECTOR), builder.add(first, offset))
+                return []
+
+            counted_loop(builder, builder.sdiv(into.stride, whole(n)), [], body)
+        return context.get_dummy_value()
+
+    return types.void(target, rows, types.int64), codegen
+
+
+@intrinsic
+def products_in(typingctx: Any, matrix: Any) -> Any:
+    """How many products an element of a factor matrix stands for: 1 a float32, 2 a uint32 of bfloat16."""
+    count = 2 if matrix.dtype == types.uint32 else 1
+    return types.int64(matrix), lambda context, builder, signature, args: whole(count)
 
 
 @intrinsic
@@ -323,7 +423,7 @@ def row_dots(typingctx: Any, a: Any, i: Any, b: Any, places: Any) -> Any:
         left = Matrix(context, builder, signature.args[0], args[0])
         right = Matrix(context, builder, signature.args[2], args[2])
         first = left.index(args[1], whole(0))
-        starts = [right.index(j, whole(0)) for j in numbers(context, builder, signature, args, 3)]
+        starts = [right.index(j, whole(0)) for j in numbers(context, builder, signature.args[3], args[3])]
 
         def body(q: Any, sums: list[Any]) -> list[Any]:
             offset = builder.mul(q, whole(FLOATS_PER_LINE))

@@ -1,0 +1,86 @@
+"""Figures made of results, by matplotlib (the `bench` extra)."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from bench.report import OURS, Row, groups, headline_runs, newest_run, of_bench, speed
+
+AXES = {
+    "threads": "threads",
+    "dim": "dim",
+    "k": "negatives, k",
+    "vocabulary": "words in the vocabulary",
+    "sentence length": "words in a sentence",
+}
+DPI = 130
+
+
+def draw(rows: list[Row], folder: Path) -> list[Path]:
+    """speed-and-quality.png and scaling.png, where there are results for them; returns what was drawn."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for name, make in (("speed-and-quality", speed_and_quality), ("scaling", scaling)):
+        figure = make(rows)
+        if figure is not None:
+            path = folder / f"{name}.png"
+            figure.savefig(path, dpi=DPI, metadata={"Software": None})
+            drawn.append(path)
+    return drawn
+
+
+def speed_and_quality(rows: list[Row]) -> Any:
+    """Words a second against every judge's score; up and to the right is better."""
+    from matplotlib.figure import Figure
+
+    speeds, scored, epochs = headline_runs(rows)
+    judges = list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
+    if not judges:
+        return None
+    figure = Figure(figsize=(3.4 * len(judges), 3.4), layout="constrained")
+    for number, judge in enumerate(judges):
+        axes = figure.add_subplot(1, len(judges), number + 1)
+        for name, own in scored.items():
+            values = [row["scores"][judge] for row in own]
+            color = "tab:red" if name.startswith(OURS) else None
+            axes.scatter([speeds[name]] * len(values), values, label=name, s=24, color=color)
+        axes.set(xscale="log", xlabel="words/s", title=judge)
+        axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    figure.suptitle(f"training speed, and quality after {epochs} epochs", fontsize=10)
+    return figure
+
+
+def scaling(rows: list[Row]) -> Any:
+    """Words a second against one size at a time."""
+    from matplotlib.figure import Figure
+
+    runs = newest_run(of_bench(rows, "scaling"))
+    if not runs:
+        return None
+    found = {axis: own for (axis,), own in groups(runs[0], "axis").items() if axis in AXES}
+    figure = Figure(figsize=(3.2 * len(found), 3.0), layout="constrained")
+    for number, (axis, own) in enumerate(found.items()):
+        axes = figure.add_subplot(1, len(found), number + 1)
+        values = {
+            value: [speed(row) for row in of_value] for (value,), of_value in groups(own, "value").items()
+        }
+        medians = [statistics.median(speeds) for speeds in values.values()]
+        axes.plot(list(values), medians, marker="o", color="tab:red")
+        if axis == "threads":
+            sums = [row for row in runs[0] if row["axis"] == "processes"]
+            axes.scatter(
+                [row["value"] for row in sums], [speed(row) for row in sums], marker="x", color="gray"
+            )
+        axes.set(xlabel=AXES[axis], ylim=(0, None))
+        if axis in ("vocabulary", "sentence length"):
+            axes.set_xscale("log")
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y / 1e6:.1f} M")
+        axes.grid(alpha=0.3)
+    figure.suptitle("words a second of kernel block (gray: the sum of separate processes)", fontsize=10)
+    return figure

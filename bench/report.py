@@ -1,0 +1,291 @@
+"""Tables made of results: printed after a measurement, and written between the marks of a page."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Row = dict[str, Any]
+OURS = "fastw2v block"
+SETTINGS = ("corpus", "dim", "window", "negatives", "sample", "lr", "min_count")
+DEFAULT_BLOCK = (32, 32)  # T and S are named in a table only where they differ
+
+
+def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by the values of some fields, in order of first appearance."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row.get(name) for name in names), []).append(row)
+    return found
+
+
+def of_bench(rows: Iterable[Row], *names: str) -> list[Row]:
+    return [row for row in rows if row["bench"] in names]
+
+
+def newest_run(rows: list[Row], *names: str) -> list[list[Row]]:
+    """For every combination of the fields the rows of its last command: ratios are formed within one."""
+    return [list(groups(own, "run").values())[-1] for own in groups(rows, *names).values()]
+
+
+def label(row: Row) -> str:
+    """The trainer, with the options of the block where they are not the defaults."""
+    own, size = str(row["trainer"]), (row["block_size"], row["shared_negatives"])
+    if own != OURS:
+        return own
+    sizes = f", T={size[0]} S={size[1]}" if size != DEFAULT_BLOCK else ""
+    return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "")
+
+
+def speed(row: Row) -> float:
+    return float(row["words"] / row["seconds"])
+
+
+def table(head: list[str], lines: Iterable[list[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def caption(row: Row, *more: str) -> str:
+    """What was measured, on what."""
+    settings = f"dim {row['dim']}, k {row['negatives']}, window {row['window']}, sample {row['sample']:g}"
+    parts = [
+        f"`{row['corpus']}`, {row['n_words']:,} words, min-count {row['min_count']}",
+        settings,
+        *more,
+        f"{row['cpu']}, {row['cores']} cores",
+        f"Python {row['python']}, numba {row['numba']}, numpy {row['numpy']}",
+        f"commit {row['commit']}",
+    ]
+    return "*" + "; ".join(parts) + "*"
+
+
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    if len(values) == 1:
+        return f"{values[0]:.1f} x"
+    return f"{statistics.median(values):.1f} x ({min(values):.1f} to {max(values):.1f})"
+
+
+def throughput(rows: list[Row]) -> str:
+    """Median words a second of each trainer, and how many times as fast block is, round by round."""
+    parts = []
+    for own in newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads"):
+        speeds = {
+            name: {row["seed"]: speed(row) for row in of_trainer}
+            for (name,), of_trainer in groups(own, "trainer").items()
+        }
+        block = speeds.get(OURS, {})
+        lines = []
+        for name, by_round in sorted(speeds.items(), key=lambda item: -statistics.median(item[1].values())):
+            rounds = by_round if len(by_round) > 1 else dict.fromkeys(block, next(iter(by_round.values())))
+            ratios = [block[number] / rounds[number] for number in block.keys() & rounds.keys()]
+            median = statistics.median(by_round.values())
+            lines.append([name, f"{median:,.0f}", spread(ratios) if ratios and name != OURS else ""])
+        text = table(["trainer", "words/s", "block is faster by"], lines)
+        rounds_run = f"{len(block)} rounds in alternation, {own[0]['threads']} threads, training time alone"
+        parts.append(f"{text}\n\n{caption(own[0], rounds_run)}")
+    return "\n\n".join(parts)
+
+
+def quality(rows: list[Row]) -> str:
+    """Mean scores of each trainer, with the standard deviation over seeds."""
+    parts = []
+    judged = [row for row in of_bench(rows, "quality", "throughput") if row.get("scores")]
+    for own in groups(judged, *SETTINGS, "epochs").values():
+        judges = list(dict.fromkeys(name for row in own for name in row["scores"]))
+        lines = []
+        for name, of_trainer in by_label(own).items():
+            newest = {row["seed"]: row for row in of_trainer}.values()
+            cells = [mean_and_deviation([row["scores"][j] for row in newest], j) for j in judges]
+            lines.append([name, f"{len(newest)}", *cells])
+        text = table(["trainer", "runs", *judges], lines)
+        epochs = f"{own[0]['epochs']} epoch" + "s" * (own[0]["epochs"] != 1)
+        parts.append(f"{text}\n\n{caption(own[0], epochs)}")
+    return "\n\n".join(parts)
+
+
+def by_label(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(label(row), []).append(row)
+    return found
+
+
+def mean_and_deviation(values: list[float], judge: str) -> str:
+    digits = 1 if judge.endswith("%") else 3
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{deviation}"
+
+
+def scaling(rows: list[Row]) -> str:
+    """Words a second against one size at a time."""
+    parts = []
+    for own in newest_run(of_bench(rows, "scaling"), *SETTINGS, "threads"):
+        lines = []
+        for (axis,), of_axis in groups(own, "axis").items():
+            first = None
+            for (value,), of_value in groups(of_axis, "value").items():
+                speeds = [speed(row) for row in of_value]
+                median = statistics.median(speeds)
+                first = first or median
+                against = "" if axis == "processes" else f"{median / first:.2f} x"
+                lines.append([axis, f"{value:,}", f"{median:,.0f}", against])
+        text = table(["", "value", "words/s", "of the first"], lines)
+        note = threads_against_processes(own)
+        used = f"{own[0]['threads']} threads, but for that axis"
+        parts.append(f"{text}\n\n{note}{caption(own[0], used)}")
+    return "\n\n".join(parts)
+
+
+def threads_against_processes(rows: list[Row]) -> str:
+    """One process with all cores against the sum of as many of one thread, started together."""
+    processes = [row for row in rows if row["axis"] == "processes"]
+    if not processes:
+        return ""
+    n = processes[0]["value"]
+    threads = [row for row in rows if row["axis"] == "threads" and row["value"] == n]
+    ratios = [speed(a) / speed(b) for a, b in zip(threads, processes, strict=False)]
+    return (
+        f"{n} threads against the sum of {n} processes of one thread each: "
+        f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f}).\n\n"
+    )
+
+
+def kernels(rows: list[Row]) -> str:
+    """Where a block's time goes on one core."""
+    parts = []
+    for own in newest_run(of_bench(rows, "kernels"), *SETTINGS, "precision"):
+        total = sum(row["nanoseconds"] for row in own)
+        peak, copy = own[0]["peak_gflops"], own[0]["copy_gigabytes"]
+        dense = [row for row in own if row["dense"]]
+        lines = [phase_line(row["phase"], [row], total, peak) for row in own]
+        lines.append(phase_line("**dense products** (the three with the noise)", dense, total, peak))
+        lines.append(phase_line("**all**", own, total, peak))
+        head = ["phase", "ns a kept word", "share", "GFLOP/s", "of the FMA peak"]
+        moved = sum(row["row_bytes"] for row in own)
+        note = (
+            f"One core: {peak:.0f} GFLOP/s of multiply-adds in registers, {copy:.1f} GB/s of copying. "
+            f"Rows read and written back: {2 * moved / total:.1f} GB/s if none were in cache. "
+            f"T = {own[0]['block_size']}, S = {own[0]['shared_negatives']}, products with the noise of "
+            f"{own[0]['precision']}; only work on pairs and draws "
+            "counts, not padding."
+        )
+        parts.append(f"{table(head, lines)}\n\n{note}\n\n{caption(own[0])}")
+    return "\n\n".join(parts)
+
+
+def phase_line(name: str, rows: list[Row], total: float, peak: float) -> list[str]:
+    nanoseconds, flops = (sum(row[key] for row in rows) for key in ("nanoseconds", "flops"))
+    rate = flops / nanoseconds
+    speeds = [f"{rate:.0f}", f"{rate / peak:.0%}"] if flops else ["", ""]
+    return [name, f"{nanoseconds:.0f}", f"{nanoseconds / total:.0%}", *speeds]
+
+
+def sharing(rows: list[Row]) -> str:
+    """Where the rows of a block are found, simulated."""
+    parts = []
+    for own in newest_run(of_bench(rows, "sharing"), *SETTINGS):
+        lines = [
+            [
+                f"{row['workers']}",
+                *(f"{row[key]:.0%}" for key in ("own", "other", "memory")),
+                f"{row['hottest']:.1f}",
+            ]
+            for row in own
+        ]
+        head = [
+            "workers",
+            "own cache",
+            "another core's",
+            "memory",
+            "workers that use the hottest row, a block",
+        ]
+        parts.append(f"{table(head, lines)}\n\n{caption(own[0], 'simulated')}")
+    return "\n\n".join(parts)
+
+
+def headline_runs(rows: list[Row]) -> tuple[dict[str, float], dict[str, list[Row]], int]:
+    """Median words/s by trainer, its rows with scores, and their epochs.
+
+    Of the largest throughput measurement, and the longest quality measurement of the same corpus and dim.
+    """
+    runs = newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads")
+    if not runs:
+        return {}, {}, 0
+    own = max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)))
+    speeds = {
+        name: statistics.median(map(speed, of_trainer))
+        for (name,), of_trainer in groups(own, "trainer").items()
+    }
+    same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
+    same = [row for row in same if (row["corpus"], row["dim"]) == (own[0]["corpus"], own[0]["dim"])]
+    epochs = max((row["epochs"] for row in same), default=0)
+    scored = by_label([row for row in same if row["epochs"] == epochs])
+    newest = {name: list({row["seed"]: row for row in found}.values()) for name, found in scored.items()}
+    return speeds, newest, epochs
+
+
+def headline(rows: list[Row]) -> str:
+    """Speed and quality side by side."""
+    speeds, scored, epochs = headline_runs(rows)
+    if not speeds:
+        return ""
+    judges = list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
+    lines = []
+    for name, median in sorted(speeds.items(), key=lambda item: -item[1]):
+        own = scored.get(name, [])
+        cells = [mean_and_deviation([row["scores"][j] for row in own], j) if own else "" for j in judges]
+        ratio = f"{speeds[OURS] / median:.1f} x" if OURS in speeds and name != OURS else ""
+        lines.append([name, f"{median:,.0f}", ratio, *cells])
+    last = [row for row in of_bench(rows, "throughput") if row["trainer"] in speeds][-1]
+    more = [f"{last['threads']} threads"] + [f"scores after {epochs} epochs"] * bool(judges)
+    return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
+
+
+SECTIONS: dict[str, Callable[[list[Row]], str]] = {
+    "headline": headline,
+    "throughput": throughput,
+    "quality": quality,
+    "scaling": scaling,
+    "kernels": kernels,
+    "sharing": sharing,
+}
+
+
+def as_text(rows: list[Row]) -> str:
+    """Every table there are results for, under its name."""
+    measured = {row["bench"] for row in rows}
+    names = [
+        name for name in SECTIONS if name in measured or (name == "quality" and "throughput" in measured)
+    ]
+    sections = ((name, SECTIONS[name](rows)) for name in names)
+    return "\n\n".join(f"## {name.capitalize()}\n\n{text}" for name, text in sections if text)
+
+
+def marked(page: str, rows: list[Row]) -> str:
+    """The page with the text between `<!-- generated: NAME -->` and `<!-- end -->` made anew.
+
+    Raises click.UsageError for a name that is no table, or a mark that is never ended.
+    """
+    pattern = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+    if page.count("<!-- generated:") != len(pattern.findall(page)):
+        raise click.UsageError("a mark '<!-- generated: NAME -->' has no '<!-- end -->' after it")
+
+    def fill(match: re.Match[str]) -> str:
+        if match[2] not in SECTIONS:
+            raise click.UsageError(f"no table is called {match[2]!r}: {', '.join(SECTIONS)}")
+        return f"{match[1]}\n{SECTIONS[match[2]](rows)}\n\n{match[3]}"
+
+    return pattern.sub(fill, page)
+
+
+def rewrite(path: Path, rows: list[Row]) -> None:
+    """Make the tables of a page anew."""
+    page = path.read_text(encoding="utf-8")
+    path.write_text(marked(page, rows), encoding="utf-8")

@@ -1,0 +1,90 @@
+"""`throughput` and `quality`: every trainer on the same corpus with the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench import trainers
+from bench.agreement import assert_kernels_agree
+from bench.options import Session, chosen, say
+from fastw2v.config import TrainConfig
+
+REFERENCE_TOKENS = 4 * 4096  # the reference trains some thousand words a second; a few units are enough
+
+
+def run_one(session: Session, bench: str, name: str, trainer: trainers.Trainer, config: TrainConfig) -> None:
+    """Train once, judge the vectors, note both."""
+    run = trainer(session.material, config, session.folder)
+    words = session.material.corpus.n_words_read * config.epochs
+    scores = {}
+    if run.vectors is not None:
+        scores = session.judges.scores(run.vectors, unescape=name.startswith("fastw2v"))
+        run.vectors.unlink()
+    session.records.add(
+        bench=bench,
+        trainer=name,
+        **session.settings,
+        epochs=config.epochs,
+        seed=config.seed,
+        words=words,
+        seconds=run.seconds,
+        compile_seconds=run.compile_seconds,
+        scores=scores,
+    )
+    shown = "".join(f", {judge} {score:.3f}" for judge, score in scores.items())
+    say(f"{name}, {config.epochs} epochs, seed {config.seed}: {words / run.seconds:,.0f} words/s{shown}")
+
+
+def throughput(session: Session) -> None:
+    """One epoch, sides in alternation: every trainer runs once in each round.
+
+    First kernels and reference must agree on the same draws.
+    """
+    options, config = session.options, replace(session.options.config, epochs=1)
+    table = chosen(options)
+    differences = assert_kernels_agree(config)
+    say(f"kernels agree with the reference: largest difference {max(differences.values()):.1e}")
+    for kernel in ("block", "pair"):
+        if not options.only:
+            run_reference(session, kernel, config)
+    for number in range(options.rounds):
+        for name, trainer in table.items():
+            run_one(session, "throughput", name, trainer, replace(config, seed=number + 1))
+
+
+def run_reference(session: Session, kernel: str, config: TrainConfig) -> None:
+    """The NumPy reference on the first tokens of the corpus, in one process of one thread."""
+    import numpy as np
+
+    corpus = session.material.corpus
+    n = min(REFERENCE_TOKENS, len(corpus.ids))
+    offsets = np.append(corpus.offsets[corpus.offsets < n], n)
+    words = round(corpus.n_words_read * n / len(corpus.ids))
+    part = session.material._replace(
+        corpus=corpus._replace(ids=corpus.ids[:n], offsets=offsets, n_words_read=words)
+    )
+    run = trainers.ours(kernel=kernel, backend="reference")(part, config, session.folder)
+    name = f"NumPy reference, {kernel}"
+    session.records.add(
+        bench="throughput",
+        trainer=name,
+        **session.settings,
+        epochs=1,
+        seed=config.seed,
+        words=words,
+        seconds=run.seconds,
+        compile_seconds=0.0,
+        scores={},
+    )
+    say(f"{name}: {words / run.seconds:,.0f} words/s")
+
+
+def quality(session: Session) -> None:
+    """Scores at equal epochs: ours with several seeds, the others once."""
+    options = session.options
+    if not (session.judges.similarity or session.judges.analogy):
+        say("quality: nothing to judge by, give --eval FOLDER with word pairs or analogy questions (*.txt)")
+        return
+    for name, trainer in chosen(options).items():
+        for seed in range(1, (options.seeds if name.startswith("fastw2v") else 1) + 1):
+            run_one(session, "quality", name, trainer, replace(options.config, seed=seed))

@@ -1,0 +1,226 @@
+"""The harness: tables from results, peers and judges that are there or not, and a small run of everything."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import bench.__main__ as command
+from bench import judges, phases, report, scaling, sharing, trainers
+from corpora.planted import Plan, generate
+
+ROOT = Path(__file__).parent.parent
+COMMON = {
+    "run": "one",
+    "corpus": "text",
+    "n_words": 1000,
+    "min_count": 5,
+    "threads": 2,
+    "dim": 300,
+    "window": 5,
+    "negatives": 10,
+    "sample": 1e-3,
+    "lr": 0.025,
+    "block_size": 32,
+    "shared_negatives": 32,
+    "precision": "float32",
+    "cpu": "a CPU",
+    "cores": 2,
+    "python": "3",
+    "numba": "0",
+    "numpy": "2",
+    "commit": "c0ffee",
+}
+
+
+def trained(trainer, seed, seconds, *, scores=None, bench="throughput", epochs=1, **changes):
+    return {
+        **COMMON,
+        "bench": bench,
+        "trainer": trainer,
+        "seed": seed,
+        "epochs": epochs,
+        "words": 1000 * epochs,
+        "seconds": seconds,
+        "scores": scores or {},
+        **changes,
+    }
+
+
+def cells(text, first):
+    """The cells of the line whose first cell is `first`."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {first} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_throughput__forms_ratios_within_a_round_and_takes_their_median():
+    rows = [
+        *(trained("fastw2v block", seed, seconds) for seed, seconds in ((1, 1.0), (2, 2.0), (3, 1.0))),
+        *(trained("slow", seed, seconds) for seed, seconds in ((1, 10.0), (2, 40.0), (3, 30.0))),
+        trained("NumPy reference, pair", 1, 100.0),
+    ]
+    text = report.throughput(rows)
+    assert cells(text, "slow")[1:3] == ["33", "20.0 x (10.0 to 30.0)"]
+    assert cells(text, "NumPy reference, pair")[2] == "100.0 x (50.0 to 100.0)"
+    assert text.index("fastw2v block") < text.index("slow") < text.index("NumPy")
+
+
+def test_throughput__uses_the_last_command_only():
+    rows = [
+        trained("fastw2v block", 1, 1.0),
+        trained("slow", 1, 10.0),
+        trained("fastw2v block", 1, 4.0, run="two"),
+        trained("slow", 1, 8.0, run="two"),
+        trained("slow", 1, 7.0, run="elsewhere", dim=100),
+    ]
+    assert "| slow | 125 | 2.0 x |" in report.throughput(rows)
+
+
+def test_quality__means_over_seeds_and_names_other_blocks():
+    rows = [
+        trained("fastw2v block", 1, 1.0, bench="quality", epochs=5, scores={"MEN": 0.5, "analogy %": 30.0}),
+        trained("fastw2v block", 2, 1.0, bench="quality", epochs=5, scores={"MEN": 0.6, "analogy %": 32.0}),
+        trained(
+            "fastw2v block",
+            1,
+            1.0,
+            bench="quality",
+            epochs=5,
+            shared_negatives=16,
+            scores={"MEN": 0.25, "analogy %": 20.0},
+        ),
+    ]
+    text = report.quality(rows)
+    assert cells(text, "fastw2v block") == ["fastw2v block", "2", "0.550 ± 0.071", "31.0 ± 1.4"]
+    assert cells(text, "fastw2v block, T=32 S=16")[1:] == ["1", "0.250", "20.0"]
+
+
+def test_kernels__rates_are_of_useful_work():
+    phase = {
+        **COMMON,
+        "bench": "kernels",
+        "operands": "float32",
+        "row_bytes": 0.0,
+        "peak_gflops": 100.0,
+        "copy_gigabytes": 10.0,
+    }
+    rows = [
+        {**phase, "phase": "noise scores", "nanoseconds": 100.0, "flops": 8000.0, "dense": True},
+        {
+            **phase,
+            "phase": "gather rows",
+            "nanoseconds": 100.0,
+            "flops": 0.0,
+            "dense": False,
+            "row_bytes": 400.0,
+        },
+    ]
+    text = report.kernels(rows)
+    assert "| noise scores | 100 | 50% | 80 | 80% |" in text
+    assert "| **all** | 200 | 100% | 40 | 40% |" in text
+    assert "written back: 4.0 GB/s" in text
+
+
+def test_marked__fills_named_tables_and_nothing_else():
+    rows = [trained("fastw2v block", 1, 1.0), trained("slow", 1, 10.0)]
+    page = "before\n<!-- generated: throughput -->\nold\n<!-- end -->\nafter\n"
+    once = report.marked(page, rows)
+    assert once.startswith("before\n")
+    assert once.endswith("<!-- end -->\nafter\n")
+    assert "old" not in once
+    assert "| slow | 100 | 10.0 x |" in once
+    assert report.marked(once, rows) == once
+    with pytest.raises(click.UsageError, match="no '<!-- end -->'"):
+        report.marked("<!-- generated: throughput -->\nold", rows)
+    with pytest.raises(click.UsageError, match="no table is called 'speed'"):
+        report.marked("<!-- generated: speed -->\n<!-- end -->", rows)
+
+
+@pytest.mark.parametrize("page", ["README.md", "bench/README.md"])
+def test_pages__hold_the_tables_made_of_the_committed_results(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rows = command.read_records(ROOT / "bench" / "results.jsonl")
+    assert "<!-- generated:" in text
+    assert report.marked(text, rows) == text
+
+
+def test_read_records__names_the_broken_line(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"bench": "quality"}\nnonsense\n')
+    with pytest.raises(click.BadParameter, match="line 2 is no JSON object"):
+        command.read_records(path)
+
+
+def test_find_judges__takes_the_corpus_own_files_then_a_folder_eval(tmp_path):
+    corpus = tmp_path / "corpora" / "text.parquet"
+    corpus.parent.mkdir()
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "men3000.txt").write_text("a b 1\nc d 2\n")
+    (tmp_path / "eval" / "questions-words.txt").write_text(": section\na b c d\n")
+    found = judges.find_judges(corpus, None)
+    assert list(found.similarity) == ["MEN"]
+    assert list(found.analogy) == ["analogy %"]
+    (corpus.parent / "text.similarity.txt").write_text("a b 1\n")
+    assert list(judges.find_judges(corpus, None).similarity) == ["similarity"]
+    assert list(judges.find_judges(corpus, tmp_path / "eval").similarity) == ["MEN"]
+
+
+def test_report__needs_a_file_of_results():
+    result = CliRunner().invoke(command.main, ["report"])
+    assert result.exit_code == 2
+    assert "give --json FILE" in result.output
+
+
+def test_watched__times_a_program_from_its_vocabulary_to_its_last_progress(tmp_path):
+    program = tmp_path / "slow"
+    program.write_text(
+        "#!/bin/sh\necho Words in train file: 1\nsleep 0.3\nprintf 'Progress: 100%%'\nsleep 0.3\n"
+    )
+    program.chmod(0o755)
+    assert 0.25 < trainers.watched([str(program)], "Words in", "Progress") < 0.55
+    program.write_text("#!/bin/sh\necho broken\nexit 3\n")
+    with pytest.raises(RuntimeError, match=re.escape("ended with 3: broken")):
+        trainers.watched([str(program)], "Words in", "Progress")
+
+
+def test_simulate__tells_own_rows_from_shared_ones():
+    steps = sharing.WARM + 4
+    private = [[np.array([worker]) for _ in range(steps)] for worker in range(3)]
+    shares, uses = sharing.simulate(private)
+    assert shares.tolist() == [1, 0, 0]
+    assert uses == 1
+    shares, uses = sharing.simulate([[np.array([7]) for _ in range(steps)] for _ in range(3)])
+    assert shares.tolist() == [0, 1, 0]
+    assert uses == 3
+    fresh = [[np.array([1000 * worker + step]) for step in range(steps)] for worker in range(3)]
+    assert sharing.simulate(fresh)[0].tolist() == [0, 0, 1]
+
+
+@pytest.mark.slow
+def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
+    generate(Plan(tokens=60_000, words=400, relations=2, pairs=8), tmp_path)
+    monkeypatch.setattr(scaling, "TOKENS", 20_000)
+    monkeypatch.setattr(scaling, "VOCABULARIES", (100, 1_000))
+    monkeypatch.setattr(scaling, "DIMS", (8, 16))
+    monkeypatch.setattr(phases, "UNITS", 4)
+    monkeypatch.setattr(phases, "COLUMN_BYTES", 1 << 20)
+    results, drawn = tmp_path / "results.jsonl", tmp_path / "figures"
+    arguments = [*command.MEASURES, "--corpus", tmp_path / "planted.parquet", "--dim", 16, "--epochs", 2]
+    arguments += ["--rounds", 1, "--seeds", 2, "--json", results, "--figures", drawn]
+    result = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert "word2vec: not measured, give --word2vec PATH" in result.output
+    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels"):
+        assert heading in result.output
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    assert {row["bench"] for row in rows} == set(command.MEASURES)
+    peaks = {row["peak_gflops"] for row in rows if row["bench"] == "kernels"}
+    assert min(peaks) > 1
+    assert all(row["nanoseconds"] > 0 for row in rows if row["bench"] == "kernels")
+    assert {path.name for path in drawn.iterdir()} == {"scaling.png", "speed-and-quality.png"}
