@@ -18,7 +18,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row, tick
-from fastw2v.kernels.jit import fast_jit, inner_jit, level_jit
+from fastw2v.kernels.jit import fast_jit, inlined_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles import (
     SCORE_ROWS,
@@ -119,6 +119,17 @@ class Operands(NamedTuple):
     errors_across: NDArray[Any]
 
 
+class Ahead(NamedTuple):
+    """Rows to prefetch. A tuple of its own: what a call takes is copied, and a scratch is a kilobyte.
+
+    rows    int64 (n,), rows the next block will gather: word of V, or −1 − word of U
+    cursor  int64 (2,), how many of the rows are prefetched, how many there are
+    """
+
+    rows: NDArray[np.int64]
+    cursor: NDArray[np.int64]
+
+
 class Scratch(NamedTuple):
     """Everything a worker needs for a block, allocated once a call.
 
@@ -132,8 +143,7 @@ class Scratch(NamedTuple):
     weights        float32 (T, n_noise), w_is
     low, high      int64 (T,), outside[low:high] hold a centre's window, itself among them
     first, last    int64 (n_outside,), centres[first:last] hold all centres an outside row is paired with
-    ahead          int64 (n,), rows the next block will gather: word of V, or −1 − word of U
-    cursor         int64 (2,), how many of `ahead` are prefetched, how many there are
+    ahead          Ahead, rows of the next block
     center_moves, outside_moves  float32 (n_words,), moves summed over a word's rows; zero between blocks
     clock          int64 (phases + 1,) for `tick`, or None
     """
@@ -148,8 +158,7 @@ class Scratch(NamedTuple):
     high: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
-    ahead: NDArray[np.int64]
-    cursor: NDArray[np.int64]
+    ahead: Ahead
     center_moves: NDArray[np.float32]
     outside_moves: NDArray[np.float32]
     clock: NDArray[np.int64] | None
@@ -217,8 +226,7 @@ def new_scratch(n_words, dim, estimator, reach, clock):
         np.zeros(n_centers, np.int64),
         np.zeros(n_outside, np.int64),
         np.zeros(n_outside, np.int64),
-        np.zeros(n_centers + n_outside, np.int64),
-        np.zeros(2, np.int64),
+        Ahead(np.zeros(n_centers + n_outside, np.int64), np.zeros(2, np.int64)),
         np.zeros(n_words, np.float32),
         np.zeros(n_words, np.float32),
         clock,
@@ -259,37 +267,40 @@ def gather(matrix, side, start, stop):
 
 
 @inner_jit
-def look_ahead(kept, start, stop, context_start, context_stop, next_noise, scratch):
-    """List the rows of the next block, kept[start:stop] and its contexts that are not at hand already."""
+def look_ahead(kept, centers, contexts, next_noise, ahead):
+    """List the rows of the next block: of its centres, the contexts that are not at hand already, the noise.
+
+    centers, contexts  (start, stop) in the kept tokens
+    """
     n = 0
-    for i in range(start, stop):
-        scratch.ahead[n] = kept.ids[i]
+    for i in range(centers[0], centers[1]):
+        ahead.rows[n] = kept.ids[i]
         n += 1
-    for j in range(context_start, context_stop):
-        scratch.ahead[n] = -1 - kept.ids[j]
+    for j in range(contexts[0], contexts[1]):
+        ahead.rows[n] = -1 - kept.ids[j]
         n += 1
     for word in next_noise:
         if word >= 0:
-            scratch.ahead[n] = -1 - word
+            ahead.rows[n] = -1 - word
             n += 1
-    scratch.cursor[0], scratch.cursor[1] = 0, n
+    ahead.cursor[0], ahead.cursor[1] = 0, n
 
 
-@inner_jit
-def prefetch(vectors, scratch, count):
+@inlined_jit
+def prefetch(vectors, ahead, count):
     """Ask for the next `count` rows of the list; spread over a block, so that the misses overlap the work."""
-    first = scratch.cursor[0]
-    last = min(first + count, scratch.cursor[1])
+    first = ahead.cursor[0]
+    last = min(first + count, ahead.cursor[1])
     dim = vectors.center.shape[1]
     for n in range(first, last):
-        row = scratch.ahead[n]
+        row = ahead.rows[n]
         if row >= 0:
             for d in range(0, dim, FLOATS_PER_LINE):
                 prefetch_row(vectors.center, row, d)
         else:
             for d in range(0, dim, FLOATS_PER_LINE):
                 prefetch_row(vectors.outside, -1 - row, d)
-    scratch.cursor[0] = last
+    ahead.cursor[0] = last
 
 
 @inner_jit
@@ -346,11 +357,11 @@ def score_noise(vectors, scratch, n_centers):
     for i in range(0, n_centers, SCORE_ROWS):
         s = 0
         while s + SCORE_WIDTH <= n_noise:
-            prefetch(vectors, scratch, 2)
+            prefetch(vectors, scratch.ahead, 2)
             product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, SCORE_VECTORS), depth)
             s += SCORE_WIDTH
         while s < n_noise:
-            prefetch(vectors, scratch, 2)
+            prefetch(vectors, scratch.ahead, 2)
             product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, 1), depth)
             s += FLOATS_PER_LINE
 
@@ -394,7 +405,7 @@ def score_pairs(vectors, scratch, n_centers, own):
     """pair_scores[i, p] = v_iᵀ u_j for the p-th outside row j of centre i's window; FAR beyond them."""
     centers, outside, scores = scratch.centers.rows, scratch.outside.rows, scratch.pair_scores
     for i in range(n_centers):
-        prefetch(vectors, scratch, 1)
+        prefetch(vectors, scratch.ahead, 1)
         low, n_pairs = scratch.low[i], scratch.high[i] - scratch.low[i] - 1
         for p in range(scores.shape[1]):  # whole lines, here and below: a remainder would be done one by one
             scores[i, p] = FAR
@@ -474,7 +485,7 @@ def update_centers(vectors, scratch, n_centers):
         )
         d = 0
         while d + UPDATE_WIDTH <= dim:
-            prefetch(vectors, scratch, 1)
+            prefetch(vectors, scratch.ahead, 1)
             shape = (UPDATE_ROWS, UPDATE_VECTORS)
             update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, shape)
             d += UPDATE_WIDTH
@@ -492,7 +503,7 @@ def update_outside(vectors, scratch, j, terms):
     dim = outside.rows.shape[1]
     d = 0
     while d + UPDATE_WIDTH <= dim:
-        prefetch(vectors, scratch, 1)
+        prefetch(vectors, scratch.ahead, 1)
         shape = (UPDATE_ROWS, UPDATE_VECTORS)
         update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, shape)
         d += UPDATE_WIDTH
@@ -581,7 +592,7 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
     tick(scratch.clock, UPDATE_NOISE)
     update_contexts(vectors, scratch, n_outside)
     tick(scratch.clock, UPDATE_CONTEXTS)
-    prefetch(vectors, scratch, len(scratch.ahead))
+    prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
     return loss, n_pairs
 
 
@@ -612,9 +623,8 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
             sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise
         )
         next_stop = min(stop + estimator.block_size, end)
-        look_ahead(
-            kept, stop, next_stop, min(stop + reach, size), min(next_stop + reach, size), next_noise, scratch
-        )
+        contexts = (min(stop + reach, size), min(next_stop + reach, size))
+        look_ahead(kept, (stop, next_stop), contexts, next_noise, scratch.ahead)
         block_loss, block_pairs = block_step(
             vectors, kept, (start, stop, size), learning_rate, weight, scratch
         )

@@ -74,6 +74,6 @@ inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapp
 # For the two functions between a kernel and its steps: inlined before compilation, because LLVM would
 # optimise all their callees again at each level of calls.
 level_jit = decorator(fastmath=FASTMATH, inline="always")
-# For the tokenizer's helpers. LLVM left them as calls, each counting references to its arrays: 78 ns a token,
-# inlined 47.
+# For helpers that LLVM left as calls: those of the tokenizer, each counting references to its arrays (78 ns a
+# token, inlined 47), and the prefetch between tiles (a kept word 1.32 us, inlined 1.21).
 inlined_jit = decorator(forceinline=True)
