@@ -40,7 +40,7 @@ from fastw2v.tokenizer import (
 )
 from fastw2v.vocabulary import Vocabulary, ranked
 
-USUAL_NAMES = ("text", "tokens", "words", "sentence")
+USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
 BATCH_ROWS = 8192
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
@@ -240,18 +240,48 @@ class Column(NamedTuple):
 
 
 def _layout(arrow_type: pa.DataType) -> str | None:
-    """`text` for strings, `tokens` for lists of strings, plain or dictionary-encoded; None for the rest."""
+    """`text` for strings and bytes, `tokens` for lists of them or of integers; None for the rest."""
     if _is_text(arrow_type):
         return "text"
-    is_list = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
-    return "tokens" if is_list and _is_text(arrow_type.value_type) else None
+    is_list = any(test(arrow_type) for test in LIST_TESTS)
+    is_items = is_list and (_is_text(arrow_type.value_type) or _is_integer(arrow_type.value_type))
+    return "tokens" if is_items else None
+
+
+TEXT_TESTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+)
+LIST_TESTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+
+
+def _value_type(arrow_type: pa.DataType) -> pa.DataType:
+    """What a dictionary-encoded column stands for."""
+    return arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
 
 
 def _is_text(arrow_type: pa.DataType) -> bool:
-    if pa.types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(test(arrow_type) for test in tests)
+    return any(test(_value_type(arrow_type)) for test in TEXT_TESTS)
+
+
+def _is_string(arrow_type: pa.DataType) -> bool:
+    """Whether it is of strings, or of lists of them: not of bytes or integers."""
+    item = _value_type(arrow_type.value_type if any(test(arrow_type) for test in LIST_TESTS) else arrow_type)
+    return any(test(item) for test in TEXT_TESTS[:3])
+
+
+def _is_integer(arrow_type: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(_value_type(arrow_type)))
 
 
 def _common_column(shards: Sequence[Shard], wanted: str | None) -> Column:
@@ -268,13 +298,17 @@ def _common_column(shards: Sequence[Shard], wanted: str | None) -> Column:
 
 
 def _find_column(shard: Shard, wanted: str | None) -> Column:
-    """The column named, else the first usual name that is usable, else the only usable column."""
+    """The column named, else the first usual name that is usable, else the only usable column.
+
+    Bytes and integers may be anything, so they are not considered beside strings unless their name is usual.
+    """
     usable = {field.name: layout for field in shard.schema if (layout := _layout(field.type))}
     if wanted is not None:
         _check_column(shard, wanted)
         return Column(wanted, usable[wanted])
     usual = [name for name in USUAL_NAMES if name in usable]
-    candidates = usual[:1] or list(usable)
+    strings = [name for name in usable if _is_string(shard.schema.field(name).type)]
+    candidates = usual[:1] or strings or list(usable)
     if len(candidates) == 1:
         _check_column(shard, candidates[0])
         return Column(candidates[0], usable[candidates[0]])
@@ -360,23 +394,31 @@ def _rows_a_batch(group: pq.RowGroupMetaData, layout: str) -> int:
 
 
 def as_strings(array: pa.Array) -> Strings:
-    """Any Arrow array of strings, without copying its bytes where Arrow has them in one piece."""
+    """Any Arrow array of strings, bytes or integers, without copying bytes that Arrow has in one piece.
+
+    Integers become their decimal digits, so that an id is a word like any other.
+    """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary.cast(pa.large_string()).take(array.indices)
-    elif pa.types.is_string_view(array.type):
-        array = array.cast(pa.large_string())
+    elif not any(test(array.type) for test in PLAIN_TEXT):
+        array = array.cast(pa.large_binary() if pa.types.is_binary_view(array.type) else pa.large_string())
     validity, offsets, data = array.buffers()
-    offset_type = np.int32 if pa.types.is_string(array.type) else np.int64
+    is_short = pa.types.is_string(array.type) or pa.types.is_binary(array.type)
     return Strings(
         data=_as_numpy(data, np.uint8),
-        offsets=read_only(_offsets(offsets, offset_type, array).astype(np.int64, copy=False)),
+        offsets=read_only(_offsets(offsets, np.int32 if is_short else np.int64, array).astype(np.int64, copy=False)),
         validity=_as_numpy(validity if array.null_count else None, np.uint8),
         first_bit=array.offset,
     )
 
 
+PLAIN_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+
+
 def as_lists(array: pa.Array) -> Lists:
-    """Any Arrow array of lists of strings."""
+    """Any Arrow array of lists of strings, bytes or integers."""
+    if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
+        array = array.cast(pa.large_list(array.type.value_type))
     validity, offsets = array.buffers()[:2]
     offset_type = np.int32 if pa.types.is_list(array.type) else np.int64
     item_offsets = _offsets(offsets, offset_type, array).astype(np.int64)
