@@ -1,4 +1,4 @@
-"""Parquet files to ids: the only module that knows Arrow.
+"""Parquet files, and text files of lines, to ids: the only module that knows Arrow.
 
     files ─► batches of Arrow buffers ─► workers split, count and number words ─► vocabulary ─► ids, offsets
 
@@ -40,6 +40,8 @@ from fastw2v.tokenizer import (
 )
 from fastw2v.vocabulary import Vocabulary, ranked
 
+LINE_FILES = (".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # one sentence a line
+GUESSED_LINE = 100  # bytes on disk; for the progress shown only
 USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
 BATCH_ROWS = 8192
@@ -82,7 +84,8 @@ def read_corpus(
 ) -> Corpus:
     """Read Parquet files into ids, one sentence a row.
 
-    source       a file, a folder (its *.parquet, recursively), a pattern with *, or several of these
+    source       a file, a folder (its *.parquet, recursively), a pattern with *, or several of these; also text
+                 files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …
     column       of strings, split at white space as str.split() does, or of lists of strings, taken as they
                  are; default: by type and usual names
     min_count    words rarer than this are left out
@@ -183,11 +186,12 @@ def _match(pattern: Path) -> Iterator[Path]:
 
 
 class Shard(NamedTuple):
-    """A file of the corpus, as its footer describes it."""
+    """A file of the corpus, as its footer describes it; of lines, the number of rows is a guess."""
 
     path: Path
     schema: pa.Schema
     n_rows: int
+    is_lines: bool = False
 
 
 def _name(shards: Sequence[Shard]) -> str:
@@ -200,6 +204,9 @@ def _read_footer(path: Path) -> Shard:
     """Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer."""
     if not path.is_file():
         raise CorpusError(f"{path}: no such file; check the name")
+    if path.name.lower().endswith(LINE_FILES):
+        n_rows = path.stat().st_size // GUESSED_LINE + 1
+        return Shard(path, pa.schema([("text", pa.string())]), n_rows, is_lines=True)
     with _open(path) as file, _arrow_errors(f"{path}: the footer is corrupt"):
         n_rows = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
         if n_rows != file.metadata.num_rows:
@@ -360,6 +367,9 @@ def _shown(arrow_type: pa.DataType) -> str:
 
 def _read_batches(shards: Iterable[Shard], column: Column) -> Iterator[Batch]:
     for shard in shards:
+        if shard.is_lines:
+            yield from _read_lines(shard.path)
+            continue
         with _open(shard.path) as file:
             for group in range(file.num_row_groups):
                 yield from _read_group(shard.path, file, group, column)
@@ -380,6 +390,32 @@ def _read_group(path: Path, file: pq.ParquetFile, group: int, column: Column) ->
             yield as_batch(batch.column(column.name))
         if n_rows != metadata.num_rows:
             raise ValueError(f"{n_rows:,} rows instead of {metadata.num_rows:,}")
+
+
+def _read_lines(path: Path) -> Iterator[Batch]:
+    """Batches of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
+    kept: list[bytes] = []  # of a line that is not complete yet
+    with (
+        _arrow_errors(f"{path}: cannot be read as lines of text"),
+        pa.input_stream(str(path), compression="detect", buffer_size=65536) as stream,
+    ):
+        while chunk := stream.read(BATCH_BYTES):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield _lines(b"".join([*kept, chunk[:end]]))
+                kept = []
+            kept.append(chunk[end:])
+        if last := b"".join(kept):
+            yield _lines(last)
+
+
+def _lines(data: bytes) -> Strings:
+    """One string a line, its end included, which is white space like any other."""
+    numbers = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(numbers == ord("\n")) + 1
+    is_open = not len(ends) or ends[-1] != len(data)
+    offsets = np.concatenate([[0], ends, [len(data)] if is_open else []]).astype(np.int64)
+    return Strings(read_only(numbers), read_only(offsets), read_only(np.empty(0, np.uint8)), 0)
 
 
 def _rows_a_batch(group: pq.RowGroupMetaData, layout: str) -> int:
@@ -481,7 +517,7 @@ class Feed:
     @property
     def share(self) -> float:
         """Share of the rows handed out."""
-        return self.n_rows / self._expected_rows
+        return min(1.0, self.n_rows / self._expected_rows)
 
     def stop(self) -> None:
         """Let no worker start another batch."""

@@ -162,6 +162,43 @@ def test_read_corpus__refuses_a_vocabulary_that_fits_nothing(tmp_path: Path) -> 
     assert "the given vocabulary has a word twice" in message
 
 
+# ---- Lines -------------------------------------------------------------------------------------------------
+
+
+LINES = "the cat sat\r\n\n  \nthe the longer-than-eight-bytes\né cat cat"
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".TXT", ".txt.gz", ".txt.zst", ".txt.bz2"])
+def test_read_corpus__reads_lines_like_rows(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"c{suffix}"
+    codec = {"gz": "gzip", "zst": "zstd", "bz2": "bz2"}.get(suffix.rpartition(".")[2])
+    with pa.output_stream(str(path), compression=codec) as stream:
+        stream.write(LINES.encode())
+    assert as_plain(read_corpus(path, min_count=1)) == naive_corpus(LINES.split("\n"))
+
+
+def test_read_corpus__lines_of_any_length_whatever_the_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = [" ".join(f"w{n}" for n in rng.integers(0, 50, size)) for size in rng.integers(0, 300, 60)]
+    path = tmp_path / "c.txt"
+    path.write_text("\n".join(lines) + "\n")
+    for size in (16, 1000, 1 << 22):
+        monkeypatch.setattr(corpus_module, "BATCH_BYTES", size)
+        assert as_plain(read_corpus(path, min_count=1)) == naive_corpus(lines)
+
+
+def test_read_corpus__refuses_broken_compression(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt.gz"
+    with pa.output_stream(str(path), compression="gzip") as stream:
+        stream.write(b"a b c\n" * 10_000)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "cannot be read as lines of text" in error_of(CorpusError, path)
+    path.write_bytes(b"no gzip")
+    assert "cannot be read as lines of text" in error_of(CorpusError, path)
+
+
 # ---- Layouts -----------------------------------------------------------------------------------------------
 
 
