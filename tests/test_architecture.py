@@ -31,7 +31,7 @@ LAYERS = [
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
     ["embeddings", "vocabulary"],
-    ["files", "layout", "sampling", "splitmix", "config"],
+    ["files", "layout", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}

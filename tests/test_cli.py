@@ -224,3 +224,26 @@ def test_help__every_command_has_an_example(capfd):
         out = run(capfd, name, "--help")[1]
         assert "Examples:" in out
         assert f"fastw2v {name} " in out
+
+
+def test_vocab__shows_coverage_plot_and_words_and_writes_the_file(corpus, tmp_path, capfd):
+    output = tmp_path / "words.txt"
+    code, out, err = run(capfd, "vocab", corpus, "-o", output, "-n", 3)
+    assert code == 0
+    assert "read 1,800 words in 60 rows" in err
+    lines = out.splitlines()
+    assert lines[0] == "1,800 tokens, 20 words"
+    assert lines[3].split() == ["1", "20", "1,800", "100.00%"]
+    assert "rank" in out
+    frequent = [line.split("\t") for line in lines[-3:]]
+    assert [f"{word} {count}" for word, count in frequent] == output.read_text().splitlines()[:3]
+    again = run(capfd, "vocab", "--read-vocab", output, "-n", 3)
+    assert again == (0, out, "")
+    assert run(capfd, "vocab", corpus, "-q", "-o", output) == (0, "", "")
+
+
+def test_vocab__wants_one_thing_to_look_at(corpus, tmp_path, capfd):
+    for arguments in ([], [corpus, "--read-vocab", corpus]):
+        code, _, err = run(capfd, "vocab", *arguments)
+        assert code == 2
+        assert "give either a SOURCE to count or --read-vocab FILE" in err
