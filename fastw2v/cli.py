@@ -98,6 +98,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--min-count", type=int, default=5, help="Drop words that occur less often.")
 @click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words.")
 @training_options
+@click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
 @click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
 @click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
 def train(
@@ -106,6 +107,7 @@ def train(
     file_format: str | None,
     escape: bool,
     save_outside: str | None,
+    dry_run: bool,
     verbose: bool,
     quiet: bool,
     **options: Any,
@@ -129,6 +131,10 @@ def train(
     outputs.require_writable()
     corpus = load_corpus(source, config, display, **corpus_options)
     outputs.require_writable_words(corpus.vocabulary.words)
+    if dry_run:
+        display.close()
+        click.echo("\n".join(estimate(corpus, config, outputs)))
+        return
     outputs.save_vocabulary(corpus)
     trained = run_training(corpus, config, display)
     outputs.save(trained.embeddings)
@@ -262,6 +268,28 @@ def run_training(corpus: Corpus, config: TrainConfig, display: Display) -> Train
     )
     display.close()
     return trained
+
+
+TEXT_BYTES = 11  # a component in a text file, with its space
+
+
+def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]:
+    """What a run on this corpus takes: tokens, memory, disk."""
+    from fastw2v.training import matrix_bytes
+
+    n_words = len(corpus.vocabulary)
+    matrices = matrix_bytes(n_words, config.dim)
+    ids = corpus.ids.nbytes + corpus.offsets.nbytes
+    n_files = 2 if outputs.outside else 1
+    component = TEXT_BYTES if outputs.format == "text" else 4
+    disk = n_files * (n_words * config.dim * component + sum(len(word) + 1 for word in corpus.vocabulary.words))
+    return [
+        f"vocabulary  {n_words:,} words",
+        f"tokens      {len(corpus.ids):,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
+        f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
+        f"ids         {ids / 1e6:,.1f} MB of memory",
+        f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
+    ]
 
 
 def summarise(trained: Trained, target: Path, display: Display) -> None:

@@ -93,9 +93,14 @@ def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return flat[: n_words * dim].reshape(n_words, dim)
 
 
+def matrix_bytes(n_words: int, dim: int) -> int:
+    """Bytes of the two matrices in training."""
+    return 2 * n_words * padded(dim) * 4
+
+
 def require_memory(n_words: int, dim: int) -> None:
     """Raise OutputError where the two matrices cannot fit the memory that is free."""
-    need = 2 * n_words * padded(dim) * 4
+    need = matrix_bytes(n_words, dim)
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         with open("/proc/meminfo") as file:  # noqa: PTH123 - a kernel file, not a path of ours

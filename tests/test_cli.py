@@ -247,3 +247,23 @@ def test_vocab__wants_one_thing_to_look_at(corpus, tmp_path, capfd):
         code, _, err = run(capfd, "vocab", *arguments)
         assert code == 2
         assert "give either a SOURCE to count or --read-vocab FILE" in err
+
+
+def test_train__dry_run_estimates_and_writes_nothing(corpus, tmp_path, capfd):
+    output = tmp_path / "v.bin"
+    arguments = ["-o", output, "--save-vocab", tmp_path / "words.txt", "--dry-run", *FAST]
+    code, out, _ = run(capfd, "train", corpus, *arguments)
+    assert code == 0
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert lines["vocabulary"] == "20 words"
+    assert lines["tokens"] == "1,800 in it of 1,800 read; 1 epochs"
+    assert lines["matrices"].startswith("0.0 MB of memory: 2 x 20 x 8 float32")
+    assert list(tmp_path.iterdir()) == [corpus]
+
+
+def test_estimate__disk_is_near_the_file(corpus, tmp_path, capfd):
+    for name, near in (("v.bin", 0.01), ("v.txt", 0.25)):
+        run(capfd, "train", corpus, "-o", tmp_path / name, *FAST[2:], "--dim", "2000")
+        out = run(capfd, "train", corpus, "-o", tmp_path / name, "--dry-run", "--dim", "2000", *FAST[2:])[1]
+        megabytes = float(out.split("about ")[1].split()[0])
+        assert megabytes * 1e6 == pytest.approx((tmp_path / name).stat().st_size, rel=near, abs=6e4)
