@@ -270,7 +270,7 @@ def run_training(corpus: Corpus, config: TrainConfig, display: Display) -> Train
     return trained
 
 
-TEXT_BYTES = 11  # a component in a text file, with its space
+TEXT_BYTES = 12  # a component in a text file, with its space: 11.9 measured on 24 M of them
 
 
 def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]:
@@ -282,7 +282,9 @@ def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]
     ids = corpus.ids.nbytes + corpus.offsets.nbytes
     n_files = 2 if outputs.outside else 1
     component = TEXT_BYTES if outputs.format == "text" else 4
-    disk = n_files * (n_words * config.dim * component + sum(len(word) + 1 for word in corpus.vocabulary.words))
+    disk = n_files * (
+        n_words * config.dim * component + sum(len(word) + 1 for word in corpus.vocabulary.words)
+    )
     return [
         f"vocabulary  {n_words:,} words",
         f"tokens      {len(corpus.ids):,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
@@ -316,9 +318,7 @@ def summarise(trained: Trained, target: Path, display: Display) -> None:
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
 @click.option("-q", "--quiet", is_flag=True, help="Only write the file.")
-def vocab(
-    source: tuple[str, ...], output: str | None, number: int, quiet: bool, **options: Any
-) -> None:
+def vocab(source: tuple[str, ...], output: str | None, number: int, quiet: bool, **options: Any) -> None:
     """Count the words of SOURCE, or look at a vocabulary: sizes, coverage, Zipf's plot, frequent words.
 
     \b

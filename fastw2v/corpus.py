@@ -84,8 +84,8 @@ def read_corpus(
 ) -> Corpus:
     """Read Parquet files into ids, one sentence a row.
 
-    source       a file, a folder (its *.parquet, recursively), a pattern with *, or several of these; also text
-                 files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …
+    source       a file, a folder (its *.parquet, recursively), a pattern with *, or several of these; also
+                 text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …
     column       of strings, split at white space as str.split() does, or of lists of strings, taken as they
                  are; default: by type and usual names
     min_count    words rarer than this are left out
@@ -314,8 +314,8 @@ def _find_column(shard: Shard, wanted: str | None) -> Column:
         _check_column(shard, wanted)
         return Column(wanted, usable[wanted])
     usual = [name for name in USUAL_NAMES if name in usable]
-    strings = [name for name in usable if _is_string(shard.schema.field(name).type)]
-    candidates = usual[:1] or strings or list(usable)
+    strings = [field.name for field in shard.schema if field.name in usable and _is_string(field.type)]
+    candidates = usual[:1] or list(dict.fromkeys(strings)) or list(usable)
     if len(candidates) == 1:
         _check_column(shard, candidates[0])
         return Column(candidates[0], usable[candidates[0]])
@@ -442,7 +442,9 @@ def as_strings(array: pa.Array) -> Strings:
     is_short = pa.types.is_string(array.type) or pa.types.is_binary(array.type)
     return Strings(
         data=_as_numpy(data, np.uint8),
-        offsets=read_only(_offsets(offsets, np.int32 if is_short else np.int64, array).astype(np.int64, copy=False)),
+        offsets=read_only(
+            _offsets(offsets, np.int32 if is_short else np.int64, array).astype(np.int64, copy=False)
+        ),
         validity=_as_numpy(validity if array.null_count else None, np.uint8),
         first_bit=array.offset,
     )

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 64, 16  # characters
 
 
 class Coverage(NamedTuple):
-    """What is left when words rarer than min_count are dropped: words, their tokens, the share of all tokens."""
+    """What is left without the words rarer than min_count: words, their tokens, the share of all tokens."""
 
     min_count: int
     n_words: int
@@ -20,7 +20,9 @@ class Coverage(NamedTuple):
     share: float
 
 
-def coverage(counts: NDArray[np.int64], n_tokens: int, min_counts: tuple[int, ...] = MIN_COUNTS) -> list[Coverage]:
+def coverage(
+    counts: NDArray[np.int64], n_tokens: int, min_counts: tuple[int, ...] = MIN_COUNTS
+) -> list[Coverage]:
     """A Coverage for each of min_counts that keeps a word and that the counts reach down to.
 
     counts    int64 (n_words,)
