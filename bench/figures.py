@@ -48,7 +48,13 @@ def speed_and_quality(rows: list[Row]) -> Any:
         for name, own in scored.items():
             values = [row["scores"][judge] for row in own]
             color = "tab:red" if name.startswith(OURS) else None
-            axes.scatter([speeds[name]] * len(values), values, label=name, s=24, color=color)
+            axes.scatter(
+                [statistics.median(speeds[name].values())] * len(values),
+                values,
+                label=name,
+                s=24,
+                color=color,
+            )
         axes.set(xscale="log", xlabel="words/s", title=judge)
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
@@ -73,11 +79,12 @@ def scaling(rows: list[Row]) -> Any:
         medians = [statistics.median(speeds) for speeds in values.values()]
         axes.plot(list(values), medians, marker="o", color="tab:red")
         if axis == "threads":
+            axes.set_xticks(list(values))
             sums = [row for row in runs[0] if row["axis"] == "processes"]
             axes.scatter(
                 [row["value"] for row in sums], [speed(row) for row in sums], marker="x", color="gray"
             )
-        axes.set(xlabel=AXES[axis], ylim=(0, None))
+        axes.set(xlabel=AXES[axis], ylim=(0, 1.15 * max(max(speeds) for speeds in values.values())))
         if axis in ("vocabulary", "sentence length"):
             axes.set_xscale("log")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y / 1e6:.1f} M")

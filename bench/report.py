@@ -72,23 +72,36 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} x ({min(values):.1f} to {max(values):.1f})"
 
 
+def speeds_by_round(rows: list[Row]) -> dict[str, dict[int, float]]:
+    """Words a second of each trainer by round; the fastest trainer first."""
+    speeds = {
+        name: {row["seed"]: speed(row) for row in of_trainer}
+        for (name,), of_trainer in groups(rows, "trainer").items()
+    }
+    return dict(sorted(speeds.items(), key=lambda item: -statistics.median(item[1].values())))
+
+
+def advantage(speeds: dict[str, dict[int, float]], name: str) -> str:
+    """How many times as fast as a trainer block is, round by round; one run is held against every round."""
+    block, own = speeds.get(OURS, {}), speeds[name]
+    if len(own) == 1:
+        own = dict.fromkeys(block, next(iter(own.values())))
+    ratios = [block[number] / own[number] for number in block.keys() & own.keys()]
+    return spread(ratios) if ratios and name != OURS else ""
+
+
 def throughput(rows: list[Row]) -> str:
     """Median words a second of each trainer, and how many times as fast block is, round by round."""
     parts = []
     for own in newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads"):
-        speeds = {
-            name: {row["seed"]: speed(row) for row in of_trainer}
-            for (name,), of_trainer in groups(own, "trainer").items()
-        }
-        block = speeds.get(OURS, {})
-        lines = []
-        for name, by_round in sorted(speeds.items(), key=lambda item: -statistics.median(item[1].values())):
-            rounds = by_round if len(by_round) > 1 else dict.fromkeys(block, next(iter(by_round.values())))
-            ratios = [block[number] / rounds[number] for number in block.keys() & rounds.keys()]
-            median = statistics.median(by_round.values())
-            lines.append([name, f"{median:,.0f}", spread(ratios) if ratios and name != OURS else ""])
+        speeds = speeds_by_round(own)
+        lines = [
+            [name, f"{statistics.median(rounds.values()):,.0f}", advantage(speeds, name)]
+            for name, rounds in speeds.items()
+        ]
         text = table(["trainer", "words/s", "block is faster by"], lines)
-        rounds_run = f"{len(block)} rounds in alternation, {own[0]['threads']} threads, training time alone"
+        n_rounds = len(speeds.get(OURS, {}))
+        rounds_run = f"{n_rounds} rounds in alternation, {own[0]['threads']} threads, training time alone"
         parts.append(f"{text}\n\n{caption(own[0], rounds_run)}")
     return "\n\n".join(parts)
 
@@ -210,19 +223,23 @@ def sharing(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def headline_runs(rows: list[Row]) -> tuple[dict[str, float], dict[str, list[Row]], int]:
-    """Median words/s by trainer, its rows with scores, and their epochs.
+def largest_run(rows: list[Row]) -> list[Row]:
+    """The throughput measurement of the longest vectors and the most words."""
+    runs = newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads")
+    return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)), default=[])
+
+
+def headline_runs(
+    rows: list[Row],
+) -> tuple[dict[str, dict[int, float]], dict[str, list[Row]], int]:
+    """Words/s by trainer and round, the trainers' rows with scores, and their epochs.
 
     Of the largest throughput measurement, and the longest quality measurement of the same corpus and dim.
     """
-    runs = newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads")
-    if not runs:
+    own = largest_run(rows)
+    if not own:
         return {}, {}, 0
-    own = max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)))
-    speeds = {
-        name: statistics.median(map(speed, of_trainer))
-        for (name,), of_trainer in groups(own, "trainer").items()
-    }
+    speeds = speeds_by_round(own)
     same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
     same = [row for row in same if (row["corpus"], row["dim"]) == (own[0]["corpus"], own[0]["dim"])]
     epochs = max((row["epochs"] for row in same), default=0)
@@ -238,12 +255,12 @@ def headline(rows: list[Row]) -> str:
         return ""
     judges = list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
     lines = []
-    for name, median in sorted(speeds.items(), key=lambda item: -item[1]):
+    for name, rounds in speeds.items():
         own = scored.get(name, [])
         cells = [mean_and_deviation([row["scores"][j] for row in own], j) if own else "" for j in judges]
-        ratio = f"{speeds[OURS] / median:.1f} x" if OURS in speeds and name != OURS else ""
-        lines.append([name, f"{median:,.0f}", ratio, *cells])
-    last = [row for row in of_bench(rows, "throughput") if row["trainer"] in speeds][-1]
+        median = statistics.median(rounds.values())
+        lines.append([name, f"{median:,.0f}", advantage(speeds, name), *cells])
+    last = largest_run(rows)[0]
     more = [f"{last['threads']} threads"] + [f"scores after {epochs} epochs"] * bool(judges)
     return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
 

@@ -101,6 +101,21 @@ def test_quality__means_over_seeds_and_names_other_blocks():
     assert cells(text, "fastw2v block, T=32 S=16")[1:] == ["1", "0.250", "20.0"]
 
 
+def test_headline__joins_speeds_and_scores_of_the_largest_measurement():
+    scores = {"MEN": 0.5}
+    rows = [
+        *(trained("fastw2v block", seed, 1.0) for seed in (1, 2)),
+        *(trained("slow", seed, 10.0 * seed) for seed in (1, 2)),
+        trained("slow", 1, 5.0, run="two", corpus="other", n_words=10),
+        trained("slow", 1, 9.0, bench="quality", epochs=5, scores=scores),
+        trained("slow", 1, 9.0, bench="quality", epochs=1, scores={"MEN": 0.1}),
+    ]
+    text = report.headline(rows)
+    assert "| slow | 75 | 15.0 x (10.0 to 20.0) | 0.500 |" in text
+    assert "`text`" in text
+    assert "scores after 5 epochs" in text
+
+
 def test_kernels__rates_are_of_useful_work():
     phase = {
         **COMMON,
