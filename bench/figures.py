@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench.report import OURS, Row, groups, headline_runs, newest_run, of_bench, speed
+from bench.report import OURS, Row, groups, headline_runs, judges_of, newest_run, of_bench, speed
 
 AXES = {
     "threads": "threads",
@@ -39,7 +39,7 @@ def speed_and_quality(rows: list[Row]) -> Any:
     from matplotlib.figure import Figure
 
     speeds, scored, epochs = headline_runs(rows)
-    judges = list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
+    judges = judges_of(scored)
     if not judges:
         return None
     figure = Figure(figsize=(3.4 * len(judges), 3.4), layout="constrained")

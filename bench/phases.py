@@ -13,13 +13,13 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from bench.options import Session, say
-from bench.scaling import first_tokens
+from bench.trainers import first_tokens
 from fastw2v.embeddings import fill_initial
 from fastw2v.kernels.block import PHASES, new_scratch, train_unit
 from fastw2v.kernels.jit import FASTMATH
 from fastw2v.kernels.units import keep_unit, learning_rate_at, new_kept, noise_state_of
-from fastw2v.layout import UNIT, Tokens, Vectors, Window, padded
-from fastw2v.training import aligned_zeros, epoch_schedule, make_estimator, make_sampler
+from fastw2v.layout import UNIT, Tokens, Vectors, padded
+from fastw2v.training import aligned_zeros, epoch_schedule, make_estimator, make_sampler, make_window
 
 CHAINS = 12  # independent sums: 4 cycles of latency on two units are hidden by 8
 UNITS = 600  # 2.5 M tokens
@@ -127,15 +127,13 @@ def clocked_run(session: Session) -> Stream:
     vectors = Vectors(*(aligned_zeros(len(corpus.vocabulary), config.dim) for _ in range(2)))
     fill_initial(vectors.center[:, : config.dim], config.seed)
     sampler = make_sampler(corpus.vocabulary.counts, config)
-    longest = int(np.diff(corpus.offsets).max(initial=1))
-    window = Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
     schedule = epoch_schedule(config, len(session.material.corpus.ids), 0)
     arguments = (
         vectors,
         Tokens(corpus.ids, corpus.offsets),
         sampler,
         schedule,
-        window,
+        make_window(config, corpus),
         make_estimator(config),
     )
     clock = np.zeros(len(PHASES) + 1, np.int64)
@@ -145,9 +143,7 @@ def clocked_run(session: Session) -> Stream:
     started = time.perf_counter()
     n_kept, n_pairs = clocked_units(*arguments, units // 2, units, clock)
     seconds = time.perf_counter() - started
-    # What passed between the two calls went to the first phase.
-    cycles = clock[:-1].copy()
-    return Stream(seconds, n_kept, n_pairs, cycles)
+    return Stream(seconds, n_kept, n_pairs, clock[:-1].copy())
 
 
 def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -111,10 +111,10 @@ def quality(rows: list[Row]) -> str:
     parts = []
     judged = [row for row in of_bench(rows, "quality", "throughput") if row.get("scores")]
     for own in groups(judged, *SETTINGS, "epochs").values():
-        judges = list(dict.fromkeys(name for row in own for name in row["scores"]))
+        scored = newest_by_label(own)
+        judges = judges_of(scored)
         lines = []
-        for name, of_trainer in by_label(own).items():
-            newest = {row["seed"]: row for row in of_trainer}.values()
+        for name, newest in scored.items():
             cells = [mean_and_deviation([row["scores"][j] for row in newest], j) for j in judges]
             lines.append([name, f"{len(newest)}", *cells])
         text = table(["trainer", "runs", *judges], lines)
@@ -123,11 +123,17 @@ def quality(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def by_label(rows: list[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def newest_by_label(rows: list[Row]) -> dict[str, list[Row]]:
+    """The last row of each seed, by trainer."""
+    found: dict[str, dict[int, Row]] = {}
     for row in rows:
-        found.setdefault(label(row), []).append(row)
-    return found
+        found.setdefault(label(row), {})[row["seed"]] = row
+    return {name: list(by_seed.values()) for name, by_seed in found.items()}
+
+
+def judges_of(scored: dict[str, list[Row]]) -> list[str]:
+    """Names of all scores, in order of first appearance."""
+    return list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
 
 
 def mean_and_deviation(values: list[float], judge: str) -> str:
@@ -243,9 +249,7 @@ def headline_runs(
     same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
     same = [row for row in same if (row["corpus"], row["dim"]) == (own[0]["corpus"], own[0]["dim"])]
     epochs = max((row["epochs"] for row in same), default=0)
-    scored = by_label([row for row in same if row["epochs"] == epochs])
-    newest = {name: list({row["seed"]: row for row in found}.values()) for name, found in scored.items()}
-    return speeds, newest, epochs
+    return speeds, newest_by_label([row for row in same if row["epochs"] == epochs]), epochs
 
 
 def headline(rows: list[Row]) -> str:
@@ -253,7 +257,7 @@ def headline(rows: list[Row]) -> str:
     speeds, scored, epochs = headline_runs(rows)
     if not speeds:
         return ""
-    judges = list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
+    judges = judges_of(scored)
     lines = []
     for name, rounds in speeds.items():
         own = scored.get(name, [])

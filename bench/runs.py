@@ -15,11 +15,26 @@ REFERENCE_TOKENS = 4 * 4096  # the reference trains some thousand words a second
 def run_one(session: Session, bench: str, name: str, trainer: trainers.Trainer, config: TrainConfig) -> None:
     """Train once, judge the vectors, note both."""
     run = trainer(session.material, config, session.folder)
-    words = session.material.corpus.n_words_read * config.epochs
     scores = {}
     if run.vectors is not None:
         scores = session.judges.scores(run.vectors, unescape=name.startswith("fastw2v"))
         run.vectors.unlink()
+    words = session.material.corpus.n_words_read * config.epochs
+    note(session, bench, name, config, words, run, scores)
+    shown = "".join(f", {judge} {score:.3f}" for judge, score in scores.items())
+    say(f"{name}, {config.epochs} epochs, seed {config.seed}: {words / run.seconds:,.0f} words/s{shown}")
+
+
+def note(
+    session: Session,
+    bench: str,
+    name: str,
+    config: TrainConfig,
+    words: int,
+    run: trainers.Run,
+    scores: dict[str, float],
+) -> None:
+    """One trained run as a record."""
     session.records.add(
         bench=bench,
         trainer=name,
@@ -31,8 +46,6 @@ def run_one(session: Session, bench: str, name: str, trainer: trainers.Trainer, 
         compile_seconds=run.compile_seconds,
         scores=scores,
     )
-    shown = "".join(f", {judge} {score:.3f}" for judge, score in scores.items())
-    say(f"{name}, {config.epochs} epochs, seed {config.seed}: {words / run.seconds:,.0f} words/s{shown}")
 
 
 def throughput(session: Session) -> None:
@@ -54,29 +67,12 @@ def throughput(session: Session) -> None:
 
 def run_reference(session: Session, kernel: str, config: TrainConfig) -> None:
     """The NumPy reference on the first tokens of the corpus, in one process of one thread."""
-    import numpy as np
-
-    corpus = session.material.corpus
-    n = min(REFERENCE_TOKENS, len(corpus.ids))
-    offsets = np.append(corpus.offsets[corpus.offsets < n], n)
-    words = round(corpus.n_words_read * n / len(corpus.ids))
-    part = session.material._replace(
-        corpus=corpus._replace(ids=corpus.ids[:n], offsets=offsets, n_words_read=words)
-    )
-    run = trainers.ours(kernel=kernel, backend="reference")(part, config, session.folder)
+    part = trainers.first_tokens(session.material.corpus, REFERENCE_TOKENS)
+    train = trainers.ours(kernel=kernel, backend="reference")
+    run = train(session.material._replace(corpus=part), config, session.folder)
     name = f"NumPy reference, {kernel}"
-    session.records.add(
-        bench="throughput",
-        trainer=name,
-        **session.settings,
-        epochs=1,
-        seed=config.seed,
-        words=words,
-        seconds=run.seconds,
-        compile_seconds=0.0,
-        scores={},
-    )
-    say(f"{name}: {words / run.seconds:,.0f} words/s")
+    note(session, "throughput", name, config, part.n_words_read, run, {})
+    say(f"{name}: {part.n_words_read / run.seconds:,.0f} words/s")
 
 
 def quality(session: Session) -> None:

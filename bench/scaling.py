@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.options import Session, say
+from bench.trainers import first_tokens
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.training import train, usable_cores
@@ -20,14 +21,6 @@ DIMS = (50, 100, 200, 300, 500)
 NEGATIVES = (5, 10, 15, 25)
 VOCABULARIES = (10_000, 100_000, 1_000_000)
 LENGTHS = (5, 50, 1_000, TOKENS)
-
-
-def first_tokens(corpus: Corpus, n: int) -> Corpus:
-    """The first n tokens, with the whole vocabulary."""
-    n = min(n, len(corpus.ids))
-    offsets = np.append(corpus.offsets[corpus.offsets < n], n)
-    words = round(corpus.n_words_read * n / max(1, len(corpus.ids)))
-    return corpus._replace(ids=corpus.ids[:n], offsets=offsets, n_words_read=words)
 
 
 def cut(corpus: Corpus, length: int) -> Corpus:

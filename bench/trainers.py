@@ -18,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from fastw2v import formats, training
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
@@ -30,6 +32,14 @@ class Material(NamedTuple):
     corpus: Corpus
     text: Path | None
     min_count: int
+
+
+def first_tokens(corpus: Corpus, n: int) -> Corpus:
+    """The first n tokens, with the whole vocabulary."""
+    n = min(n, len(corpus.ids))
+    offsets = np.append(corpus.offsets[corpus.offsets < n], n)
+    words = round(corpus.n_words_read * n / max(1, len(corpus.ids)))
+    return corpus._replace(ids=corpus.ids[:n], offsets=offsets, n_words_read=words)
 
 
 class Run(NamedTuple):

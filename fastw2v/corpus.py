@@ -255,14 +255,9 @@ def _layout(arrow_type: pa.DataType) -> str | None:
     return "tokens" if is_items else None
 
 
-TEXT_TESTS = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_binary_view,
-)
+STRING_TESTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+BYTES_TESTS = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+TEXT_TESTS = STRING_TESTS + BYTES_TESTS
 LIST_TESTS = (
     pa.types.is_list,
     pa.types.is_large_list,
@@ -284,7 +279,7 @@ def _is_text(arrow_type: pa.DataType) -> bool:
 def _is_string(arrow_type: pa.DataType) -> bool:
     """Whether it is of strings, or of lists of them: not of bytes or integers."""
     item = _value_type(arrow_type.value_type if any(test(arrow_type) for test in LIST_TESTS) else arrow_type)
-    return any(test(item) for test in TEXT_TESTS[:3])
+    return any(test(item) for test in STRING_TESTS)
 
 
 def _is_integer(arrow_type: pa.DataType) -> bool:

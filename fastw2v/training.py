@@ -125,8 +125,7 @@ def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
 def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler: Sampler) -> Backend:
     """The trainer that config names, on these arrays."""
     tokens = Tokens(corpus.ids, corpus.offsets)
-    longest = int(np.diff(corpus.offsets).max(initial=1))
-    window = Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
+    window = make_window(config, corpus)
     estimator = make_estimator(config)
     if config.backend == "reference":
         from fastw2v.reference import ReferenceBackend
@@ -136,6 +135,12 @@ def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler:
 
     n_workers = config.threads or usable_cores()
     return KernelBackend(vectors, tokens, sampler, window, estimator, n_workers)
+
+
+def make_window(config: TrainConfig, corpus: Corpus) -> Window:
+    """The window that config names, reaching no farther than the longest sentence does."""
+    longest = int(np.diff(corpus.offsets).max(initial=1))
+    return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
 
 
 def make_estimator(config: TrainConfig) -> Estimator:
