@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from bench.options import Session, say
 from bench.trainers import first_tokens
 from fastw2v.embeddings import fill_initial
-from fastw2v.kernels.block import PHASES, new_scratch, train_unit
+from fastw2v.kernels.block import PHASES, clocked_units
 from fastw2v.kernels.jit import FASTMATH
-from fastw2v.kernels.units import keep_unit, learning_rate_at, new_kept, noise_state_of
+from fastw2v.kernels.run import COLUMNS
 from fastw2v.layout import UNIT, Tokens, Vectors, padded
 from fastw2v.training import aligned_zeros, epoch_schedule, make_estimator, make_sampler, make_window
 
@@ -81,19 +81,9 @@ def copy_column(target, source):
 
 
 @njit(nogil=True, error_model="numpy", fastmath=FASTMATH)
-def clocked_units(vectors, tokens, sampler, schedule, window, estimator, first, end, clock):
-    """`kernels.block.train_units` of one worker, with a clock."""
-    kept = new_kept(window)
-    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach, clock)
-    n_kept, n_pairs = 0, 0
-    for unit in range(first, end):
-        span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-        noise_state = noise_state_of(schedule.epoch_key, unit)
-        step = (learning_rate_at(schedule, unit * UNIT), window.reach)
-        pairs = train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch)[1]
-        n_kept += span[1] - span[0]
-        n_pairs += pairs
-    return n_kept, n_pairs
+def clocked_kernel(vectors, tokens, sampler, schedule, window, estimator, queue, totals, clock):
+    """Kernel `block` of one worker with its clock on."""
+    clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, 0, clock)
 
 
 def best_seconds(function: Any, *arguments: Any, rounds: int = 5) -> float:
@@ -138,12 +128,14 @@ def clocked_run(session: Session) -> Stream:
     )
     clock = np.zeros(len(PHASES) + 1, np.int64)
     units = -(-len(corpus.ids) // UNIT)
-    clocked_units(*arguments, 0, max(1, units // 2), clock)
-    clock[:-1] = 0
+    half, totals = max(1, units // 2), np.zeros((1, COLUMNS))
+    clocked_kernel(*arguments, np.array([0, half]), totals, clock)
+    clock[:-1], totals[:] = 0, 0
     started = time.perf_counter()
-    n_kept, n_pairs = clocked_units(*arguments, units // 2, units, clock)
+    clocked_kernel(*arguments, np.array([units // 2, units]), totals, clock)
     seconds = time.perf_counter() - started
-    return Stream(seconds, n_kept, n_pairs, clock[:-1].copy())
+    n_pairs, n_kept = totals[0, 1:3]
+    return Stream(seconds, int(n_kept), int(n_pairs), clock[:-1].copy())
 
 
 def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -258,9 +258,9 @@ def find_pairs(kept, start, stop, size, scratch):
 
 
 @inner_jit
-def gather(matrix, side, start, stop):
-    """Copy the rows of side.words[start:stop] to scratch, with their squared lengths."""
-    for i in range(start, stop):
+def gather(matrix, side, n):
+    """Copy the rows of side.words[:n] to scratch, with their squared lengths."""
+    for i in range(n):
         side.moves[i] = ZERO
         if side.words[i] >= 0:
             side.norms[i] = copy_row(side.rows, i, matrix, side.words[i])
@@ -469,11 +469,30 @@ def pair_moves(scratch, n_centers):
         centers.moves[i] += move
 
 
+@level_jit
+def update_rows(matrix, side, i, terms, transposed, ahead):
+    """Row −= step·gradient for UPDATE_ROWS rows of a side; terms and transposed are those of update_tile.
+
+    ahead  what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
+    """
+    dim = side.rows.shape[1]
+    d = 0
+    while d + UPDATE_WIDTH <= dim:
+        prefetch(ahead[0], ahead[1], 1)
+        shape = (UPDATE_ROWS, UPDATE_VECTORS)
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, shape)
+        d += UPDATE_WIDTH
+    if d + 2 * FLOATS_PER_LINE <= dim:
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 2))
+        d += 2 * FLOATS_PER_LINE
+    if d < dim:
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 1))
+
+
 @inner_jit
 def update_centers(vectors, scratch, n_centers):
     """v_i −= step_i·∂J/∂v_i = step_i·(Σ_s error_is u_s + Σ_j error_ij u_j), some rows at a time."""
-    matrix, centers, operands = vectors.center, scratch.centers, scratch.operands
-    dim = centers.rows.shape[1]
+    centers, operands = scratch.centers, scratch.operands
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
     for i in range(0, n_centers, UPDATE_ROWS):
         low, high = scratch.low[i], scratch.high[i]
@@ -483,56 +502,29 @@ def update_centers(vectors, scratch, n_centers):
             (operands.errors_along, operands.noise_across, 0, depth),
             (scratch.errors, scratch.outside.rows, low, high),
         )
-        d = 0
-        while d + UPDATE_WIDTH <= dim:
-            prefetch(vectors, scratch.ahead, 1)
-            shape = (UPDATE_ROWS, UPDATE_VECTORS)
-            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, shape)
-            d += UPDATE_WIDTH
-        if d + 2 * FLOATS_PER_LINE <= dim:
-            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, (UPDATE_ROWS, 2))
-            d += 2 * FLOATS_PER_LINE
-        if d < dim:
-            update_tile(matrix, centers.words, centers.steps, (i, d), terms, 0, (UPDATE_ROWS, 1))
-
-
-@level_jit
-def update_outside(vectors, scratch, j, terms):
-    """u_j −= step_j·Σ_i error_ij v_i for UPDATE_ROWS outside rows, from terms as update_tile takes them."""
-    matrix, outside = vectors.outside, scratch.outside
-    dim = outside.rows.shape[1]
-    d = 0
-    while d + UPDATE_WIDTH <= dim:
-        prefetch(vectors, scratch.ahead, 1)
-        shape = (UPDATE_ROWS, UPDATE_VECTORS)
-        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, shape)
-        d += UPDATE_WIDTH
-    if d + 2 * FLOATS_PER_LINE <= dim:
-        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, (UPDATE_ROWS, 2))
-        d += 2 * FLOATS_PER_LINE
-    if d < dim:
-        update_tile(matrix, outside.words, outside.steps, (j, d), terms, 1, (UPDATE_ROWS, 1))
+        update_rows(vectors.center, centers, i, terms, 0, (vectors, scratch.ahead))
 
 
 @inner_jit
 def update_noise(vectors, scratch, n_centers):
-    """The draws' rows: every centre has a part in each."""
+    """u_s −= step_s·Σ_i error_is v_i: every centre has a part in each draw."""
     operands = scratch.operands
     n_products = products_in(operands.errors_across)
     depth = (n_centers + n_products - 1) // n_products
     terms = ((operands.errors_across, operands.centers_across, 0, depth),)
     for s in range(0, scratch.weights.shape[1], UPDATE_ROWS):
-        update_outside(vectors, scratch, s, terms)
+        update_rows(vectors.outside, scratch.outside, s, terms, 1, (vectors, scratch.ahead))
 
 
 @inner_jit
 def update_contexts(vectors, scratch, n_outside):
-    """The contexts' rows: only the centres that some of UPDATE_ROWS neighbours are paired with."""
+    """u_j −= step_j·Σ_i error_ij v_i, from the centres that any of UPDATE_ROWS neighbours is paired with."""
     for j in range(scratch.weights.shape[1], n_outside, UPDATE_ROWS):
         first, last = scratch.first[j], scratch.last[j]
         for r in range(j + 1, j + UPDATE_ROWS):
             first, last = min(first, scratch.first[r]), max(last, scratch.last[r])
-        update_outside(vectors, scratch, j, ((scratch.errors, scratch.centers.rows, first, last),))
+        terms = ((scratch.errors, scratch.centers.rows, first, last),)
+        update_rows(vectors.outside, scratch.outside, j, terms, 1, (vectors, scratch.ahead))
 
 
 @inner_jit
@@ -570,8 +562,8 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
     for j in range(n_outside, n_outside + UPDATE_ROWS):
         outside.words[j] = -1
     tick(scratch.clock, WINDOWS)
-    gather(vectors.center, centers, 0, n_centers)
-    gather(vectors.outside, outside, 0, n_outside)
+    gather(vectors.center, centers, n_centers)
+    gather(vectors.outside, outside, n_outside)
     tick(scratch.clock, GATHER)
 
     n_pairs = weigh_noise(scratch, n_centers, n_outside, own, weight)
@@ -633,15 +625,11 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
     return loss, n_pairs
 
 
-@fast_jit
-def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker):
-    """One worker's share of units queue[0] ≤ u < queue[1], taken one by one.
-
-    queue   int64 (2,): next unit, end; queue[0] is left past the end
-    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
-    """
+@level_jit
+def clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker, clock):
+    """`train_units` with a clock for the phases of a block, or None."""
     kept = new_kept(window)
-    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach, None)
+    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach, clock)
     while True:
         unit = atomic_add(queue, np.int64(1))
         if unit >= queue[1]:
@@ -653,3 +641,13 @@ def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, to
         totals[worker, 0] += loss
         totals[worker, 1] += n_pairs
         totals[worker, 2] += span[1] - span[0]
+
+
+@fast_jit
+def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker):
+    """One worker's share of units queue[0] ≤ u < queue[1], taken one by one.
+
+    queue   int64 (2,): next unit, end; queue[0] is left past the end
+    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
+    """
+    clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker, None)
