@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastw2v import cli, formats
+from fastw2v.commands.train import default_output
 
 FAST = ["--dim", "8", "--epochs", "1", "--threads", "1", "--min-count", "1"]
 
@@ -66,7 +67,7 @@ def test_train__names_its_output_after_the_corpus(corpus, tmp_path, capfd, monke
     ],
 )
 def test_default_output__comes_from_the_source(source, expected):
-    assert cli.default_output([source]) == expected
+    assert default_output([source]) == expected
 
 
 def test_train__quiet_says_nothing(corpus, tmp_path, capfd):

@@ -1,0 +1,99 @@
+"""What several commands share: options made of the configuration's defaults, reading a corpus."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from fastw2v.config import Backend, Kernel, Loss, Precision, TrainConfig
+
+if TYPE_CHECKING:
+    from fastw2v.corpus import Corpus
+    from fastw2v.progress import Display
+
+DEFAULTS = TrainConfig()
+FORMATS = ("text", "binary", "npy")
+
+
+def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]:
+    """An option for the field of TrainConfig that its first long flag names, with that field's default."""
+    name = next(flag for flag in flags if flag.startswith("--")).split("/")[0]
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    settings.setdefault("type", None if isinstance(default, bool) else type(default))
+    return click.option(*flags, default=default, help=text, **settings)
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that become a TrainConfig, with its defaults."""
+    kinds = (Backend, Kernel, Precision, Loss)
+    backends, kernels, precisions, losses = (click.Choice(get_args(kind)) for kind in kinds)
+    options = [
+        config_option("--dim", text="Length of a vector."),
+        config_option("--window", text="Largest window radius, in tokens."),
+        config_option("-k", "--negatives", text="Noise words for each pair."),
+        config_option("--epochs", text="Passes over the corpus."),
+        config_option("--lr", "--alpha", "lr", text="Step size at the start."),
+        click.option("--min-lr", type=float, help="Floor of the step size.  [default: lr/10000]"),
+        config_option("--sample", text="Subsampling of frequent words; 0 is off."),
+        config_option("--ns-exponent", text="Noise ∝ count^exponent, any real."),
+        config_option(
+            "--dynamic-window/--fixed-window", text="Draw each radius from 1..window, or always use window."
+        ),
+        click.option("--threads", type=int, help="Workers.  [default: every usable core]"),
+        config_option("--seed", text="Of the initial vectors and all draws."),
+        config_option("--backend", type=backends, text="Compiled kernels, or the slow NumPy reference."),
+        config_option("--kernel", type=kernels, text="Shared weighted noise (fast), or the textbook."),
+        config_option("--block-size", text="Centres that share noise (kernel block)."),
+        config_option("--shared-negatives", text="Noise words they share (kernel block)."),
+        config_option("--precision", type=precisions, text="Of the products with the noise (kernel block)."),
+        config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def use_threads(threads: int | None) -> None:
+    """Let Numba start as many threads as are asked for; it reads this once, when it is imported."""
+    if threads and "numba" not in sys.modules and "NUMBA_NUM_THREADS" not in os.environ:
+        os.environ["NUMBA_NUM_THREADS"] = str(max(threads, os.cpu_count() or 1))
+
+
+def load_corpus(
+    source: Sequence[str],
+    config: TrainConfig,
+    display: Display,
+    *,
+    read_vocab: str | None,
+    **options: Any,
+) -> Corpus:
+    """Read and encode the corpus, telling the user how far it is."""
+    from fastw2v.corpus import read_corpus
+    from fastw2v.progress import significant
+    from fastw2v.training import usable_cores
+    from fastw2v.vocabulary import read_vocabulary
+
+    vocabulary = read_vocabulary(Path(read_vocab)) if read_vocab else None
+    started = time.perf_counter()
+    corpus = read_corpus(
+        source if len(source) > 1 else source[0],
+        vocabulary=vocabulary,
+        threads=config.threads or usable_cores(),
+        on_progress=lambda share, words: display.update(f"reading {share:6.1%}  {words:,} words"),
+        **options,
+    )
+    seconds = time.perf_counter() - started
+    rate = significant(corpus.n_words_read / max(seconds, 1e-9))
+    display.say(
+        f"read {corpus.n_words_read:,} words in {corpus.n_rows:,} rows in {seconds:.1f} s ({rate} words/s); "
+        f"vocabulary {len(corpus.vocabulary):,} words, {len(corpus.ids):,} tokens in it"
+    )
+    if corpus.n_null:
+        display.say(f"skipped {corpus.n_null:,} nulls")
+    return corpus
