@@ -26,6 +26,8 @@ LAYERS = [
     ["progress"],
     ["training"],
     ["corpus", "evaluation", "formats", "query"],
+    ["sources"],
+    ["layouts", "parquet_writer"],
     ["tokenizer", "kernels.run"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
@@ -42,7 +44,7 @@ DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 LIBRARIES = {
     "numba": {"tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
-    "pyarrow": {"corpus"},
+    "pyarrow": {"layouts", "sources", "corpus", "parquet_writer"},
     "click": {"cli"},  # and commands.*
 }
 MAX_LINES = 60
