@@ -11,15 +11,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fastw2v.columns import common_column
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.layouts import Batch, common_column
-from fastw2v.sources import Source, find_files, name_of, read_batches, read_footer
+from fastw2v.layouts import Batch, as_batches
+from fastw2v.objects import open_object
+from fastw2v.sources import Opened, open_files
 from fastw2v.tokenizer import (
     COUNT,
     FIRST_SEEN,
@@ -56,7 +59,7 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(
-    source: Source,
+    source: Any,
     *,
     column: str | None = None,
     min_count: int = 5,
@@ -65,10 +68,10 @@ def read_corpus(
     threads: int = 1,
     on_progress: Callable[[float, int], None] | None = None,
 ) -> Corpus:
-    """Read Parquet files into ids, one sentence a row.
+    """Read Parquet files, or an object that holds a corpus, into ids, one sentence a row.
 
-    source       a file, a folder (its *.parquet, recursively), a pattern with *, or several of these; also
-                 text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …
+    source       a file, a folder (its *.parquet, recursively), a pattern with *, or a list of these; also
+                 text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of `objects`
     column       of strings, split at white space as str.split() does, or of lists of strings, taken as they
                  are; default: by type and usual names
     min_count    words rarer than this are left out
@@ -82,11 +85,11 @@ def read_corpus(
     """
     _check_options(min_count, max_vocab, vocabulary, threads)
     try:
-        shards = [read_footer(path) for path in find_files(source)]
-        shared = common_column([(str(shard.path), shard.schema) for shard in shards], column)
-        feed = Feed(read_batches(shards, shared), sum(shard.n_rows for shard in shards))
+        opened = open_source(source)
+        shared = common_column(opened.schemas, column)
+        feed = Feed(as_batches(opened.read(shared), shared), opened.n_rows)
         counters = _count(feed, threads, on_progress)
-        numbering = _number(name_of(shards), counters, vocabulary, min_count, max_vocab)
+        numbering = _number(opened.name, counters, vocabulary, min_count, max_vocab)
         n_null = sum(counter.n_null for counter in counters)
         segments = [segment for counter in counters for segment in counter.segments]
         del counters  # `encode` gives the segments back one by one
@@ -96,6 +99,12 @@ def read_corpus(
     finally:
         pa.default_memory_pool().release_unused()
     return Corpus(ids, offsets, numbering.vocabulary, numbering.n_words_read, feed.n_rows, n_null)
+
+
+def open_source(source: Any) -> Opened:
+    """Names of files, or else an object that holds the corpus."""
+    names = source if isinstance(source, list | tuple) else [source]
+    return open_files(source) if all(isinstance(name, str | Path) for name in names) else open_object(source)
 
 
 def _check_options(

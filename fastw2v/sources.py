@@ -1,9 +1,10 @@
-"""Parquet files, and text files of lines: found, checked, and read batch by batch."""
+"""Parquet files, and text files of lines: found, checked, and read piece by piece."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +12,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fastw2v.columns import Column
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.layouts import Batch, Column, as_batch
-from fastw2v.tokenizer import Strings, read_only
+from fastw2v.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
 
 LINE_FILES = (".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # one sentence a line
+LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
-BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
-BATCH_ROWS = 8192
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
 
-Source = str | Path | Sequence[str | Path]
+Files = str | Path | Sequence[str | Path]
 
 
 # ---- Files -------------------------------------------------------------------------------------------------
 
 
-def find_files(source: Source) -> list[Path]:
+def find_files(source: Files) -> list[Path]:
     """The files that a source names, in reading order: as given, and sorted within a folder or pattern.
 
     Raises CorpusError for a name without any file.
@@ -89,10 +89,34 @@ class Shard(NamedTuple):
     is_lines: bool = False
 
 
-def name_of(shards: Sequence[Shard]) -> str:
-    """The corpus as a message names it."""
-    first = shards[0].path
-    return str(first) if len(shards) == 1 else f"{first} and {len(shards) - 1} more"
+class Opened(NamedTuple):
+    """A source whose schemas are known and whose rows are still to be read.
+
+    name     as a message shows it
+    schemas  of each of its parts, with the part's name
+    n_rows   of all parts, for the progress only
+    read     gives the pieces of some column, in order
+    """
+
+    name: str
+    schemas: list[tuple[str, pa.Schema]]
+    n_rows: int
+    read: Callable[[Column], Iterator[Piece]]
+
+
+def open_files(source: Files) -> Opened:
+    """The files that a source names, with their footers read.
+
+    Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
+    """
+    shards = [read_footer(path) for path in find_files(source)]
+    first = str(shards[0].path)
+    return Opened(
+        name=first if len(shards) == 1 else f"{first} and {len(shards) - 1} more",
+        schemas=[(str(shard.path), shard.schema) for shard in shards],
+        n_rows=sum(shard.n_rows for shard in shards),
+        read=functools.partial(read_pieces, shards),
+    )
 
 
 def read_footer(path: Path) -> Shard:
@@ -104,8 +128,8 @@ def read_footer(path: Path) -> Shard:
         raise CorpusError(f"{path}: no such file; check the name")
     if path.name.lower().endswith(LINE_FILES):
         n_rows = path.stat().st_size // GUESSED_LINE + 1
-        return Shard(path, pa.schema([("text", pa.string())]), n_rows, is_lines=True)
-    with _open(path) as file, _arrow_errors(f"{path}: the footer is corrupt"):
+        return Shard(path, pa.schema([(LINE_COLUMN, pa.string())]), n_rows, is_lines=True)
+    with _open(path) as file, arrow_errors(f"{path}: the footer is corrupt"):
         n_rows = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
         if n_rows != file.metadata.num_rows:
             raise ValueError(f"{file.metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
@@ -116,29 +140,17 @@ def read_footer(path: Path) -> Shard:
 def _open(path: Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
     with contextlib.ExitStack() as stack:
-        with _arrow_errors(f"{path}: cannot be read as Parquet"):
+        with arrow_errors(f"{path}: cannot be read as Parquet"):
             file = pq.ParquetFile(path, pre_buffer=False, buffer_size=65536, page_checksum_verification=True)
             stack.enter_context(file)
         yield file
 
 
-@contextlib.contextmanager
-def _arrow_errors(what: str) -> Iterator[None]:
-    """Turn whatever Arrow raises on bad bytes into a CorpusError of one line."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        if isinstance(error, MemoryError):
-            raise
-        reason = " ".join(str(error).split())[:160]
-        raise CorpusError(f"{what} ({reason}); write or download it again") from error
+# ---- Pieces- -----------------------------------------------------------------------------------------------
 
 
-# ---- Batches -----------------------------------------------------------------------------------------------
-
-
-def read_batches(shards: Iterable[Shard], column: Column) -> Iterator[Batch]:
-    """The column's rows, batch by batch, in the order of the files.
+def read_pieces(shards: Iterable[Shard], column: Column) -> Iterator[Piece]:
+    """The column's rows, piece by piece, in the order of the files.
 
     Raises CorpusError for a row group or text file that is corrupt, naming it.
     """
@@ -151,54 +163,52 @@ def read_batches(shards: Iterable[Shard], column: Column) -> Iterator[Batch]:
                 yield from _read_group(shard.path, file, group, column)
 
 
-def _read_group(path: Path, file: pq.ParquetFile, group: int, column: Column) -> Iterator[Batch]:
-    """Batches of one row group, so that an error can name it."""
+def _read_group(path: Path, file: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
+    """Pieces of one row group, so that an error can name it."""
     place = f"{path}: row group {group} (of {file.num_row_groups}, from 0)"
     n_rows = 0
-    with _arrow_errors(f"{place} is corrupt"):
+    with arrow_errors(f"{place} is corrupt"):
         metadata = file.metadata.row_group(group)
-        batches = file.iter_batches(
-            _rows_a_batch(metadata, column.layout), [group], columns=[column.name], use_threads=False
-        )
-        for batch in batches:
+        size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata, column))
+        for batch in file.iter_batches(size, [group], columns=[column.name], use_threads=False):
             n_rows += batch.num_rows
-            yield as_batch(batch.column(column.name), column.layout)
+            yield Piece(place, batch)
         if n_rows != metadata.num_rows:
             raise ValueError(f"{n_rows:,} rows instead of {metadata.num_rows:,}")
 
 
-def _read_lines(path: Path) -> Iterator[Batch]:
-    """Batches of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
+def _decoded_bytes(group: pq.RowGroupMetaData, column: Column) -> float:
+    """About the bytes that a row group decodes to.
+
+    Sizes of single columns would be exact, but asking for them ends the process where a footer is damaged
+    (pyarrow 26 does not catch the C++ exception).
+    """
+    return float(group.total_byte_size * (1 if column.layout == "text" else LIST_EXPANSION))
+
+
+def _read_lines(path: Path) -> Iterator[Piece]:
+    """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
+    place = f"{path}: the text"
     kept: list[bytes] = []  # of a line that is not complete yet
     with (
-        _arrow_errors(f"{path}: cannot be read as lines of text"),
+        arrow_errors(f"{path}: cannot be read as lines of text"),
         pa.input_stream(str(path), compression="detect", buffer_size=65536) as stream,
     ):
         while chunk := stream.read(BATCH_BYTES):
             end = chunk.rfind(b"\n") + 1
             if end:
-                yield _lines(b"".join([*kept, chunk[:end]]))
+                yield _lines(place, b"".join([*kept, chunk[:end]]))
                 kept = []
             kept.append(chunk[end:])
         if last := b"".join(kept):
-            yield _lines(last)
+            yield _lines(place, last)
 
 
-def _lines(data: bytes) -> Strings:
+def _lines(place: str, data: bytes) -> Piece:
     """One string a line, its end included, which is white space like any other."""
-    numbers = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(numbers == ord("\n")) + 1
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
     is_open = not len(ends) or ends[-1] != len(data)
     offsets = np.concatenate([[0], ends, [len(data)] if is_open else []]).astype(np.int64)
-    return Strings(read_only(numbers), read_only(offsets), read_only(np.empty(0, np.uint8)), 0)
-
-
-def _rows_a_batch(group: pq.RowGroupMetaData, layout: str) -> int:
-    """Rows that decode to about BATCH_BYTES; one at least, however long it is.
-
-    Sizes of single columns would be exact, but asking for them ends the process where a footer is damaged
-    (pyarrow 26 does not catch the C++ exception).
-    """
-    expansion = LIST_EXPANSION if layout == "tokens" else 1
-    row_bytes = group.total_byte_size * expansion / max(group.num_rows, 1)
-    return int(np.clip(BATCH_BYTES / max(row_bytes, 1), 1, BATCH_ROWS))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    lines = pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
+    return Piece(place, pa.record_batch([lines], [LINE_COLUMN]))

@@ -26,16 +26,17 @@ LAYERS = [
     ["progress"],
     ["training"],
     ["corpus", "evaluation", "formats", "query"],
+    ["objects"],
     ["sources"],
-    ["layouts", "parquet_writer"],
+    ["layouts"],
     ["tokenizer", "kernels.run"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["embeddings", "vocabulary"],
-    ["files", "layout", "sampling", "splitmix", "config", "zipf"],
+    ["embeddings", "parquet_writer", "vocabulary"],
+    ["columns", "files", "layout", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
@@ -44,7 +45,7 @@ DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 LIBRARIES = {
     "numba": {"tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
-    "pyarrow": {"layouts", "sources", "corpus", "parquet_writer"},
+    "pyarrow": {"columns", "layouts", "sources", "objects", "corpus", "parquet_writer"},
     "click": {"cli"},  # and commands.*
 }
 MAX_LINES = 60

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastw2v import corpus as corpus_module
-from fastw2v import sources, tokenizer
+from fastw2v import layouts, tokenizer
 from fastw2v.corpus import Feed, read_corpus
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ list_rows: st.SearchStrategy[list[Row]] = st.lists(
 
 @pytest.fixture
 def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "BATCH_ROWS", 2)
+    monkeypatch.setattr(layouts, "BATCH_ROWS", 2)
 
 
 @pytest.mark.usefixtures("batches_of_two")
@@ -68,7 +68,7 @@ def test_read_corpus__does_not_depend_on_threads_or_batches(
 ) -> None:
     rows: list[Row] = [" ".join(map(str, rng.geometric(0.05, n))) for n in rng.integers(0, 40, 200)]
     path = write(tmp_path / "c.parquet", rows, row_group_size=50)
-    monkeypatch.setattr(sources, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(layouts, "BATCH_ROWS", batch_rows)
     actual = as_plain(read_corpus(path, min_count=3, threads=threads))
     assert actual == naive_corpus(rows, min_count=3)
 
@@ -160,7 +160,7 @@ def test_read_corpus__refuses_words_that_are_not_utf_8_unless_left_out(tmp_path:
 
 def test_read_corpus__tells_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus_module, "PROGRESS_SECONDS", 0.0)
-    monkeypatch.setattr(sources, "BATCH_ROWS", 10)
+    monkeypatch.setattr(layouts, "BATCH_ROWS", 10)
     path = write(tmp_path / "c.parquet", ["a b c"] * 3000)
     calls: list[tuple[float, int]] = []
     read_corpus(path, on_progress=lambda share, words: calls.append((share, words)))
@@ -180,7 +180,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Feed]:
             made.append(self)
 
     monkeypatch.setattr(corpus_module, "Feed", WatchedFeed)
-    monkeypatch.setattr(sources, "BATCH_ROWS", 1)
+    monkeypatch.setattr(layouts, "BATCH_ROWS", 1)
     return made
 
 
