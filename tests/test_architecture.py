@@ -29,6 +29,9 @@ LAYERS = [
     ["objects"],
     ["sources"],
     ["layouts"],
+    ["formats.binary", "formats.npy", "formats.text"],
+    ["formats.common", "formats.decimals"],
+    ["formats.tokens"],
     ["tokenizer", "kernels.run"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
@@ -58,7 +61,9 @@ def module_name(path: Path) -> str:
 
 
 def is_module(name: str) -> bool:
-    return (PACKAGE / f"{name.replace('.', '/')}.py").exists()
+    """Whether a module or package has this name, without the package's own."""
+    path = PACKAGE / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 def imports_of(path: Path) -> Iterator[str]:

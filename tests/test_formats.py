@@ -18,18 +18,9 @@ from numpy.typing import NDArray
 
 from fastw2v.embeddings import Embeddings, fill_initial, initial_vectors
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
-from fastw2v.formats import (
-    MAX_WORD_CHARACTERS,
-    check_tokens,
-    detect_format,
-    escape_token,
-    format_rows,
-    load,
-    output_paths,
-    parse_numbers,
-    save,
-    unescape_token,
-)
+from fastw2v.formats import detect_format, load, output_paths, save
+from fastw2v.formats.decimals import format_rows, parse_numbers
+from fastw2v.formats.tokens import MAX_WORD_CHARACTERS, check_tokens, escape_token, unescape_token
 
 FORMATS = ["text", "binary", "npy"]
 SUFFIX = {"text": "v.txt", "binary": "v.bin", "npy": "v.npy"}

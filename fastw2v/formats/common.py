@@ -1,0 +1,101 @@
+"""What the readers and writers of several formats share: chunks of rows, sources, checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.errors import CorpusError, OutputError
+from fastw2v.formats.tokens import shown, unescape_token
+
+READ_BYTES = 1 << 20
+CHUNK_NUMBERS = 12_288  # the dozen arrays of a chunk stay in the second-level cache: 100 ns a number, not 150
+
+
+def chunks(matrix: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Consecutive rows, about CHUNK_NUMBERS numbers at a time, each with the index of its first row."""
+    rows = max(1, CHUNK_NUMBERS // matrix.shape[1])
+    for start in range(0, len(matrix), rows):
+        yield start, matrix[start : start + rows]
+
+
+def header(matrix: NDArray[np.float32]) -> bytes:
+    """The first line of word2vec's files: `n_words dim`."""
+    return b"%d %d\n" % matrix.shape
+
+
+class Source(NamedTuple):
+    """A file being read, and how to read its words."""
+
+    path: Path
+    file: BinaryIO
+    size: int
+    unescape: bool
+    limit: int | None
+
+    def word(self, raw: bytes, place: str) -> str:
+        """The word in the raw bytes; `place` says where they are."""
+        try:
+            word = raw.decode()
+        except UnicodeDecodeError as error:
+            raise self.error(
+                f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file to UTF-8"
+            ) from error
+        if not word:
+            raise self.error(f"{place}: the word is missing; give each vector one")
+        return self.unescaped(word, place)
+
+    def unescaped(self, word: str, place: str) -> str:
+        """The word without its escapes, if they are to be undone."""
+        if not self.unescape:
+            return word
+        try:
+            return unescape_token(word)
+        except CorpusError as error:
+            raise self.error(f"{place}: {error}") from error
+
+    def error(self, message: str) -> CorpusError:
+        """The error to raise, with the path before the message."""
+        return CorpusError(f"{self.path}: {message}")
+
+
+def read_header(source: Source, bytes_per_number: int) -> tuple[int, int, NDArray[np.float32]]:
+    """n_words as declared, the number to read, and a matrix for them, once the file proves big enough."""
+    line = source.file.readline(64)
+    match = re.fullmatch(rb"([0-9]{1,18}) +([0-9]{1,18}) *\r?\n", line)
+    if match is None:
+        raise source.error(
+            f"line 1 is {line[:40]!r}; 'n_words dim' is needed, and --format where it is not text"
+        )
+    n_words, dim = map(int, match.groups())
+    smallest = n_words * (2 + dim * bytes_per_number) - 1  # one-byte words, no end of the last line
+    if n_words < 1 or dim < 1 or smallest > source.size - len(line):
+        raise source.error(
+            f"line 1 declares {n_words:,} words of dim {dim:,}, which {source.size:,} bytes cannot hold; "
+            "the file is empty, cut short or of another format"
+        )
+    n_read = n_words if source.limit is None else min(n_words, source.limit)
+    return n_words, n_read, allocate(n_read, dim)
+
+
+def allocate(n_words: int, dim: int) -> NDArray[np.float32]:
+    """An empty float32 (n_words, dim). Raises OutputError when the memory cannot be had."""
+    try:
+        return np.empty((n_words, dim), dtype=np.float32)
+    except MemoryError as error:
+        raise OutputError(
+            f"{4 * n_words * dim:,} bytes of memory cannot be had; read fewer words with a limit"
+        ) from error
+
+
+def check_finite(source: Source, words: Sequence[str], start: int, rows: NDArray[np.float32]) -> None:
+    """Raise CorpusError naming the first word, of those from `start`, whose row is not finite."""
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        word = shown(words[start + int(np.argmin(finite))])
+        raise source.error(f"the vector of {word} is not finite in float32; the file is damaged")

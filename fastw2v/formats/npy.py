@@ -1,0 +1,77 @@
+"""npy: X.npy, float32 (n_words, dim), with the words in X.vocab.txt, `word count` a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.embeddings import Embeddings
+from fastw2v.files import atomic_writer
+from fastw2v.formats.common import Source, allocate, check_finite, chunks
+from fastw2v.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
+
+
+def vocabulary_path(path: Path) -> Path:
+    """Where the words of an npy file are."""
+    return path.with_suffix(".vocab.txt")
+
+
+def write_npy(
+    path: Path, words: Sequence[str], matrix: NDArray[np.float32], counts: NDArray[np.int64] | None
+) -> None:
+    """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair.
+
+    The matrix goes without numpy's tofile, whose error on a full disk hides that it is one.
+    """
+    if counts is None:  # unknown counts are written as 0
+        counts = np.zeros(len(words), dtype=np.int64)
+    with atomic_writer(path, size=128 + matrix.nbytes) as file:
+        description = np.lib.format.header_data_from_array_1_0(matrix)
+        np.lib.format.write_array_header_1_0(file, description)
+        for _, chunk in chunks(matrix):
+            file.write(chunk.tobytes())
+        file.flush()
+        write_vocabulary(vocabulary_path(path), Vocabulary(list(words), counts))
+
+
+def read_npy(source: Source) -> Embeddings:
+    """Read both files; raises CorpusError where they do not fit together or hold no finite float32."""
+    stored = _map_npy(source)
+    words, counts = _read_words(source, len(stored))
+    n_read = len(stored) if source.limit is None else min(len(stored), source.limit)
+    words = [source.unescaped(word, f"word {i:,}") for i, word in enumerate(words[:n_read], 1)]
+    matrix = allocate(n_read, stored.shape[1])
+    for start, rows in chunks(matrix):
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, found below
+            rows[...] = stored[start : start + len(rows)]
+        check_finite(source, words, start, rows)
+    return Embeddings(words, matrix, counts=counts[:n_read] if counts.any() else None)
+
+
+def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.int64]]:
+    """Words and counts in the order of the lines, as the vectors are; a Vocabulary is ordered by count."""
+    path = vocabulary_path(source.path)
+    vocabulary = read_vocabulary(path)
+    if len(vocabulary) != n_vectors:
+        raise source.error(
+            f"has {n_vectors:,} vectors but {path} {len(vocabulary):,} words; give the one written with it"
+        )
+    with path.open(encoding="utf-8", newline="\n") as file:
+        words = [line.rsplit(maxsplit=1)[0] for line in file]
+    return words, vocabulary.counts[[vocabulary.index[word] for word in words]]
+
+
+def _map_npy(source: Source) -> NDArray[Any]:
+    """The stored matrix, memory-mapped: numpy checks its size against the file, and nothing is unpickled."""
+    try:
+        stored = np.lib.format.open_memmap(source.path, mode="r")
+    except Exception as error:  # a damaged header fails in numpy's reader, in ast or in tokenize
+        reason = str(error).partition("\n")[0][:100]
+        raise source.error(f"is not a readable npy file ({reason}); the file is damaged") from error
+    if stored.dtype.kind != "f" or stored.ndim != 2 or stored.shape[1] < 1:
+        raise source.error(f"holds {stored.dtype} of shape {stored.shape}; a matrix of floats is needed")
+    return cast(NDArray[Any], stored)
