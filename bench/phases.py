@@ -124,7 +124,7 @@ def clocked_run(session: Session) -> Stream:
         sampler,
         schedule,
         make_window(config, corpus),
-        make_estimator(config),
+        make_estimator(config, len(corpus.vocabulary)),
     )
     clock = np.zeros(len(PHASES) + 1, np.int64)
     units = -(-len(corpus.ids) // UNIT)

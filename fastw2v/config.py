@@ -35,6 +35,7 @@ class TrainConfig:
     dynamic_window  draw the radius uniformly from 1..window, else always window
     threads         workers; None means every core the process may use
     seed            of the initial vectors and of every draw
+    deterministic   the same vectors for any number of threads (kernel block)
     backend         numba, or the NumPy reference
     kernel          estimator: block (shared, weighted noise), or pair (the textbook)
     block_size      T, centres that share noise words (kernel block)
@@ -55,6 +56,7 @@ class TrainConfig:
     dynamic_window: bool = True
     threads: int | None = None
     seed: int = 1
+    deterministic: bool = False
     backend: Backend = "numba"
     kernel: Kernel = "block"
     block_size: int = 32
@@ -81,6 +83,8 @@ class TrainConfig:
             check_real("min-lr", self.min_lr, 0 <= self.min_lr <= self.lr, f"from 0 to lr ({self.lr})")
         check_real("sample", self.sample, self.sample >= 0, "0 (off) or more, usually 1e-5 to 1e-3")
         check_real("ns-exponent", self.ns_exponent, True, "a real number")
+        if self.deterministic and self.kernel != "block":
+            raise UsageError("deterministic needs kernel block: leave out --kernel pair, or use --threads 1")
         if self.loss == "softmax" and self.backend != "reference":
             raise UsageError("loss softmax runs on the reference backend only: add --backend reference")
 

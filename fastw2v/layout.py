@@ -20,6 +20,14 @@ FLOATS_PER_LINE = 16  # a cache line of float32, and one 512-bit register
 LARGEST_MOVE = np.float32(4.0)
 
 
+# Units in lockstep (`Estimator.lanes`). More lanes keep more workers busy: two took 1.44 times as long as
+# Hogwild with 8 lanes, 1.58 times with 4. But all blocks of a round are one step, held back as one
+# (LARGEST_MOVE), so few words learn less in it: a chain of 2 ends .029 over kernel `pair` with 8 lanes, and
+# with 2 lanes at the same loss.
+LANES = 8
+FEW_LANES, FEW_WORDS = 2, 100
+
+
 class Vectors(NamedTuple):
     """The two matrices, float32 (n_words, padded_dim), V and U of CS224n, padded with zeros on the right."""
 
@@ -81,12 +89,15 @@ class Estimator(NamedTuple):
     shared_negatives  S, draws that a block shares
     operands          empty; its dtype is that of the operands of a block's products with the noise: float32,
                       or uint32 for two bfloat16 (parameters and sums are float32 always)
+    lanes             units that advance in lockstep, so that the result does not depend on the number of
+                      workers; 1 lets the workers run freely (Hogwild)
     """
 
     n_negatives: int
     block_size: int = 0
     shared_negatives: int = 0
     operands: NDArray[Any] = FLOAT32
+    lanes: int = 1
 
 
 class Totals(NamedTuple):

@@ -310,15 +310,23 @@ def descend(matrix: Array, words: NDArray[np.intp], grads: Array, moves: Array, 
     np.subtract.at(matrix, words, (steps[:, None] * grads).astype(matrix.dtype))
 
 
-def block_step(
-    vectors: Vectors,
-    kept: list[KeptToken],
-    centers: range,
-    noise: list[int],
-    estimator: Estimator,
-    learning_rate: float,
-) -> tuple[float, int]:
-    """One step on a block of centres that share the noise words, in place; returns (loss, pairs)."""
+class BlockTerms(NamedTuple):
+    """What a block asks of the matrices: words of its rows, their gradients, their moves (see `descend`)."""
+
+    center_words: NDArray[np.intp]
+    grad_centers: Array
+    center_moves: Array
+    outside_words: NDArray[np.intp]
+    grad_outside: Array
+    outside_moves: Array
+    loss: float
+    n_pairs: int
+
+
+def block_terms(
+    vectors: Vectors, kept: list[KeptToken], centers: range, noise: list[int], estimator: Estimator
+) -> BlockTerms:
+    """Gradients of a block of centres that share the noise words, at the present vectors."""
     windows = [window_of(kept, i) for i in centers]
     lo = min(window.start for window in windows)
     hi = max(window.stop for window in windows)
@@ -335,13 +343,38 @@ def block_step(
     block = block_gradients(v, u, n, paired, weights, estimator.operands)
     v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
     pair_sizes = np.abs(block.pair_errors)
-    center_moves = pair_sizes @ u_norms + block.noise_errors @ n_norms
-    outside_moves = np.concatenate([pair_sizes.T @ v_norms, block.noise_errors.T @ v_norms])
-    descend(vectors.center, center_words, block.grad_centers, center_moves, learning_rate)
-    outside_words = np.concatenate([words, noise_words])
-    grad_outside = np.concatenate([block.grad_contexts, block.grad_noise])
-    descend(vectors.outside, outside_words, grad_outside, outside_moves, learning_rate)
-    return block.loss, int(paired.sum())
+    return BlockTerms(
+        center_words,
+        block.grad_centers,
+        pair_sizes @ u_norms + block.noise_errors @ n_norms,
+        np.concatenate([words, noise_words]),
+        np.concatenate([block.grad_contexts, block.grad_noise]),
+        np.concatenate([pair_sizes.T @ v_norms, block.noise_errors.T @ v_norms]),
+        block.loss,
+        int(paired.sum()),
+    )
+
+
+def descend_together(vectors: Vectors, terms: list[BlockTerms], learning_rate: float) -> None:
+    """One step, in place, on blocks whose gradients were all taken at the present vectors."""
+    words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[:3] for term in terms), strict=True))
+    descend(vectors.center, words, grads, moves, learning_rate)
+    words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[3:6] for term in terms), strict=True))
+    descend(vectors.outside, words, grads, moves, learning_rate)
+
+
+def block_step(
+    vectors: Vectors,
+    kept: list[KeptToken],
+    centers: range,
+    noise: list[int],
+    estimator: Estimator,
+    learning_rate: float,
+) -> tuple[float, int]:
+    """One step on a block of centres that share the noise words, in place; returns (loss, pairs)."""
+    terms = block_terms(vectors, kept, centers, noise, estimator)
+    descend_together(vectors, [terms], learning_rate)
+    return terms.loss, terms.n_pairs
 
 
 def train_unit_pair(
@@ -396,6 +429,46 @@ def train_unit_block(
     return Totals(loss, n_pairs, len(centers))
 
 
+class Lane(NamedTuple):
+    """A unit on its way: its kept tokens, the blocks still to come, its noise stream."""
+
+    kept: list[KeptToken]
+    blocks: list[range]
+    draws: Iterator[int]
+
+
+def train_group(
+    vectors: Vectors,
+    tokens: Tokens,
+    sampler: Sampler,
+    schedule: Schedule,
+    window: Window,
+    estimator: Estimator,
+    units: range,
+) -> Totals:
+    """Train units side by side, in place, as kernel `lockstep` does: a block of each makes one step."""
+    key = int(schedule.epoch_key)
+    learning_rate = learning_rate_at(schedule, units.start * UNIT)
+    lanes, n_kept = [], 0
+    for unit in units:
+        kept, centers = keep_unit(tokens, sampler, key, window, unit)
+        starts = range(centers.start, centers.stop, estimator.block_size)
+        blocks = [range(start, min(start + estimator.block_size, centers.stop)) for start in starts]
+        lanes.append(Lane(kept, blocks[::-1], noise_stream(key, unit)))
+        n_kept += len(centers)
+    loss, n_pairs = 0.0, 0
+    while active := [lane for lane in lanes if lane.blocks]:
+        terms = []
+        for lane in active:
+            bits = islice(lane.draws, estimator.shared_negatives)
+            noise = [draw_noise(sampler.unigram_table, word_bits) for word_bits in bits]
+            terms.append(block_terms(vectors, lane.kept, lane.blocks.pop(), noise, estimator))
+        descend_together(vectors, terms, learning_rate)
+        loss += sum(term.loss for term in terms)
+        n_pairs += sum(term.n_pairs for term in terms)
+    return Totals(loss, n_pairs, n_kept)
+
+
 class ReferenceBackend:
     """Trains units in NumPy: the backend that `--backend reference` runs, and the kernels' yardstick."""
 
@@ -404,11 +477,17 @@ class ReferenceBackend:
     ) -> None:
         self.arrays = (vectors, tokens, sampler)
         self.options = (window, estimator)
+        self.units_at_once = estimator.lanes
         self.train_unit = train_unit_block if estimator.block_size else train_unit_pair
 
     def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
-        """Train units first ≤ u < end, one after the other."""
+        """Train units first ≤ u < end, one after the other, or side by side where the estimator has lanes."""
         totals = Totals(0.0, 0, 0)
+        if self.units_at_once > 1:
+            for start in range(first, end, self.units_at_once):
+                units = range(start, min(start + self.units_at_once, end))
+                totals = totals.plus(train_group(*self.arrays, schedule, *self.options, units))
+            return totals
         for unit in range(first, end):
             totals = totals.plus(self.train_unit(*self.arrays, schedule, *self.options, unit))
         return totals

@@ -18,7 +18,10 @@ from fastw2v.embeddings import Embeddings, fill_initial
 from fastw2v.errors import DivergedError, OutputError, UsageError
 from fastw2v.layout import (
     BFLOAT16,
+    FEW_LANES,
+    FEW_WORDS,
     FLOATS_PER_LINE,
+    LANES,
     UNIT,
     Estimator,
     Sampler,
@@ -63,7 +66,12 @@ class Trained:
 
 
 class Backend(Protocol):
-    """Trains units first ≤ u < end in place."""
+    """Trains units first ≤ u < end in place.
+
+    units_at_once  how many a call takes together: calls begin at multiples of it
+    """
+
+    units_at_once: int
 
     def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
 
@@ -126,15 +134,16 @@ def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler:
     """The trainer that config names, on these arrays."""
     tokens = Tokens(corpus.ids, corpus.offsets)
     window = make_window(config, corpus)
-    estimator = make_estimator(config)
+    estimator = make_estimator(config, len(corpus.vocabulary))
     if config.backend == "reference":
         from fastw2v.reference import ReferenceBackend
 
         return ReferenceBackend(vectors, tokens, sampler, window, estimator)
-    from fastw2v.kernels.run import KernelBackend
+    from fastw2v.kernels.run import KernelBackend, LockstepBackend
 
     n_workers = config.threads or usable_cores()
-    return KernelBackend(vectors, tokens, sampler, window, estimator, n_workers)
+    kind = LockstepBackend if config.deterministic else KernelBackend
+    return kind(vectors, tokens, sampler, window, estimator, n_workers)
 
 
 def make_window(config: TrainConfig, corpus: Corpus) -> Window:
@@ -143,8 +152,8 @@ def make_window(config: TrainConfig, corpus: Corpus) -> Window:
     return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
 
 
-def make_estimator(config: TrainConfig) -> Estimator:
-    """The estimator that config names.
+def make_estimator(config: TrainConfig, n_words: int) -> Estimator:
+    """The estimator that config names, for a vocabulary of so many words.
 
     Raises UsageError for bfloat16 kernels on a processor that has no instruction for them.
     """
@@ -152,14 +161,16 @@ def make_estimator(config: TrainConfig) -> Estimator:
         return Estimator(0)
     if config.kernel == "pair":
         return Estimator(config.negatives)
+    lanes = (FEW_LANES if n_words < FEW_WORDS else LANES) if config.deterministic else 1
+    sizes = (config.negatives, config.block_size, config.shared_negatives)
     if config.precision == "float32":
-        return Estimator(config.negatives, config.block_size, config.shared_negatives)
+        return Estimator(*sizes, lanes=lanes)
     if config.backend == "numba":
         from fastw2v.kernels.tiles import HAS_BFLOAT16
 
         if not HAS_BFLOAT16:
             raise UsageError("precision bfloat16 needs a processor with AVX512-BF16: use float32")
-    return Estimator(config.negatives, config.block_size, config.shared_negatives, BFLOAT16)
+    return Estimator(*sizes, BFLOAT16, lanes)
 
 
 def require_healthy(vectors: Vectors, mean_loss: float, config: TrainConfig) -> None:
@@ -250,7 +261,7 @@ def run_epochs(
         schedule = epoch_schedule(config, n_tokens, epoch)
         first = 0
         while first < end:
-            last = min(first + size, end)
+            last = min(first + size * backend.units_at_once, end)
             call_started = time.perf_counter()
             totals = backend(schedule, first, last)
             now = time.perf_counter()
@@ -269,7 +280,8 @@ def run_epochs(
                     mean_loss=mean_loss,
                 )
             )
-            size = min(next_size(last - first, now - call_started), end)
+            n_calls = -(-(last - first) // backend.units_at_once)
+            size = min(next_size(n_calls, now - call_started), end)
             first = last
     return overall
 

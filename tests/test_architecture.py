@@ -33,6 +33,7 @@ LAYERS = [
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],
     ["tokenizer", "kernels.run"],
+    ["kernels.lockstep"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
     ["kernels.scalar", "kernels.tiles"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from fastw2v import reference
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
-from fastw2v.kernels.run import KernelBackend
+from fastw2v.kernels.run import KernelBackend, LockstepBackend
 from fastw2v.kernels.tiles import HAS_BFLOAT16
 from fastw2v.layout import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
 from fastw2v.reference import KeptToken, ReferenceBackend
@@ -94,6 +95,50 @@ def test_train_units__same_seed_same_bytes_however_it_is_cut():
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize(
+    ("dim", "size", "shared", "window", "learning_rate", "n_workers"),
+    [(1, 32, 32, 5, 0.025, 1), (100, 32, 32, 5, 0.025, 2), (100, 7, 5, 20, 0.1, 3), (100, 32, 16, 5, 2.0, 2)],
+)
+def test_lockstep__agrees_with_the_reference(dim, size, shared, window, learning_rate, n_workers):
+    """Four lanes, seven units of which the last is short: the second group has a lane without a unit."""
+    tokens, sampler, vectors = make_problem(300, dim, 27_000, scale=2 / np.sqrt(dim))
+    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
+    reach = min(window, int(np.diff(tokens.offsets).max()))
+    arguments = (tokens, sampler, Window(window, 0, reach), Estimator(5, size, shared, lanes=4))
+    schedule = schedule_of(len(tokens.ids), learning_rate)
+    actual = LockstepBackend(vectors, *arguments, n_workers)(schedule, 0, 7)
+    expected = ReferenceBackend(double, *arguments)(schedule, 0, 7)
+    assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
+    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
+    for matrix, twin in zip(vectors, double, strict=True):
+        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
+        assert not matrix[:, dim:].any()
+
+
+def test_lockstep__same_bytes_at_any_number_of_workers_however_it_is_cut():
+    results = set()
+    for n_workers, cuts in ((1, [0, 17]), (2, [0, 17]), (3, [0, 8, 17]), (9, [0, 16, 17])):
+        tokens, sampler, vectors = make_problem(300, 100, 66_000)
+        estimator = Estimator(5, 32, 32, lanes=8)
+        backend = LockstepBackend(vectors, tokens, sampler, Window(5, 0, 5), estimator, n_workers)
+        for first, end in pairwise(cuts):
+            backend(schedule_of(len(tokens.ids), 0.025), first, end)
+        results.add(vectors.center.tobytes() + vectors.outside.tobytes())
+    assert len(results) == 1
+
+
+def test_train__deterministic_is_the_same_for_1_2_and_4_threads():
+    corpus, _ = chain_corpus(400, 60_000)
+    config = TrainConfig(dim=24, epochs=2, deterministic=True)
+    runs = [train(corpus, replace(config, threads=threads)).embeddings for threads in (1, 2, 4)]
+    assert len({run.center_vectors.tobytes() for run in runs}) == 1
+
+
+def test_config__deterministic_needs_kernel_block():
+    with pytest.raises(UsageError, match="kernel block"):
+        TrainConfig(kernel="pair", deterministic=True)
+
+
 def test_block_gradients__agree_with_finite_differences():
     rng = np.random.default_rng(0)
     v, u, n = rng.normal(size=(4, 6)), rng.normal(size=(7, 6)), rng.normal(size=(5, 6))
@@ -150,11 +195,13 @@ def test_block_step__expectation_is_the_textbook_gradient():
 @pytest.mark.parametrize("learning_rate", [0.025, 0.1])
 def test_train__is_as_stable_as_pair_on_a_tiny_vocabulary(n_words, learning_rate):
     corpus, held_out = chain_corpus(n_words, 150_000)
-    losses = {}
-    for kernel in ("pair", "block"):
-        config = TrainConfig(dim=64, lr=learning_rate, sample=0, kernel=kernel, threads=1, epochs=3)
-        losses[kernel] = expected_loss(train(corpus, config).embeddings, held_out, corpus, config)
-    assert losses["block"] < losses["pair"] + 0.005
+    losses = []
+    for options in ({"kernel": "pair"}, {"kernel": "block"}, {"deterministic": True}):
+        config = TrainConfig(dim=64, lr=learning_rate, sample=0, threads=1, epochs=3, **options)
+        losses.append(expected_loss(train(corpus, config).embeddings, held_out, corpus, config))
+    pair, block, lockstep = losses
+    assert block < pair + 0.005
+    assert lockstep < pair + 0.005
 
 
 def test_train__reports_the_loss_on_the_scale_of_pair():

@@ -47,6 +47,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--threads", type=int, help="Workers.  [default: every usable core]"),
         config_option("--seed", text="Of the initial vectors and all draws."),
+        config_option(
+            "--deterministic", is_flag=True, text="The same vectors for any number of threads; slower."
+        ),
         config_option("--backend", type=backends, text="Compiled kernels, or the slow NumPy reference."),
         config_option("--kernel", type=kernels, text="Shared weighted noise (fast), or the textbook."),
         config_option("--block-size", text="Centres that share noise (kernel block)."),

@@ -131,7 +131,7 @@ class Ahead(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Everything a worker needs for a block, allocated once a call.
+    """Everything a worker needs for a block, allocated once a call; `new_scratch` stacks several of them.
 
     Columns of errors are rows of `outside`: the S noise draws, rounded up to n_noise, then the contexts.
 
@@ -171,10 +171,16 @@ def whole_lines(n):
 
 
 @inner_jit
-def new_side(n, dim):
-    """Scratch for n rows."""
-    zeros = np.zeros(n, np.float32)
-    return Side(np.full(n, -1), aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy())
+def stacked_rows(n_lanes, n, width):
+    """Zeros float32 (n_lanes, n, width) that start on a cache line; width is whole lines."""
+    return aligned_rows(n_lanes * n, width).reshape(n_lanes, n, width)
+
+
+@inner_jit
+def new_side(n_lanes, n, dim):
+    """Scratch for n rows, stacked."""
+    words, zeros = np.full((n_lanes, n), -1), np.zeros((n_lanes, n), np.float32)
+    return Side(words, stacked_rows(n_lanes, n, dim), zeros, zeros.copy(), zeros.copy())
 
 
 def new_operands(kind, centers, outside, errors, n_noise):
@@ -187,49 +193,89 @@ def choose_operands(kind, centers, outside, errors, n_noise):
     """float32 or packed, at compile time."""
 
     def plain(kind, centers, outside, errors, n_noise):
-        return Operands(
-            aligned_rows(centers.shape[1], n_noise), centers, outside, centers, outside, errors, errors
-        )
+        columns = stacked_rows(centers.shape[0], centers.shape[2], n_noise)
+        return Operands(columns, centers, outside, centers, outside, errors, errors)
 
     def packed(kind, centers, outside, errors, n_noise):
-        n_centers, dim = centers.shape
+        n, n_centers, dim = centers.shape
         depth = whole_lines(dim // 2)  # beyond dim / 2 zeros, never written
         return Operands(
-            aligned_rows(depth, n_noise).view(np.uint32),
-            aligned_rows(n_centers, depth).view(np.uint32),
-            aligned_rows(n_noise, depth).view(np.uint32),
-            aligned_rows(n_centers // 2, dim).view(np.uint32),
-            aligned_rows(n_noise // 2, dim).view(np.uint32),
-            aligned_rows(n_centers, whole_lines(n_noise // 2)).view(np.uint32),
-            aligned_rows(n_centers // 2, n_noise).view(np.uint32),
+            stacked_rows(n, depth, n_noise).view(np.uint32),
+            stacked_rows(n, n_centers, depth).view(np.uint32),
+            stacked_rows(n, n_noise, depth).view(np.uint32),
+            stacked_rows(n, n_centers // 2, dim).view(np.uint32),
+            stacked_rows(n, n_noise // 2, dim).view(np.uint32),
+            stacked_rows(n, n_centers, whole_lines(n_noise // 2)).view(np.uint32),
+            stacked_rows(n, n_centers // 2, n_noise).view(np.uint32),
         )
 
     return packed if kind.dtype == types.uint32 else plain
 
 
 @inner_jit
-def new_scratch(n_words, dim, estimator, reach, clock):
-    """Scratch of a worker, for blocks of T centres and S draws."""
+def new_scratch(n_lanes, n_words, dim, estimator, reach, clock):
+    """Scratches for blocks of T centres and S draws, stacked: all arrays but word moves have a first axis."""
     n_centers, n_noise = whole_lines(estimator.block_size), whole_lines(estimator.shared_negatives)
     # Beyond the contexts, whole lines and tiles are written and read: of zeros, or of rows without a word.
     n_outside = n_noise + whole_lines(estimator.block_size + 2 * (reach + UPDATE_ROWS)) + 2 * FLOATS_PER_LINE
-    centers, outside = new_side(n_centers, dim), new_side(n_outside, dim)
-    errors = aligned_rows(n_centers, n_outside)
+    centers, outside = new_side(n_lanes, n_centers, dim), new_side(n_lanes, n_outside, dim)
+    errors = stacked_rows(n_lanes, n_centers, n_outside)
     return Scratch(
         centers,
         outside,
         new_operands(estimator.operands, centers.rows, outside.rows, errors, n_noise),
         errors,
-        aligned_rows(n_centers, whole_lines(2 * reach)),
-        aligned_rows(n_centers, n_noise),
-        np.zeros(n_centers, np.int64),
-        np.zeros(n_centers, np.int64),
-        np.zeros(n_outside, np.int64),
-        np.zeros(n_outside, np.int64),
-        Ahead(np.zeros(n_centers + n_outside, np.int64), np.zeros(2, np.int64)),
+        stacked_rows(n_lanes, n_centers, whole_lines(2 * reach)),
+        stacked_rows(n_lanes, n_centers, n_noise),
+        np.zeros((n_lanes, n_centers), np.int64),
+        np.zeros((n_lanes, n_centers), np.int64),
+        np.zeros((n_lanes, n_outside), np.int64),
+        np.zeros((n_lanes, n_outside), np.int64),
+        Ahead(np.zeros((n_lanes, n_centers + n_outside), np.int64), np.zeros((n_lanes, 2), np.int64)),
         np.zeros(n_words, np.float32),
         np.zeros(n_words, np.float32),
         clock,
+    )
+
+
+@inner_jit
+def side_of(side, lane):
+    """One of the stacked sides."""
+    return Side(side.words[lane], side.rows[lane], side.norms[lane], side.moves[lane], side.steps[lane])
+
+
+@inner_jit
+def operands_of(operands, lane):
+    """One of the stacked operands."""
+    return Operands(
+        operands.noise_columns[lane],
+        operands.centers_along[lane],
+        operands.noise_along[lane],
+        operands.centers_across[lane],
+        operands.noise_across[lane],
+        operands.errors_along[lane],
+        operands.errors_across[lane],
+    )
+
+
+@inner_jit
+def scratch_of(scratch, lane):
+    """One of the stacked scratches."""
+    return Scratch(
+        side_of(scratch.centers, lane),
+        side_of(scratch.outside, lane),
+        operands_of(scratch.operands, lane),
+        scratch.errors[lane],
+        scratch.pair_scores[lane],
+        scratch.weights[lane],
+        scratch.low[lane],
+        scratch.high[lane],
+        scratch.first[lane],
+        scratch.last[lane],
+        Ahead(scratch.ahead.rows[lane], scratch.ahead.cursor[lane]),
+        scratch.center_moves,
+        scratch.outside_moves,
+        scratch.clock,
     )
 
 
@@ -300,7 +346,8 @@ def prefetch(vectors, ahead, count):
         else:
             for d in range(0, dim, FLOATS_PER_LINE):
                 prefetch_row(vectors.outside, -1 - row, d)
-    ahead.cursor[0] = last
+    if last > first:
+        ahead.cursor[0] = last
 
 
 @inner_jit
@@ -470,27 +517,27 @@ def pair_moves(scratch, n_centers):
 
 
 @level_jit
-def update_rows(matrix, side, i, terms, transposed, ahead):
+def update_rows(matrix, side, i, terms, transposed, ahead, columns):
     """Row −= step·gradient for UPDATE_ROWS rows of a side; terms and transposed are those of update_tile.
 
-    ahead  what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
+    ahead    what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
+    columns  (start, stop), whole cache lines
     """
-    dim = side.rows.shape[1]
-    d = 0
-    while d + UPDATE_WIDTH <= dim:
+    d, stop = columns
+    while d + UPDATE_WIDTH <= stop:
         prefetch(ahead[0], ahead[1], 1)
         shape = (UPDATE_ROWS, UPDATE_VECTORS)
         update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, shape)
         d += UPDATE_WIDTH
-    if d + 2 * FLOATS_PER_LINE <= dim:
+    if d + 2 * FLOATS_PER_LINE <= stop:
         update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 2))
         d += 2 * FLOATS_PER_LINE
-    if d < dim:
+    if d < stop:
         update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 1))
 
 
 @inner_jit
-def update_centers(vectors, scratch, n_centers):
+def update_centers(vectors, scratch, n_centers, columns):
     """v_i −= step_i·∂J/∂v_i = step_i·(Σ_s error_is u_s + Σ_j error_ij u_j), some rows at a time."""
     centers, operands = scratch.centers, scratch.operands
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
@@ -502,52 +549,70 @@ def update_centers(vectors, scratch, n_centers):
             (operands.errors_along, operands.noise_across, 0, depth),
             (scratch.errors, scratch.outside.rows, low, high),
         )
-        update_rows(vectors.center, centers, i, terms, 0, (vectors, scratch.ahead))
+        update_rows(vectors.center, centers, i, terms, 0, (vectors, scratch.ahead), columns)
 
 
 @inner_jit
-def update_noise(vectors, scratch, n_centers):
+def update_noise(vectors, scratch, n_centers, columns):
     """u_s −= step_s·Σ_i error_is v_i: every centre has a part in each draw."""
     operands = scratch.operands
     n_products = products_in(operands.errors_across)
     depth = (n_centers + n_products - 1) // n_products
     terms = ((operands.errors_across, operands.centers_across, 0, depth),)
     for s in range(0, scratch.weights.shape[1], UPDATE_ROWS):
-        update_rows(vectors.outside, scratch.outside, s, terms, 1, (vectors, scratch.ahead))
+        update_rows(vectors.outside, scratch.outside, s, terms, 1, (vectors, scratch.ahead), columns)
 
 
 @inner_jit
-def update_contexts(vectors, scratch, n_outside):
+def update_contexts(vectors, scratch, n_outside, columns):
     """u_j −= step_j·Σ_i error_ij v_i, from the centres that any of UPDATE_ROWS neighbours is paired with."""
     for j in range(scratch.weights.shape[1], n_outside, UPDATE_ROWS):
         first, last = scratch.first[j], scratch.last[j]
         for r in range(j + 1, j + UPDATE_ROWS):
             first, last = min(first, scratch.first[r]), max(last, scratch.last[r])
         terms = ((scratch.errors, scratch.centers.rows, first, last),)
-        update_rows(vectors.outside, scratch.outside, j, terms, 1, (vectors, scratch.ahead))
+        update_rows(vectors.outside, scratch.outside, j, terms, 1, (vectors, scratch.ahead), columns)
+
+
+@inner_jit
+def add_moves(word_moves, words, moves, n):
+    """Add the moves of n rows to those of their words."""
+    for i in range(n):
+        if words[i] >= 0:
+            word_moves[words[i]] += moves[i]
+
+
+@inner_jit
+def set_steps(word_moves, words, steps, n, learning_rate):
+    """The step of each row, held back where its word's rows together would move a score too far."""
+    for i in range(n):
+        if words[i] >= 0:
+            move = learning_rate * word_moves[words[i]]
+            steps[i] = learning_rate / max(ONE, move / LARGEST_MOVE)
+
+
+@inner_jit
+def clear_moves(word_moves, words, n):
+    """Zero the moves of the words of n rows."""
+    for i in range(n):
+        if words[i] >= 0:
+            word_moves[words[i]] = ZERO
 
 
 @inner_jit
 def limit_steps(word_moves, side, n, learning_rate):
-    """The step of each row, held back where its word's rows together would move a score too far.
-
-    word_moves float32 (n_words,) is zero before and after: a word may hold several rows of a block.
-    """
-    for i in range(n):
-        if side.words[i] >= 0:
-            word_moves[side.words[i]] += side.moves[i]
-    for i in range(n):
-        if side.words[i] >= 0:
-            move = learning_rate * word_moves[side.words[i]]
-            side.steps[i] = learning_rate / max(ONE, move / LARGEST_MOVE)
-    for i in range(n):
-        if side.words[i] >= 0:
-            word_moves[side.words[i]] = ZERO
+    """Steps of one block's rows; word_moves float32 (n_words,) is zero before and after."""
+    add_moves(word_moves, side.words, side.moves, n)
+    set_steps(word_moves, side.words, side.steps, n, learning_rate)
+    clear_moves(word_moves, side.words, n)
 
 
 @level_jit
-def block_step(vectors, kept, span, learning_rate, weight, scratch):
-    """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs)."""
+def score_block(vectors, kept, span, weight, scratch):
+    """Gather rows of the centres kept[start:stop] and of outside.words[:S]; errors and moves of their scores.
+
+    Returns (loss, pairs, outside rows).
+    """
     start, stop, size = span
     n_centers, n_noise = stop - start, scratch.weights.shape[1]
     centers, outside = scratch.centers, scratch.outside
@@ -575,15 +640,29 @@ def block_step(vectors, kept, span, learning_rate, weight, scratch):
     loss = noise_errors(scratch, n_centers) + pair_errors(scratch, n_centers, own)
     tick(scratch.clock, ERRORS)
     pair_moves(scratch, n_centers)
-    limit_steps(scratch.center_moves, centers, n_centers, learning_rate)
-    limit_steps(scratch.outside_moves, outside, n_outside, learning_rate)
-    tick(scratch.clock, STEPS)
-    update_centers(vectors, scratch, n_centers)
+    return loss, n_pairs, n_outside
+
+
+@level_jit
+def update_block(vectors, scratch, n_centers, n_outside, columns):
+    """Step the columns (start, stop) of all rows of a scored block."""
+    update_centers(vectors, scratch, n_centers, columns)
     tick(scratch.clock, UPDATE_CENTERS)
-    update_noise(vectors, scratch, n_centers)
+    update_noise(vectors, scratch, n_centers, columns)
     tick(scratch.clock, UPDATE_NOISE)
-    update_contexts(vectors, scratch, n_outside)
+    update_contexts(vectors, scratch, n_outside, columns)
     tick(scratch.clock, UPDATE_CONTEXTS)
+
+
+@level_jit
+def block_step(vectors, kept, span, learning_rate, weight, scratch):
+    """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs)."""
+    n_centers = span[1] - span[0]
+    loss, n_pairs, n_outside = score_block(vectors, kept, span, weight, scratch)
+    limit_steps(scratch.center_moves, scratch.centers, n_centers, learning_rate)
+    limit_steps(scratch.outside_moves, scratch.outside, n_outside, learning_rate)
+    tick(scratch.clock, STEPS)
+    update_block(vectors, scratch, n_centers, n_outside, (0, scratch.centers.rows.shape[1]))
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
     return loss, n_pairs
 
@@ -629,7 +708,8 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
 def clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker, clock):
     """`train_units` with a clock for the phases of a block, or None."""
     kept = new_kept(window)
-    scratch = new_scratch(vectors.center.shape[0], vectors.center.shape[1], estimator, window.reach, clock)
+    n_words, dim = vectors.center.shape
+    scratch = scratch_of(new_scratch(1, n_words, dim, estimator, window.reach, clock), 0)
     while True:
         unit = atomic_add(queue, np.int64(1))
         if unit >= queue[1]:

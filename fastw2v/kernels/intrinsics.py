@@ -1,4 +1,4 @@
-"""What Numba does not offer by itself: an atomic counter, prefetch, and bit tricks that vectorise."""
+"""What Numba does not offer by itself: atomics, prefetch, shared arrays, and bit tricks that vectorise."""
 
 from __future__ import annotations
 
@@ -14,14 +14,68 @@ from numba.np import arrayobj
 def atomic_add(typingctx: Any, array: Any, amount: Any) -> Any:
     """array[0] += amount for an int64 array, atomically; returns the value before.
 
-    Workers take the next unit of work with it, so none idles while another has work left.
+    Workers take the next unit of work with it, so none idles while another has work left. What a worker wrote
+    before it is seen by those that find the new value.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         view = arrayobj.make_array(signature.args[0])(context, builder, args[0])
-        return builder.atomic_rmw("add", view.data, args[1], "monotonic")
+        return builder.atomic_rmw("add", view.data, args[1], "seq_cst")
 
     return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def atomic_load(typingctx: Any, array: Any) -> Any:
+    """array[0] of an int64 array, read anew each time, and before anything that follows."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = arrayobj.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load_atomic(view.data, "acquire", 8)
+
+    return types.int64(array), codegen
+
+
+@intrinsic
+def yield_core(typingctx: Any) -> Any:
+    """Let another thread have the core: with more threads than cores, the one that is waited for."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        name = "sched_yield"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """The LLVM value with no owner in any array within."""
+    if isinstance(kind, types.Array):
+        view = arrayobj.make_array(kind)(context, builder, value)
+        view.meminfo = ir.Constant(view.meminfo.type, None)
+        view.parent = ir.Constant(view.parent.type, None)
+        return view._getvalue()
+    if isinstance(kind, types.containers.BaseTuple):
+        for n, inner in enumerate(kind.types):
+            item = without_owner(context, builder, inner, builder.extract_value(value, n))
+            value = builder.insert_value(value, item, n)
+    return value
+
+
+@intrinsic
+def borrowed(typingctx: Any, value: Any) -> Any:
+    """The same tuple of arrays, that counts no references: the caller keeps the arrays alive.
+
+    Every slice of an array counts one up and down, atomically; workers that slice the same arrays would pass
+    the counters' cache lines to and fro, some twenty for a block.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return without_owner(context, builder, signature.args[0], args[0])
+
+    return value(value), codegen
 
 
 @intrinsic

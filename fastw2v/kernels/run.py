@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 
 from fastw2v.errors import OutputError
-from fastw2v.kernels import block, pair
+from fastw2v.kernels import block, lockstep, pair
 from fastw2v.kernels.launch import FINISHED, address_of, launch
-from fastw2v.layout import Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
+from fastw2v.layout import FLOATS_PER_LINE, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
 
 COLUMNS = 8  # float64 a worker's row of totals: one cache line, so workers do not share one
 
 
 class KernelBackend:
-    """Trains units with a Numba kernel; the matrices in `vectors` change in place.
+    """Trains units with Hogwild workers; the matrices in `vectors` change in place.
 
     vectors    float32 (n_words, padded dim) each, rows 64-byte aligned
     n_workers  Hogwild workers; the pool runs at most NUMBA_NUM_THREADS of them at once
@@ -29,6 +31,7 @@ class KernelBackend:
         estimator: Estimator,
         n_workers: int,
     ) -> None:
+        self.units_at_once = 1
         self.arrays = (vectors, tokens, sampler)
         self.options = (window, estimator)
         self.kernel = block.train_units if estimator.block_size else pair.train_units
@@ -51,5 +54,43 @@ class KernelBackend:
             numba.set_num_threads(before)
         if not self.totals[:, FINISHED].all():
             raise OutputError("no memory for a worker's scratch: lower --threads, --window or --dim")
+        loss, n_pairs, n_kept = self.totals.sum(axis=0)[:3]
+        return Totals(float(loss), int(n_pairs), int(n_kept))
+
+
+class LockstepBackend:
+    """Trains units with kernel `lockstep`: the same result for any n_workers; arguments as in KernelBackend.
+
+    The workers wait for one another, so each needs a thread of its own: Python's, since a pool of Numba's may
+    have fewer than it is asked for.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        tokens: Tokens,
+        sampler: Sampler,
+        window: Window,
+        estimator: Estimator,
+        n_workers: int,
+    ) -> None:
+        self.units_at_once = estimator.lanes
+        self.arrays = (vectors, tokens, sampler)
+        self.options = (window, estimator)
+        try:
+            self.lanes = lockstep.new_lanes(*vectors.center.shape, window, estimator)
+        except MemoryError as error:
+            raise OutputError("no memory for the scratch of all lanes: lower --window or --dim") from error
+        n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
+        self.n_workers = min(n_workers, max(estimator.lanes, n_lines))  # more would find nothing to do
+        self.totals = np.zeros((self.n_workers, COLUMNS))
+
+    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
+        """Train units first ≤ u < end; first, and end unless it is the last, are multiples of the lanes."""
+        self.totals[:] = 0
+        inputs = (*self.arrays, schedule, *self.options, self.lanes, (first, end), self.totals)
+        with ThreadPoolExecutor(self.n_workers, "fastw2v-worker") as pool:
+            workers = range(self.n_workers)
+            list(pool.map(lambda worker: lockstep.train_units(*inputs, worker, self.n_workers), workers))
         loss, n_pairs, n_kept = self.totals.sum(axis=0)[:3]
         return Totals(float(loss), int(n_pairs), int(n_kept))
