@@ -17,19 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import UsageError
-from fastw2v.kernels.jit import inlined_jit, jit
+from fastw2v.kernels.intrinsics import bits_of_64_bytes, prefetch_row, trailing_zeros
+from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
 
 ROW_END = -1  # stands after the last provisional id of each row that is not null
 MAX_WORDS = 2**31 - 1  # ids are int32
 ALL_BITS = 2**64 - 1
 
 DONE, IDS_FULL, TABLE_FULL, ARENA_FULL = 0, -1, -2, -3
-PREFIX, LENGTH, COUNT, FIRST_SEEN = 0, 1, 2, 3
-ROW, POSITION, NEXT, N_QUEUED, N_IDS, KEY, N_NULL, TOUCHED, CURSOR_SIZE = 0, 1, 2, 3, 4, 5, 6, 7, 8
+PREFIX, MIDDLE, COUNT, FIRST_SEEN = 0, 1, 2, 3
+LENGTH_BITS = 16
+LONGEST = 2**LENGTH_BITS - 1
+ROW, POSITION, NEXT, N_EDGES, N_IDS, KEY, N_NULL, CURSOR_SIZE = 0, 1, 2, 3, 4, 5, 6, 7
 
-# Measured with 284,537 distinct words, ns a token: no queue 62, 64 tokens 41, 256 tokens 38.
+# The lookups of a queue overlap: ns a token 62 without one, 38 with 256 tokens; 128 to 1,024 are alike.
 QUEUE_TOKENS = 256
-BLOCK_IDS = 1 << 18  # a worker wastes at most one block: 1 MB
+EDGES_A_CHUNK = 68  # 64, the end of a row that ends with a token, and two for the row
+BLOCK_IDS = 1 << 19  # a huge page
+HUGE_PAGE = 1 << 21  # bytes; with pages of 4 KB a token took 28 ns instead of 20
 FIRST_WORDS, FIRST_BYTES = 1 << 15, 1 << 18
 
 
@@ -67,8 +72,9 @@ class Table(NamedTuple):
     """Distinct words by entry number, in the order of insertion, and a hash table over them.
 
     slots      int32 (2^n,), an entry or -1; linear probing, at most half full
-    records    int64 (capacity, 4): first 8 bytes of the word, its length in bytes, its count, and the key of
-               its first occurrence. One cache line decides about a word of up to 8 bytes and counts it.
+    records    int64 (capacity, 4): first 8 bytes of the word, the next 8, its count, and the key of its first
+               occurrence times 2^16 plus its length in bytes (at most LONGEST). One cache line decides about
+               a word of up to 16 bytes and counts it.
     ends       int64 (capacity + 1,): entry e is arena[ends[e]:ends[e + 1]]
     arena      uint8 (n_bytes,)
     n_words    int64 (1,), entries in use
@@ -86,15 +92,15 @@ class Table(NamedTuple):
 class Queue(NamedTuple):
     """Tokens found but not yet looked up: the lookups' cache misses then overlap.
 
-    starts    int64 (n,), first byte in the data
-    lengths   int64 (n,), bytes; -1 marks the end of a row
-    prefixes  uint64 (n,), the first 8 bytes, little-endian, padded with zeros
-    hashes    uint64 (n,)
+    edges     int64 (2 n + EDGES_A_CHUNK,): token k is data[edges[2 k]:edges[2 k + 1]]; two ROW_END end a row
+    prefixes  uint64 (n + …,), the first 8 bytes, little-endian, padded with zeros
+    middles   uint64 (n + …,), the next 8
+    hashes    uint64 (n + …,)
     """
 
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    edges: NDArray[np.int64]
     prefixes: NDArray[np.uint64]
+    middles: NDArray[np.uint64]
     hashes: NDArray[np.uint64]
 
 
@@ -113,22 +119,16 @@ class Segment(NamedTuple):
 
 # --- bytes ---
 
-SPACE, MAYBE_SPACE = 1, 2
-BYTE_CLASS = np.zeros(256, np.uint8)
-BYTE_CLASS[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = SPACE
-BYTE_CLASS[[0xC2, 0xE1, 0xE2, 0xE3]] = MAYBE_SPACE  # first bytes of the white space beyond ASCII
-
-ONE, SEVEN, THIRTY_TWO, FIFTY_SIX = (np.uint64(n) for n in (1, 7, 32, 56))
-EACH_BYTE = np.uint64(0x0101010101010101)
-EACH_TOP_BIT = np.uint64(0x8080808080808080)
-EACH_21 = np.uint64(0x2121212121212121)
-EACH_C2, EACH_E1 = np.uint64(0xC2C2C2C2C2C2C2C2), np.uint64(0xE1E1E1E1E1E1E1E1)
-EACH_E2, EACH_E3 = np.uint64(0xE2E2E2E2E2E2E2E2), np.uint64(0xE3E3E3E3E3E3E3E3)
-BYTE_NUMBERS = np.uint64(0x0001020304050607)
+ZERO, ONE, EIGHT, THIRTY_TWO, EVERY_BIT = (np.uint64(n) for n in (0, 1, 8, 32, ALL_BITS))
+CHUNK = 64  # bytes looked at together; data must have as many
+LOW_BYTES = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)  # masks of the first n bytes
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
+white_bits = bits_of_64_bytes((9, 13), (28, 32))  # ASCII white space, as str.isspace has it
+maybe_white_bits = bits_of_64_bytes((0xC2, 0xC2), (0xE1, 0xE3))  # first bytes of the white space beyond it
 
-@inlined_jit
+
+@bare_inlined_jit
 def load_8(data, start):  # type: ignore[no-untyped-def]
     """Bytes start to start + 7, little-endian, as uint64; LLVM makes one load of it."""
     i = np.uint64(start)
@@ -138,42 +138,18 @@ def load_8(data, start):  # type: ignore[no-untyped-def]
     return low
 
 
-@inlined_jit
+@bare_inlined_jit
 def load_up_to_8(data, start, length):  # type: ignore[no-untyped-def]
-    """The first 8 of length bytes, little-endian, padded with zeros, as uint64."""
-    if start + 8 <= data.size:
-        word = load_8(data, start)
-        return word if length >= 8 else word & ((ONE << np.uint64(8 * length)) - ONE)
-    word = np.uint64(0)
-    for k in range(min(length, 8)):
-        word |= np.uint64(data[start + k]) << np.uint64(8 * k)
-    return word
+    """The first 8 of length bytes, little-endian, padded with zeros, as uint64; 0 for a negative length.
+
+    Without a branch: near the end of the data it loads the last 8 bytes and shifts.
+    """
+    place = min(start, data.size - 8)
+    word = load_8(data, place) >> np.uint64(8 * (start - place) & 63)
+    return word & LOW_BYTES[np.uint64(min(max(length, 0), 8))]
 
 
-@inlined_jit
-def zero_bytes(word):  # type: ignore[no-untyped-def]
-    """Top bits of the zero bytes of a uint64; the lowest bit set is exact, those above may not be."""
-    return (word - EACH_BYTE) & ~word & EACH_TOP_BIT
-
-
-@inlined_jit
-def remarkable_bytes(word):  # type: ignore[no-untyped-def]
-    """Top bits of the bytes that may start white space; exact as in `zero_bytes`."""
-    found = (word - EACH_21) & ~word & EACH_TOP_BIT
-    if word & EACH_TOP_BIT:
-        found |= zero_bytes(word ^ EACH_C2) | zero_bytes(word ^ EACH_E1)
-        found |= zero_bytes(word ^ EACH_E2) | zero_bytes(word ^ EACH_E3)
-    return found
-
-
-@inlined_jit
-def lowest_byte(found):  # type: ignore[no-untyped-def]
-    """Number of the byte whose top bit is the lowest one set in a uint64 that is not 0."""
-    bit_0 = (found & (~found + ONE)) >> SEVEN
-    return np.int64((bit_0 * BYTE_NUMBERS) >> FIFTY_SIX)
-
-
-@inlined_jit
+@bare_inlined_jit
 def wide_space(data, i, stop):  # type: ignore[no-untyped-def]
     """Bytes of the white space beyond ASCII that starts at i, or 0."""
     first = data[i]
@@ -191,60 +167,58 @@ def wide_space(data, i, stop):  # type: ignore[no-untyped-def]
     return 3 if second == 0x80 and in_u2000 else 0  # U+2000 to U+200A, U+2028, U+2029, U+202F
 
 
-@inlined_jit
-def space_width(data, i, stop):  # type: ignore[no-untyped-def]
-    """Bytes of the white space character (as str.isspace has it) that starts at i, or 0."""
-    byte_class = BYTE_CLASS[data[np.uint64(i)]]
-    if byte_class == MAYBE_SPACE:
-        return wide_space(data, i, stop)
-    return 1 if byte_class == SPACE else 0
+@bare_inlined_jit
+def with_wide_spaces(data, position, stop, white, maybe):  # type: ignore[no-untyped-def]
+    """Bits of white space with that beyond ASCII, and for how many bytes they hold.
 
-
-@inlined_jit
-def token_start(data, position, stop):  # type: ignore[no-untyped-def]
-    """The first byte from position on that is not white space, or stop."""
-    while position < stop:
-        width = space_width(data, position, stop)
-        if width == 0:
+    maybe has bits where such a character may start. They hold up to one that goes on after the chunk.
+    """
+    used = min(CHUNK, stop - position)
+    while maybe != ZERO:
+        bit = trailing_zeros(maybe)
+        maybe &= maybe - ONE
+        if bit >= used:
             break
-        position += width
-    return position
+        width = wide_space(data, position + bit, stop)
+        if bit + width > CHUNK:
+            used = bit
+            break
+        white |= ((ONE << np.uint64(width)) - ONE) << np.uint64(bit)
+    return white, used
 
 
-@inlined_jit
-def token_end(data, position, stop):  # type: ignore[no-untyped-def]
-    """The first byte of white space from position on, or stop."""
-    while position + 8 <= stop:
-        found = remarkable_bytes(load_8(data, position))
-        if found == 0:
-            position += 8
-            continue
-        position += lowest_byte(found)
-        if space_width(data, position, stop):
-            return position
-        position += 1
-    while position < stop and space_width(data, position, stop) == 0:
-        position += 1
-    return position
+@bare_inlined_jit
+def token_bits(data, position, stop):  # type: ignore[no-untyped-def]
+    """Bits of the bytes from position < stop on that are not white space, and for how many bytes they hold.
+
+    At most CHUNK, not beyond stop, at least one; the bits after those are 0.
+    """
+    place = min(position, data.size - CHUNK)
+    shift = np.uint64(position - place)
+    white, used = white_bits(data, place) >> shift, min(CHUNK, stop - position)
+    maybe = maybe_white_bits(data, place) >> shift
+    if maybe != ZERO:
+        white, used = with_wide_spaces(data, position, stop, white, maybe)
+    return ~white & (EVERY_BIT >> np.uint64(CHUNK - used)), used
 
 
-@inlined_jit
+@bare_inlined_jit
 def mixed(h):  # type: ignore[no-untyped-def]
     """One round of multiplicative hashing of a uint64: the high bits depend on all, and are folded down."""
     h *= GOLDEN
     return h ^ (h >> THIRTY_TWO)
 
 
-@inlined_jit
-def hash_bytes(data, start, length, prefix):  # type: ignore[no-untyped-def]
-    """uint64 hash of length bytes of which prefix holds the first 8."""
-    h = mixed(prefix ^ np.uint64(length))
-    for k in range(8, length, 8):
+@bare_inlined_jit
+def hash_word(data, start, length, prefix, middle):  # type: ignore[no-untyped-def]
+    """uint64 hash of length bytes of which prefix holds the first 8 and middle the next."""
+    h = mixed(mixed(prefix ^ np.uint64(length)) ^ middle)
+    for k in range(16, length, 8):
         h = mixed(h ^ load_up_to_8(data, start + k, length - k))
     return h
 
 
-@inlined_jit
+@bare_inlined_jit
 def is_null(validity, bit):  # type: ignore[no-untyped-def]
     """Whether Arrow's validity bitmap has a 0 there; an empty bitmap has no nulls."""
     return validity.size > 0 and (validity[bit >> 3] >> np.uint8(bit & 7)) & 1 == 0
@@ -253,7 +227,7 @@ def is_null(validity, bit):  # type: ignore[no-untyped-def]
 # --- the table ---
 
 
-@inlined_jit
+@bare_inlined_jit
 def same_bytes(left, i, right, j, n):  # type: ignore[no-untyped-def]
     for k in range(n):  # noqa: SIM110 (Numba has no generator expressions)
         if left[np.uint64(i + k)] != right[np.uint64(j + k)]:
@@ -261,29 +235,36 @@ def same_bytes(left, i, right, j, n):  # type: ignore[no-untyped-def]
     return True
 
 
-@inlined_jit
+@bare_inlined_jit
 def home_slot(table, hashed):  # type: ignore[no-untyped-def]
     return np.int64(hashed & table.hash_mask & np.uint64(table.slots.size - 1))
 
 
-@inlined_jit
-def find(table, data, start, length, prefix, hashed):  # type: ignore[no-untyped-def]
+@bare_inlined_jit
+def find(table, data, start, length, prefix, middle, hashed):  # type: ignore[no-untyped-def]
     """Entry of a word, or -1 - slot with the slot where it belongs; equal means equal bytes."""
     last = table.slots.size - 1
     slot = home_slot(table, hashed)
     while True:
-        entry = np.uint64(table.slots[np.uint64(slot)])
-        if table.slots[np.uint64(slot)] < 0:
+        entry = np.int64(table.slots[np.uint64(slot)])
+        if entry < 0:
             return -1 - slot
-        if table.records[entry, LENGTH] == length and table.records[entry, PREFIX] == np.int64(prefix):
-            beyond = length - 8
-            if beyond <= 0 or same_bytes(table.arena, table.ends[entry] + 8, data, start + 8, beyond):
-                return np.int64(entry)
+        e = np.uint64(entry)
+        is_alike = (table.records[e, PREFIX] == np.int64(prefix)) & (
+            table.records[e, MIDDLE] == np.int64(middle)
+        )
+        if is_alike and table.records[e, FIRST_SEEN] & LONGEST == min(length, LONGEST):
+            first = table.ends[e]
+            if length <= 16 or (
+                table.ends[e + ONE] - first == length
+                and same_bytes(table.arena, first + 16, data, start + 16, length - 16)
+            ):
+                return entry
         slot = (slot + 1) & last
 
 
-@inlined_jit
-def insert(table, data, start, length, prefix, slot, key):  # type: ignore[no-untyped-def]
+@bare_inlined_jit
+def insert(table, data, start, length, prefix, middle, slot, key):  # type: ignore[no-untyped-def]
     """The new entry of a word that the table lacks, or TABLE_FULL or ARENA_FULL with the table unchanged."""
     entry = table.n_words[0]
     first = table.ends[entry]
@@ -295,21 +276,22 @@ def insert(table, data, start, length, prefix, slot, key):  # type: ignore[no-un
         table.arena[first + k] = data[start + k]
     table.ends[entry + 1] = first + length
     table.records[entry, PREFIX] = np.int64(prefix)
-    table.records[entry, LENGTH] = length
+    table.records[entry, MIDDLE] = np.int64(middle)
     table.records[entry, COUNT] = 0
-    table.records[entry, FIRST_SEEN] = key
+    table.records[entry, FIRST_SEEN] = key << LENGTH_BITS | min(length, LONGEST)
     table.slots[slot] = entry
     table.n_words[0] = entry + 1
     return entry
 
 
-@jit
+@bare_jit
 def fill_slots(table):  # type: ignore[no-untyped-def]
     """Put every entry of the table in its slot; all slots are empty before."""
     last = table.slots.size - 1
     for entry in range(table.n_words[0]):
-        start, prefix = table.ends[entry], np.uint64(table.records[entry, PREFIX])
-        slot = home_slot(table, hash_bytes(table.arena, start, table.records[entry, LENGTH], prefix))
+        start, length = table.ends[entry], table.ends[entry + 1] - table.ends[entry]
+        prefix, middle = np.uint64(table.records[entry, PREFIX]), np.uint64(table.records[entry, MIDDLE])
+        slot = home_slot(table, hash_word(table.arena, start, length, prefix, middle))
         while table.slots[slot] >= 0:
             slot = (slot + 1) & last
         table.slots[slot] = entry
@@ -325,6 +307,8 @@ def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
         pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
         raise MemoryError(f"no {n_bytes:,} bytes for words") from error
+    if hasattr(mmap, "MADV_HUGEPAGE") and n_bytes >= HUGE_PAGE:
+        pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, dtype)
 
 
@@ -334,7 +318,7 @@ def new_table(hash_mask: int = ALL_BITS) -> Table:
         slots=new_pages(2 * FIRST_WORDS, np.int32),
         records=new_pages(4 * FIRST_WORDS, np.int64).reshape(-1, 4),
         ends=new_pages(FIRST_WORDS + 1, np.int64),
-        arena=new_pages(FIRST_BYTES, np.uint8),
+        arena=new_pages(max(FIRST_BYTES, CHUNK), np.uint8),
         n_words=np.zeros(1, np.int64),
         hash_mask=np.uint64(hash_mask),
     )
@@ -377,90 +361,101 @@ def with_more_bytes(table: Table, n_bytes: int) -> Table:
 # --- reading a batch ---
 
 
-@inlined_jit
-def queue_token(queue, n, data, start, length):  # type: ignore[no-untyped-def]
-    prefix = load_up_to_8(data, start, length)
-    i = np.uint64(n)
-    queue.starts[i], queue.lengths[i], queue.prefixes[i] = start, length, prefix
-    queue.hashes[i] = hash_bytes(data, start, length, prefix)
-
-
-@inlined_jit
+@bare_inlined_jit
 def queue_texts(texts, queue, cursor):  # type: ignore[no-untyped-def]
-    """Queue the next tokens of Strings, split as str.split() does, from cursor[ROW] and [POSITION] on."""
-    row, position, n = cursor[ROW], cursor[POSITION], 0
-    n_rows, room = texts.offsets.size - 1, queue.starts.size
+    """Queue the edges of the next tokens of Strings, split as str.split() does.
+
+    Goes on from cursor[ROW] and [POSITION]; with cursor[N_EDGES] odd, the last token is still open.
+    """
+    data, edges, row, position = texts.data, queue.edges, cursor[ROW], cursor[POSITION]
+    n = cursor[N_EDGES] & 1
+    edges[0] = edges[max(cursor[N_EDGES] - 1, 0)]
+    n_rows, room = texts.offsets.size - 1, edges.size - EDGES_A_CHUNK
     while row < n_rows and n < room:
         stop = texts.offsets[np.uint64(row + 1)]
         if is_null(texts.validity, texts.first_bit + row):
             cursor[N_NULL] += 1
             position, row = stop, row + 1
             continue
-        start = token_start(texts.data, position, stop)
-        while start < stop and n < room:
-            position = token_end(texts.data, start, stop)
-            queue_token(queue, n, texts.data, start, position - start)
-            n += 1
-            start = token_start(texts.data, position, stop)
-        position = start
-        if n < room:
-            queue.lengths[np.uint64(n)] = ROW_END
-            row += 1
-            n += 1
-    cursor[ROW], cursor[POSITION], cursor[N_QUEUED], cursor[NEXT] = row, position, n, 0
+        while position < stop and n < room:
+            inside, used = token_bits(data, position, stop)
+            changes = inside ^ (inside << ONE | np.uint64(n & 1))
+            while changes != ZERO:
+                edges[np.uint64(n)] = position + trailing_zeros(changes)
+                changes &= changes - ONE
+                n += 1
+            position += used
+        if position >= stop:
+            if n & 1:
+                edges[n] = stop
+                n += 1
+            edges[n] = edges[n + 1] = ROW_END
+            n, row = n + 2, row + 1
+    cursor[ROW], cursor[POSITION], cursor[N_EDGES], cursor[NEXT] = row, position, n, 0
 
 
-@inlined_jit
+@bare_inlined_jit
 def queue_items(lists, queue, cursor):  # type: ignore[no-untyped-def]
     """Queue the next items of Lists as they are, from list cursor[ROW] and item cursor[POSITION] on."""
     row, item, n = cursor[ROW], cursor[POSITION], 0
-    items = lists.items
-    while row < lists.offsets.size - 1 and n < queue.starts.size:
+    items, edges = lists.items, queue.edges
+    while row < lists.offsets.size - 1 and n < edges.size - EDGES_A_CHUNK:
         stop = lists.offsets[row + 1]
         if is_null(lists.validity, lists.first_bit + row):
             cursor[N_NULL] += 1
             item, row = stop, row + 1
         elif item == stop:
-            queue.lengths[n] = ROW_END
-            row, n = row + 1, n + 1
+            edges[n] = edges[n + 1] = ROW_END
+            row, n = row + 1, n + 2
         elif is_null(items.validity, items.first_bit + item):
             cursor[N_NULL] += 1
             item += 1
         else:
-            start = items.offsets[item]
-            queue_token(queue, n, items.data, start, items.offsets[item + 1] - start)
-            item, n = item + 1, n + 1
-    cursor[ROW], cursor[POSITION], cursor[N_QUEUED], cursor[NEXT] = row, item, n, 0
+            edges[n], edges[n + 1] = items.offsets[item], items.offsets[item + 1]
+            item, n = item + 1, n + 2
+    cursor[ROW], cursor[POSITION], cursor[N_EDGES], cursor[NEXT] = row, item, n, 0
 
 
-@inlined_jit
-def touch(table, queue, cursor):  # type: ignore[no-untyped-def]
-    """Load what the lookups will need, without a branch between loads, so that their cache misses overlap."""
-    seen = np.int64(0)
-    for k in range(cursor[N_QUEUED]):
-        entry = table.slots[np.uint64(home_slot(table, queue.hashes[k]))]
-        seen ^= table.records[np.uint64(max(entry, 0)), LENGTH]
-    cursor[TOUCHED] = seen  # or LLVM removes the loop
+@bare_inlined_jit
+def hash_queued(data, queue, n_queued):  # type: ignore[no-untyped-def]
+    """Load and hash the queued tokens."""
+    for k in range(n_queued):
+        i = np.uint64(k)
+        start = max(queue.edges[i + i], 0)
+        length = max(queue.edges[i + i + ONE], 0) - start
+        prefix = load_up_to_8(data, start, length)
+        middle = load_up_to_8(data, start + 8, length - 8)
+        queue.prefixes[i], queue.middles[i] = prefix, middle
+        queue.hashes[i] = hash_word(data, start, length, prefix, middle)
 
 
-@inlined_jit
+@bare_inlined_jit
+def touch(table, queue, n_queued):  # type: ignore[no-untyped-def]
+    """Ask for what the lookups will need, without waiting, so that their cache misses overlap."""
+    for k in range(n_queued):
+        entry = np.int64(table.slots[np.uint64(home_slot(table, queue.hashes[k]))])
+        prefetch_row(table.records, max(entry, 0), 0)
+
+
+@bare_inlined_jit
 def number_queued(table, data, queue, cursor, ids):  # type: ignore[no-untyped-def]
     """Count the queued tokens and write their entries to ids; a status other than DONE asks for room."""
     k, n, key = cursor[NEXT], cursor[N_IDS], cursor[KEY]
-    n_queued = cursor[N_QUEUED]
+    n_queued = cursor[N_EDGES] >> 1
     status = DONE
     while k < n_queued:
         if n == ids.size:
             status = IDS_FULL
             break
         i = np.uint64(k)
-        start, length = queue.starts[i], queue.lengths[i]
+        start = queue.edges[i + i]
         entry = np.int64(ROW_END)
-        if length >= 0:
-            prefix = queue.prefixes[i]
-            entry = find(table, data, start, length, prefix, queue.hashes[i])
+        if start >= 0:
+            length = queue.edges[i + i + ONE] - start
+            prefix, middle = queue.prefixes[i], queue.middles[i]
+            entry = find(table, data, start, length, prefix, middle, queue.hashes[i])
             if entry < 0:
-                entry = insert(table, data, start, length, prefix, -1 - entry, key)
+                entry = insert(table, data, start, length, prefix, middle, -1 - entry, key)
                 if entry < 0:
                     status = entry
                     break
@@ -473,38 +468,44 @@ def number_queued(table, data, queue, cursor, ids):  # type: ignore[no-untyped-d
     return status
 
 
-@jit
+@bare_jit
 def number_texts(texts, table, queue, cursor, ids):  # type: ignore[no-untyped-def]
     """Number the tokens of Strings from the cursor on. Not DONE: make room, call again."""
     while True:
-        if cursor[NEXT] == cursor[N_QUEUED]:
+        n_queued = cursor[N_EDGES] >> 1
+        if cursor[NEXT] == n_queued:
             queue_texts(texts, queue, cursor)
-            if cursor[N_QUEUED] == 0:
+            n_queued = cursor[N_EDGES] >> 1
+            if n_queued == 0:
                 return DONE
-            touch(table, queue, cursor)
+            hash_queued(texts.data, queue, n_queued)
+            touch(table, queue, n_queued)
         status = number_queued(table, texts.data, queue, cursor, ids)
         if status != DONE:
             return status
 
 
-@jit
+@bare_jit
 def number_lists(lists, table, queue, cursor, ids):  # type: ignore[no-untyped-def]
     """Number the items of Lists from the cursor on. Not DONE: make room, call again."""
     while True:
-        if cursor[NEXT] == cursor[N_QUEUED]:
+        n_queued = cursor[N_EDGES] >> 1
+        if cursor[NEXT] == n_queued:
             queue_items(lists, queue, cursor)
-            if cursor[N_QUEUED] == 0:
+            n_queued = cursor[N_EDGES] >> 1
+            if n_queued == 0:
                 return DONE
-            touch(table, queue, cursor)
+            hash_queued(lists.items.data, queue, n_queued)
+            touch(table, queue, n_queued)
         status = number_queued(table, lists.items.data, queue, cursor, ids)
         if status != DONE:
             return status
 
 
 def new_queue(n_tokens: int = QUEUE_TOKENS) -> Queue:
-    starts, lengths = np.zeros((2, n_tokens), np.int64)
-    prefixes, hashes = np.zeros((2, n_tokens), np.uint64)
-    return Queue(starts, lengths, prefixes, hashes)
+    edges = np.zeros(2 * n_tokens + EDGES_A_CHUNK, np.int64)
+    prefixes, middles, hashes = np.zeros((3, len(edges) // 2 + 1), np.uint64)
+    return Queue(edges, prefixes, middles, hashes)
 
 
 def most_tokens(batch: Strings | Lists) -> int:
@@ -537,7 +538,10 @@ class WordCounter:
         ordinal    place of the batch in the corpus, higher than those before
         first_key  orders first occurrences over batches: at least the previous one's plus its `most_tokens`
         """
-        number = number_lists if isinstance(batch, Lists) else number_texts
+        if isinstance(batch, Lists):
+            number, batch = number_lists, batch._replace(items=with_a_chunk(batch.items))
+        else:
+            number, batch = number_texts, with_a_chunk(batch)
         cursor = np.zeros(CURSOR_SIZE, np.int64)
         cursor[POSITION], cursor[KEY] = batch.offsets[0], first_key
         while (status := number(batch, self.table, self._queue, cursor, self._free)) != DONE:
@@ -550,7 +554,8 @@ class WordCounter:
         if status == TABLE_FULL:
             self.table = with_more_words(self.table)
         elif status == ARENA_FULL:
-            self.table = with_more_bytes(self.table, int(self._queue.lengths[cursor[NEXT]]))
+            start, stop = self._queue.edges[2 * cursor[NEXT] :][:2].tolist()
+            self.table = with_more_bytes(self.table, stop - start)
         else:
             self._close_segment(ordinal, cursor)
             self._free = new_pages(self._block_ids, np.int32)
@@ -561,6 +566,15 @@ class WordCounter:
             self.segments.append(Segment(ordinal, self.worker, self._free[:n_ids]))
             self._free = self._free[n_ids:]
         cursor[N_IDS] = 0
+
+
+def with_a_chunk(texts: Strings) -> Strings:
+    """The same strings, with zeros after their bytes where these are fewer than are looked at together."""
+    if len(texts.data) >= CHUNK:
+        return texts
+    data = np.zeros(CHUNK, np.uint8)
+    data[: len(texts.data)] = texts.data
+    return texts._replace(data=read_only(data))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -591,21 +605,20 @@ def table_of(words: Sequence[str]) -> Table:
 # --- after the last batch ---
 
 
-@jit
+@bare_jit
 def add_words(table, other, entries, first):  # type: ignore[no-untyped-def]
     """Add the words of another table, from entry first on, to a table; entries[e] becomes the entry there.
 
     Returns how many entries are done and a status: call again with room where it is not DONE.
     """
     for e in range(first, other.n_words[0]):
-        start, length = other.ends[e], other.records[e, LENGTH]
-        prefix = np.uint64(other.records[e, PREFIX])
-        hashed = hash_bytes(other.arena, start, length, prefix)
-        entry = find(table, other.arena, start, length, prefix, hashed)
+        start, length = other.ends[e], other.ends[e + 1] - other.ends[e]
+        prefix, middle = np.uint64(other.records[e, PREFIX]), np.uint64(other.records[e, MIDDLE])
+        hashed = hash_word(other.arena, start, length, prefix, middle)
+        entry = find(table, other.arena, start, length, prefix, middle, hashed)
         if entry < 0:
-            entry = insert(
-                table, other.arena, start, length, prefix, -1 - entry, other.records[e, FIRST_SEEN]
-            )
+            key = other.records[e, FIRST_SEEN] >> LENGTH_BITS
+            entry = insert(table, other.arena, start, length, prefix, middle, -1 - entry, key)
             if entry < 0:
                 return e, entry
         key = min(table.records[entry, FIRST_SEEN], other.records[e, FIRST_SEEN])
@@ -631,7 +644,7 @@ def merge_tables(tables: Sequence[Table]) -> tuple[Table, list[NDArray[np.int32]
             if status == TABLE_FULL:
                 merged = with_more_words(merged)
             else:
-                merged = with_more_bytes(merged, int(other.records[done, LENGTH]))
+                merged = with_more_bytes(merged, int(other.ends[done + 1] - other.ends[done]))
             done, status = add_words(merged, other, entries, done)
         mappings.append(entries)
     return merged, mappings
@@ -644,7 +657,7 @@ def words_of(table: Table, entries: NDArray[np.int64]) -> list[str]:
     return [arena[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
 
 
-@jit
+@bare_jit
 def encode_segment(provisional, mapping, ids, offsets, n_done):  # type: ignore[no-untyped-def]
     """Append the final ids of a segment; n_done is int64 (ids, sentences) so far, and is updated."""
     n, n_sentences = n_done

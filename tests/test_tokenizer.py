@@ -154,9 +154,18 @@ def test_read__splits_every_character_as_python_does() -> None:
 
 @pytest.mark.parametrize("character", [*WHITE_SPACE, *LOOKALIKES])
 def test_read__white_space_at_any_place_of_a_word(character: str) -> None:
-    rows = ["x" * before + character + "y" * after for before in range(18) for after in (0, 1, 9)]
+    places = [*range(18), *range(59, 70), *range(125, 129)]  # about the ends of what is looked at together
+    rows = ["x" * before + character + "y" * after for before in places for after in (0, 1, 9, 60)]
     expected = [[token.encode() for token in row.split()] for row in rows]
     assert tokens_of(*rows) == expected
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 7, 63, 64, 65, 127, 128, 129])
+def test_read__rows_and_data_of_any_length(n_bytes: int) -> None:
+    row = ("a " * n_bytes)[:n_bytes]
+    token = "b" * n_bytes
+    for rows in ([row], [token], [row, token, "", token, "c"]):
+        assert tokens_of(*rows) == [[part.encode() for part in text.split()] for text in rows]
 
 
 def test_read__white_space_cut_by_the_end_of_a_row_is_none() -> None:

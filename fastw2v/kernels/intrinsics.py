@@ -1,7 +1,8 @@
-"""What Numba does not offer by itself: atomics, prefetch, shared arrays, and bit tricks that vectorise."""
+"""What Numba does not offer by itself: atomics, prefetch, shared arrays, and bit tricks."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from llvmlite import ir
@@ -150,3 +151,41 @@ def tick(typingctx: Any, clock: Any, phase: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(clock, phase), idle if clock == types.none else codegen
+
+
+def bytes_between(builder: Any, chunk: Any, low: int, high: int) -> Any:
+    """<64 x i1>, which of 64 bytes are in [low, high]: one subtraction and one comparison a register."""
+    vector = chunk.type
+    shifted = builder.sub(chunk, ir.Constant(vector, [low] * 64))
+    return builder.icmp_unsigned("<", shifted, ir.Constant(vector, [high - low + 1] * 64))
+
+
+def bits_of_64_bytes(*ranges: tuple[int, int]) -> Any:
+    """An intrinsic f(data, i): bit b of the uint64 tells whether data[i + b] is in one of the ranges.
+
+    data is uint8 of at least i + 64 bytes. LLVM takes whatever vectors the processor has.
+    """
+
+    @intrinsic
+    def bits(typingctx: Any, data: Any, start: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            view = arrayobj.make_array(signature.args[0])(context, builder, args[0])
+            vector = ir.VectorType(ir.IntType(8), 64)
+            address = builder.bitcast(builder.gep(view.data, [args[1]]), vector.as_pointer())
+            chunk = builder.load(address, align=1)
+            found = [bytes_between(builder, chunk, low, high) for low, high in ranges]
+            return builder.bitcast(functools.reduce(builder.or_, found), ir.IntType(64))
+
+        return types.uint64(data, types.int64), codegen
+
+    return bits
+
+
+@intrinsic
+def trailing_zeros(typingctx: Any, word: Any) -> Any:
+    """Number of the lowest bit set in a uint64 that is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen

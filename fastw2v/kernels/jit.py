@@ -74,6 +74,9 @@ inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapp
 # For the two functions between a kernel and its steps: inlined before compilation, because LLVM would
 # optimise all their callees again at each level of calls.
 level_jit = decorator(fastmath=FASTMATH, inline="always")
-# For helpers that LLVM left as calls: those of the tokenizer, each counting references to its arrays (78 ns a
-# token, inlined 47), and the prefetch between tiles (a kept word 1.32 us, inlined 1.21).
+# For a helper that LLVM left as a call: the prefetch between tiles (a kept word 1.32 us, inlined 1.21).
 inlined_jit = decorator(forceinline=True)
+# For the tokenizer, whose loops end in several ways: there Numba leaves the counting of references to arrays,
+# an atomic instruction each (61 ns a token, without 28). Such a function cannot make arrays.
+bare_jit = decorator(_nrt=False)
+bare_inlined_jit = decorator(forceinline=True, _nrt=False)
