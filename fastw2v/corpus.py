@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.columns import common_column
+from fastw2v.encoding import encode
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.layouts import Batch, as_batches
 from fastw2v.objects import open_object
@@ -28,7 +29,6 @@ from fastw2v.tokenizer import (
     FIRST_SEEN,
     Table,
     WordCounter,
-    encode,
     merge_tables,
     most_tokens,
     table_of,
@@ -93,7 +93,7 @@ def read_corpus(
         n_null = sum(counter.n_null for counter in counters)
         segments = [segment for counter in counters for segment in counter.segments]
         del counters  # `encode` gives the segments back one by one
-        ids, offsets = encode(segments, numbering.final_ids, numbering.n_ids, feed.n_rows)
+        ids, offsets = encode(segments, numbering.final_ids, threads)
     except MemoryError as error:
         raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
@@ -205,13 +205,11 @@ class Numbering(NamedTuple):
 
     vocabulary    Vocabulary
     final_ids     for each worker int32 (n_words,): entry of its table to id, or -1
-    n_ids         tokens that have an id
     n_words_read  tokens
     """
 
     vocabulary: Vocabulary
     final_ids: list[NDArray[np.int32]]
-    n_ids: int
     n_words_read: int
 
 
@@ -235,21 +233,20 @@ def _number(
     final = np.full(len(counts), -1, np.int32)
     final[kept] = np.arange(len(kept), dtype=np.int32)
     final_ids = [final[of_worker] for of_worker in entries]
-    return Numbering(vocabulary, final_ids, int(vocabulary.counts.sum()), int(counts.sum()))
+    return Numbering(vocabulary, final_ids, int(counts.sum()))
 
 
 def _number_known(name: str, tables: Sequence[Table], vocabulary: Vocabulary) -> Numbering:
     """Number the words of a given vocabulary: they come first in the merged table, so entries are ids."""
     merged, (_, *entries) = merge_tables([table_of(vocabulary.words), *tables])
     counts = merged.records[: merged.n_words[0], COUNT]
-    n_ids = int(counts[: len(vocabulary)].sum())
-    if n_ids == 0:
+    if not counts[: len(vocabulary)].any():
         raise UsageError(
             f"{name}: none of its {counts.sum():,} words is in the given vocabulary of {len(vocabulary):,}; "
             "give the vocabulary of this corpus or none"
         )
     final_ids = [np.where(of_worker < len(vocabulary), of_worker, np.int32(-1)) for of_worker in entries]
-    return Numbering(vocabulary, final_ids, n_ids, int(counts.sum()))
+    return Numbering(vocabulary, final_ids, int(counts.sum()))
 
 
 def _check_counts(name: str, counts: NDArray[np.int64], n_kept: int, min_count: int) -> None:

@@ -2,7 +2,7 @@
 
 Each worker owns a `WordCounter`: it splits the batches it is given into tokens, counts them in an
 open-addressing table, and writes each token's *provisional* id, its entry in that worker's table. When all
-text is read, `merge_tables` makes one table of them and `encode` turns provisional ids into final ones.
+text is read, `merge_tables` makes one table of them, and `encoding` turns provisional ids into final ones.
 
 The kernels neither raise nor allocate: they return a status, Python makes room and calls again.
 """
@@ -655,40 +655,3 @@ def words_of(table: Table, entries: NDArray[np.int64]) -> list[str]:
     arena = table.arena[: table.ends[table.n_words[0]]].tobytes()
     starts, stops = table.ends[entries].tolist(), table.ends[entries + 1].tolist()
     return [arena[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
-
-
-@bare_jit
-def encode_segment(provisional, mapping, ids, offsets, n_done):  # type: ignore[no-untyped-def]
-    """Append the final ids of a segment; n_done is int64 (ids, sentences) so far, and is updated."""
-    n, n_sentences = n_done
-    for entry in provisional:
-        if entry == ROW_END:
-            if n > offsets[n_sentences]:
-                n_sentences += 1
-                offsets[n_sentences] = n
-        elif mapping[entry] >= 0:
-            ids[n] = mapping[entry]
-            n += 1
-    n_done[0], n_done[1] = n, n_sentences
-
-
-def encode(
-    segments: list[Segment], mappings: Sequence[NDArray[np.int32]], n_ids: int, n_rows: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Final ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) of all rows in the order of the corpus.
-
-    Words mapped to -1 are left out, and so are rows without any word. `segments` is emptied on the way: the
-    provisional ids are given back while the final ones fill, so that memory holds them once.
-
-    segments  of all workers, in the order in which each of them made its own
-    mappings  for each worker int32 (n_words,): entry to final id, or -1
-    n_ids     the tokens that have a final id
-    n_rows    at least the rows that are not null
-    """
-    segments.sort(key=lambda segment: segment.ordinal)
-    segments.reverse()
-    ids, offsets, n_done = np.empty(n_ids, np.int32), np.zeros(n_rows + 1, np.int64), np.zeros(2, np.int64)
-    while segments:
-        segment = segments.pop()
-        encode_segment(segment.ids, mappings[segment.worker], ids, offsets, n_done)
-    return ids, offsets[: n_done[1] + 1].copy()

@@ -28,7 +28,7 @@ LAYERS = [
     ["corpus", "evaluation", "formats", "query"],
     ["objects"],
     ["sources"],
-    ["layouts"],
+    ["encoding", "layouts"],
     ["formats.binary", "formats.npy", "formats.text"],
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],

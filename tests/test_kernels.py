@@ -535,7 +535,8 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
     """Numba's own cache does not notice a change in an imported helper."""
     package = Path(jit.__file__).parent.parent
     (tmp_path / "kernels").mkdir()
-    sources = [*(package / "kernels").glob("*.py"), package / "layout.py", package / "tokenizer.py"]
+    beside = [package / f"{name}.py" for name in jit.BESIDE]
+    sources = [*(package / "kernels").glob("*.py"), *beside]
     for source in sources:
         (tmp_path / source.relative_to(package)).write_bytes(source.read_bytes())
     expected = jit.source_fingerprint()

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fastw2v import tokenizer
+from fastw2v import encoding, tokenizer
+from fastw2v.encoding import encode
 from fastw2v.errors import UsageError
 from fastw2v.tokenizer import (
     ALL_BITS,
@@ -19,7 +20,6 @@ from fastw2v.tokenizer import (
     Lists,
     Strings,
     WordCounter,
-    encode,
     merge_tables,
     most_tokens,
     new_pages,
@@ -102,8 +102,8 @@ def read_rows(
     final = np.empty(len(records), np.int32)
     final[order] = np.arange(len(order))
     segments = [segment for counter in counters for segment in counter.segments]
-    n_words, n_rows = int(records[:, COUNT].sum()), sum(map(len, batches))
-    ids, offsets = encode(segments, [final[own] for own in entries], n_words, n_rows)
+    n_words = int(records[:, COUNT].sum())
+    ids, offsets = encode(segments, [final[own] for own in entries], threads=n_workers)
     assert sum(counter.n_tokens for counter in counters) == n_words
     return NaiveCorpus(
         ids=ids.tolist(),
@@ -111,7 +111,7 @@ def read_rows(
         words=words_of(merged, order),
         counts=records[order, COUNT].tolist(),
         n_words_read=n_words,
-        n_rows=n_rows,
+        n_rows=sum(map(len, batches)),
         n_null=sum(counter.n_null for counter in counters),
     )
 
@@ -297,7 +297,7 @@ def test_encode__gives_back_segments_and_leaves_out_words_and_empty_rows() -> No
     counter = WordCounter(block_ids=2)
     counter.read(as_strings(["x x", "a x b", "", "x", "b a a"]))
     segments = list(counter.segments)
-    ids, offsets = encode(segments, [np.array([-1, 1, 0], np.int32)], n_ids=5, n_rows=5)
+    ids, offsets = encode(segments, [np.array([-1, 1, 0], np.int32)], threads=2)
     assert segments == []
     assert ids.dtype == np.int32
     assert ids.tolist() == [1, 0, 0, 1, 1]
@@ -306,7 +306,7 @@ def test_encode__gives_back_segments_and_leaves_out_words_and_empty_rows() -> No
 
 
 def kernels() -> Iterator[object]:
-    for value in vars(tokenizer).values():
+    for value in {**vars(tokenizer), **vars(encoding)}.values():
         if hasattr(value, "signatures"):
             yield value
 
@@ -317,4 +317,5 @@ def test_kernels__are_compiled_for_one_signature() -> None:
     compiled = {kernel.py_func.__name__: len(kernel.signatures) for kernel in kernels()}  # type: ignore[attr-defined]
     assert compiled["number_texts"] == 1
     assert compiled["number_lists"] == 1
-    assert compiled["encode_segment"] == 1
+    assert compiled["tally_segment"] == 1
+    assert compiled["place_segment"] == 1

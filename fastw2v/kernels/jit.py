@@ -15,6 +15,9 @@ from numba import config, njit
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
+BESIDE = ("tokenizer", "encoding", "layout")  # modules outside this folder that kernels are made of
+
+
 def source_fingerprint() -> str:
     """One name for the present text of all jitted modules and the tuples in their signatures.
 
@@ -23,7 +26,7 @@ def source_fingerprint() -> str:
     the sources has neither fault.
     """
     package = Path(__file__).parent.parent
-    files = [*sorted((package / "kernels").glob("*.py")), package / "tokenizer.py", package / "layout.py"]
+    files = [*sorted((package / "kernels").glob("*.py")), *(package / f"{name}.py" for name in BESIDE)]
     digest = hashlib.blake2b(digest_size=8)
     for file in files:
         digest.update(file.read_bytes() if file.exists() else b"")
