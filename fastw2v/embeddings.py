@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError, UsageError
+
+Which = Literal["center", "outside", "sum", "concatenated"]
 
 CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
 
@@ -73,12 +75,7 @@ class Embeddings:
         Kept instead of a normalised copy of the matrix: cosines then need one product and one division,
         and no second matrix.
         """
-        norms = np.empty(len(self), dtype=np.float64)
-        rows = max(1, CHUNK_NUMBERS // self.dim)
-        for start in range(0, len(self), rows):
-            chunk = self.center_vectors[start : start + rows].astype(np.float64)
-            norms[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", chunk, chunk))
-        return norms
+        return row_norms(self.center_vectors)
 
 
 def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
@@ -88,6 +85,70 @@ def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
         )
     if len(matrix) != n_words or matrix.shape[1] < 1:
         raise UsageError(f"{name} have shape {matrix.shape}; {n_words:,} words need one row each of dim >= 1")
+
+
+def select_vectors(
+    embeddings: Embeddings, which: Which = "center", *, normalize: bool = False
+) -> NDArray[np.float32]:
+    """The vectors to take away, float32 (n_words, dim), of twice that dim when concatenated.
+
+    which       center, outside, their sum v + u, or v and u one after the other
+    normalize   scale each to length 1; zero vectors stay zero
+
+    The matrix is the embeddings' own where nothing is computed. Raises UsageError where the outside vectors
+    are needed and were not kept, OutputError when the memory cannot be had.
+    """
+    center, outside = embeddings.center_vectors, embeddings.outside_vectors
+    if which != "center" and outside is None:
+        raise UsageError(
+            f"{which} vectors need the outside vectors, which were not kept: train with --save-outside, "
+            "give that file with --outside, or write the centre vectors"
+        )
+    parts = [matrix for matrix in (center, outside) if matrix is not None]
+    try:
+        if which == "sum":
+            matrix = np.add(*parts)
+        elif which == "concatenated":
+            matrix = np.hstack(parts)
+        else:
+            matrix = parts[which == "outside"]
+        return unit_rows(matrix) if normalize else matrix
+    except MemoryError as error:
+        raise OutputError(
+            f"{which} vectors need {center.nbytes:,} bytes of memory a copy, more than can be had; "
+            "write centre vectors as they are"
+        ) from error
+
+
+def with_outside(embeddings: Embeddings, outside: Embeddings) -> Embeddings:
+    """The embeddings with the vectors of another file as their outside vectors.
+
+    Raises UsageError where the words are not the same in the same order, or the dim is another.
+    """
+    if outside.words != embeddings.words:
+        raise UsageError(
+            f"the outside vectors have other words ({len(outside):,}) than the centre vectors "
+            f"({len(embeddings):,}); give the two files of one training"
+        )
+    return replace(embeddings, outside_vectors=outside.center_vectors)
+
+
+def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A copy whose rows have length 1, float32 (n_words, dim); rows of zeros stay zero."""
+    norms = row_norms(matrix)[:, np.newaxis]
+    unit: NDArray[np.float32] = matrix.copy()
+    np.divide(unit, norms, out=unit, where=norms > 0, casting="same_kind")
+    return unit
+
+
+def row_norms(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Euclidean length of each row, float64 (n_words,)."""
+    norms = np.empty(len(matrix), dtype=np.float64)
+    rows = max(1, CHUNK_NUMBERS // matrix.shape[1])
+    for start in range(0, len(matrix), rows):
+        chunk = matrix[start : start + rows].astype(np.float64)
+        norms[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", chunk, chunk))
+    return norms
 
 
 class InitialVectors(NamedTuple):

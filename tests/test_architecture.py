@@ -21,15 +21,23 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["commands.ask", "commands.export", "commands.train", "commands.vocab"],
+    ["commands.ask", "commands.evaluate", "commands.export", "commands.train", "commands.vocab"],
     ["commands.options"],
     ["progress"],
     ["training"],
-    ["corpus", "evaluation", "formats", "query"],
+    ["cache"],
+    ["corpus", "evaluation", "formats", "next_item", "query"],
     ["objects"],
     ["sources"],
     ["encoding", "layouts"],
-    ["formats.binary", "formats.npy", "formats.text"],
+    [
+        "formats.binary",
+        "formats.npy",
+        "formats.parquet",
+        "formats.projector",
+        "formats.static_model",
+        "formats.text",
+    ],
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],
     ["tokenizer", "kernels.run"],
@@ -49,7 +57,7 @@ DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 LIBRARIES = {
     "numba": {"tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
-    "pyarrow": {"columns", "layouts", "sources", "objects", "corpus", "parquet_writer"},
+    "pyarrow": {"columns", "layouts", "sources", "objects", "corpus", "formats.parquet", "parquet_writer"},
     "click": {"cli"},  # and commands.*
 }
 MAX_LINES = 60

@@ -195,7 +195,7 @@ def test_save__outside_vectors(tmp_path: Path, embeddings: Embeddings) -> None:
 
 
 def test_save__outside_vectors_that_were_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="outside vectors were not kept"):
+    with pytest.raises(UsageError, match="outside vectors, which were not kept"):
         save(tmp_path / "u.bin", Embeddings(FIXTURE_WORDS, FIXTURE_VECTORS), which="outside")
 
 

@@ -1,12 +1,16 @@
-"""`fastw2v export`: vectors from one format to another."""
+"""`fastw2v export`: vectors from one format to another, as they are or changed on the way."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fastw2v.commands.options import FORMATS
+from fastw2v.commands.options import FORMATS, VECTORS
+
+if TYPE_CHECKING:
+    from fastw2v.embeddings import Which
 
 
 @click.command()
@@ -14,22 +18,50 @@ from fastw2v.commands.options import FORMATS
 @click.argument("target")
 @click.option("--from", "source_format", type=click.Choice(FORMATS), help="Of SOURCE.  [default: by suffix]")
 @click.option("--to", "target_format", type=click.Choice(FORMATS), help="Of TARGET.  [default: by suffix]")
-@click.option("--escape", is_flag=True, help="Tokens in text and binary files are escaped with backslashes.")
+@click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
+@click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
+@click.option(
+    "--vectors", "which", type=click.Choice(VECTORS), default="center", help="What to write for a word."
+)
+@click.option("--normalize", is_flag=True, help="Scale each vector to length 1.")
+@click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors).")
 def export(
-    source: str, target: str, source_format: str | None, target_format: str | None, escape: bool
+    source: str,
+    target: str,
+    source_format: str | None,
+    target_format: str | None,
+    escape: bool,
+    outside: str | None,
+    which: Which,
+    **changes: bool,
 ) -> None:
-    """Convert vectors from SOURCE to TARGET: word2vec text (.txt, .vec), binary (.bin), or .npy + vocabulary.
+    """Convert vectors from SOURCE to TARGET.
+
+    \b
+    .txt .vec     word2vec text
+    .bin          word2vec binary
+    .npy          NumPy, with NAME.vocab.txt
+    .parquet      columns word, count, vector
+    .safetensors  FOLDER/model.safetensors, loaded by model2vec and sentence-transformers
+    .tsv          TensorBoard's projector, with NAME.metadata.tsv
 
     \b
     Examples:
       fastw2v export corpus.vectors.txt corpus.vectors.bin
-      fastw2v export corpus.vectors.bin corpus.npy
+      fastw2v export corpus.vectors.bin corpus.parquet --float16
+      fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
     """
     from fastw2v import formats
+    from fastw2v.embeddings import with_outside
     from fastw2v.files import require_writable
 
-    for path in formats.output_paths(Path(target), target_format or formats.detect_format(Path(target))):
+    target_format = formats.detect_format(Path(target), target_format)
+    if changes["float16"]:
+        formats.require_halves(target_format)
+    for path in formats.output_paths(Path(target), target_format):
         require_writable(path)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
-    formats.save(Path(target), embeddings, format=target_format, escape=escape)
-    click.echo(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}", err=True)
+    if outside:
+        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
+    formats.save(Path(target), embeddings, format=target_format, escape=escape, which=which, **changes)
+    click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)

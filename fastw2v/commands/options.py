@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from fastw2v.progress import Display
 
 DEFAULTS = TrainConfig()
-FORMATS = ("text", "binary", "npy")
+FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
+VECTORS = ("center", "outside", "sum", "concatenated")
 
 
 def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]:

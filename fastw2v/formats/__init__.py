@@ -1,37 +1,80 @@
-"""Word-vector files that other tools read: word2vec text, word2vec binary, and npy with a vocabulary.
+"""Word-vector files that other tools read; each format is a module.
 
-Each format is a module. Readers take nothing on trust: sizes are checked against the file before memory is
-taken, nothing is unpickled, and whatever does not fit is a CorpusError that says where.
+Readers take nothing on trust: sizes are checked against the file before memory is taken, nothing is
+unpickled, and whatever does not fit is a CorpusError that says where.
 """
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.embeddings import Embeddings
+from fastw2v.embeddings import Embeddings, Which, select_vectors
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.formats.binary import read_binary, write_binary
-from fastw2v.formats.common import READ_BYTES, Source, chunks
+from fastw2v.formats.common import READ_BYTES, Source, Table, chunks
 from fastw2v.formats.npy import read_npy, vocabulary_path, write_npy
+from fastw2v.formats.parquet import read_parquet, write_parquet
+from fastw2v.formats.projector import metadata_path, write_projector
+from fastw2v.formats.static_model import read_static_model, static_model_paths, write_static_model
 from fastw2v.formats.text import read_text, write_text
-from fastw2v.formats.tokens import check_tokens, escape_token, first_repeated, shown
+from fastw2v.formats.tokens import (
+    LINE_BREAKS,
+    SURROGATES,
+    WHITE_SPACE,
+    check_tokens,
+    escape_token,
+    first_repeated,
+    shown,
+)
 
-__all__ = ["Format", "Which", "check_tokens", "detect_format", "load", "output_paths", "save"]
+__all__ = ["Format", "Which", "check_tokens", "check_words", "detect_format", "load", "output_paths", "save"]
 
-Format = Literal["text", "binary", "npy"]
-Which = Literal["center", "outside"]
+Format = Literal["text", "binary", "npy", "parquet", "safetensors", "tsv"]
 
-SUFFIXES: dict[str, Format] = {".txt": "text", ".vec": "text", ".bin": "binary", ".npy": "npy"}
+
+class _Kind(NamedTuple):
+    """What a format can do.
+
+    suffixes   names that mean it
+    write      writes a table
+    read       reads a source; None for a format that is only written
+    paths      every file that belongs to a main one
+    unsafe     characters that its words cannot have
+    halves     whether it can hold float16
+    """
+
+    suffixes: tuple[str, ...]
+    write: Callable[[Table], None]
+    read: Callable[[Source], Embeddings] | None
+    paths: Callable[[Path], list[Path]] = lambda path: [path]
+    unsafe: re.Pattern[str] = WHITE_SPACE
+    halves: bool = False
+
+
+KINDS: dict[Format, _Kind] = {
+    "text": _Kind((".txt", ".vec"), write_text, read_text),
+    "binary": _Kind((".bin",), write_binary, read_binary),
+    "npy": _Kind((".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True),
+    "parquet": _Kind((".parquet",), write_parquet, read_parquet, unsafe=SURROGATES, halves=True),
+    "safetensors": _Kind(
+        (".safetensors",), write_static_model, read_static_model, static_model_paths, halves=True
+    ),
+    "tsv": _Kind(
+        (".tsv",), write_projector, None, lambda path: [path, metadata_path(path)], unsafe=LINE_BREAKS
+    ),
+}
+SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
 
 
 def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
-    """`format` if given, else by the suffix: .txt and .vec text, .bin binary, .npy npy; else `default`.
+    """`format` if given, else by the suffix: .txt and .vec text, .bin binary, …; else `default`.
 
     Raises UsageError for another suffix where there is no default.
     """
@@ -47,8 +90,16 @@ def detect_format(path: Path, format: str | None = None, default: Format | None 
 
 
 def output_paths(path: Path, format: str | None = None) -> list[Path]:
-    """Every file that `save` writes for `path`, to be probed before training."""
-    return [path, vocabulary_path(path)] if detect_format(path, format) == "npy" else [path]
+    """Every file that `save` writes for `path`, to be probed before training.
+
+    Raises UsageError for a name that its format cannot have.
+    """
+    return KINDS[detect_format(path, format)].paths(path)
+
+
+def check_words(words: Sequence[str], format: Format, *, escape: bool = False) -> None:
+    """Raise UsageError naming the first word that a file of this format cannot carry."""
+    check_tokens(words, escape=escape, unsafe=KINDS[format].unsafe)
 
 
 def save(
@@ -58,58 +109,67 @@ def save(
     format: str | None = None,
     escape: bool = False,
     which: Which = "center",
+    normalize: bool = False,
+    float16: bool = False,
 ) -> None:
     """Write word vectors; each file appears complete or not at all.
 
-    format   text, binary or npy; by default from the suffix
-    escape   write white space in words as backslash escapes
-    which    the matrix to write: center or outside
+    format      text, binary, npy, parquet, safetensors or tsv; by default from the suffix
+    escape      write white space in words as backslash escapes
+    which       center, outside, their sum, or both concatenated
+    normalize   scale each vector to length 1
+    float16     write numbers of 16 bits; npy, parquet and safetensors only
 
-    Raises UsageError for words the format cannot carry or a missing matrix, OutputError for numbers that
-    are not finite and for everything the disk refuses.
+    Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
+    numbers that are not finite and for everything the disk refuses.
     """
     detected = detect_format(path, format)
-    matrix = embeddings.center_vectors if which == "center" else embeddings.outside_vectors
-    if matrix is None:
-        raise UsageError(
-            "outside vectors were not kept; train with --save-outside or write the centre vectors"
-        )
-    check_tokens(embeddings.words, escape=escape)
-    _require_finite(path, embeddings.words, matrix)
+    if float16:
+        require_halves(detected)
+    check_words(embeddings.words, detected, escape=escape)
+    matrix = select_vectors(embeddings, which, normalize=normalize)
+    _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
+    if float16:
+        with np.errstate(over="ignore"):  # found on the next line
+            matrix = matrix.astype(np.float16)
+        _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
     words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
-    if detected == "text":
-        write_text(path, words, matrix)
-    elif detected == "binary":
-        write_binary(path, words, matrix)
-    else:
-        write_npy(path, words, matrix, embeddings.counts)
+    KINDS[detected].write(Table(path, words, matrix, embeddings.counts))
 
 
-def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.float32]) -> None:
+def require_halves(format: Format) -> None:
+    """Raise UsageError for a format that cannot hold float16."""
+    if not KINDS[format].halves:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.halves)
+        raise UsageError(f"format {format} holds no float16; use {able} or leave out --float16")
+
+
+def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floating], cure: str) -> None:
     for start, chunk in chunks(matrix):
         finite = np.isfinite(chunk).all(axis=1)
         if not finite.all():
-            word = words[start + int(np.argmin(finite))]
-            raise OutputError(f"{path}: the vector of {shown(word)} is not finite; train with a lower --lr")
+            word = shown(words[start + int(np.argmin(finite))])
+            raise OutputError(f"{path}: the vector of {word} is not finite in {matrix.dtype}; {cure}")
 
 
 def load(
     path: Path, *, format: str | None = None, unescape: bool = False, limit: int | None = None
 ) -> Embeddings:
-    """Read word vectors that `save`, word2vec or gensim wrote.
+    """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
 
-    format     text, binary or npy; by default from the suffix
+    format     text, binary, npy, parquet or safetensors; by default from the suffix
     unescape   undo the escapes of `save(escape=True)`
     limit      read the first `limit` words only
 
     Raises CorpusError, saying where, for a file that is missing, cut short, longer than it says, holds a
-    word twice, no UTF-8, or numbers that are not finite float32; UsageError for an unknown format;
-    OutputError when the memory cannot be had.
+    word twice, no UTF-8, or numbers that are not finite float32; UsageError for an unknown format or one that
+    is only written; OutputError when the memory cannot be had.
     """
-    detected = detect_format(path, format)
+    read = KINDS[detect_format(path, format)].read
+    if read is None:
+        raise UsageError(f"{path}: a projector's tsv is only written; read the file it was made from")
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}: it must be at least 1")
-    read = {"text": read_text, "binary": read_binary, "npy": read_npy}[detected]
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

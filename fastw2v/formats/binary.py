@@ -5,26 +5,25 @@ line break.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastw2v.embeddings import Embeddings
 from fastw2v.files import atomic_writer
-from fastw2v.formats.common import READ_BYTES, Source, check_finite, chunks, header, read_header
+from fastw2v.formats.common import READ_BYTES, Source, Table, check_finite, chunks, header, read_header
 from fastw2v.formats.tokens import MAX_WORD_BYTES
 
 
-def write_binary(path: Path, words: Sequence[str], matrix: NDArray[np.float32]) -> None:
-    """Write a binary file of these words and their vectors, float32 (n_words, dim)."""
-    n_words, dim = matrix.shape
-    size = len(header(matrix)) + n_words * (4 * dim + 2) + sum(len(word.encode()) for word in words)
-    with atomic_writer(path, size=size) as file:
-        file.write(header(matrix))
-        for word, row in zip(words, matrix, strict=True):
+def write_binary(table: Table) -> None:
+    """Write a binary file of a table."""
+    n_words, dim = table.matrix.shape
+    first_line = header(table.matrix)
+    size = len(first_line) + n_words * (4 * dim + 2) + sum(len(word.encode()) for word in table.words)
+    with atomic_writer(table.path, size=size) as file:
+        file.write(first_line)
+        for word, row in zip(table.words, table.matrix, strict=True):
             file.write(b"%b %b\n" % (word.encode(), row.astype("<f4", copy=False).tobytes()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,29 @@ READ_BYTES = 1 << 20
 CHUNK_NUMBERS = 12_288  # the dozen arrays of a chunk stay in the second-level cache: 100 ns a number, not 150
 
 
-def chunks(matrix: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+class Table(NamedTuple):
+    """What is written where.
+
+    path     the file, or the main one of several
+    words    n_words strings, escaped if they are to be
+    matrix   (n_words, dim), float32; float16 where the format can hold it
+    counts   int64 (n_words,), or None when unknown
+    """
+
+    path: Path
+    words: list[str]
+    matrix: NDArray[Any]
+    counts: NDArray[np.int64] | None
+
+
+def chunks(matrix: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     """Consecutive rows, about CHUNK_NUMBERS numbers at a time, each with the index of its first row."""
     rows = max(1, CHUNK_NUMBERS // matrix.shape[1])
     for start in range(0, len(matrix), rows):
         yield start, matrix[start : start + rows]
 
 
-def header(matrix: NDArray[np.float32]) -> bytes:
+def header(matrix: NDArray[Any]) -> bytes:
     """The first line of word2vec's files: `n_words dim`."""
     return b"%d %d\n" % matrix.shape
 

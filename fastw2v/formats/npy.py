@@ -1,17 +1,18 @@
-"""npy: X.npy, float32 (n_words, dim), with the words in X.vocab.txt, `word count` a line."""
+"""npy: X.npy, float32 or float16 (n_words, dim), with the words in X.vocab.txt, `word count` a line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.embeddings import Embeddings
 from fastw2v.files import atomic_writer
-from fastw2v.formats.common import Source, allocate, check_finite, chunks
+from fastw2v.formats.common import CHUNK_NUMBERS, Source, Table, allocate, check_finite, chunks
 from fastw2v.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 
 
@@ -20,22 +21,35 @@ def vocabulary_path(path: Path) -> Path:
     return path.with_suffix(".vocab.txt")
 
 
-def write_npy(
-    path: Path, words: Sequence[str], matrix: NDArray[np.float32], counts: NDArray[np.int64] | None
-) -> None:
-    """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair.
-
-    The matrix goes without numpy's tofile, whose error on a full disk hides that it is one.
-    """
+def write_npy(table: Table) -> None:
+    """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair."""
+    counts = table.counts
     if counts is None:  # unknown counts are written as 0
-        counts = np.zeros(len(words), dtype=np.int64)
-    with atomic_writer(path, size=128 + matrix.nbytes) as file:
-        description = np.lib.format.header_data_from_array_1_0(matrix)
-        np.lib.format.write_array_header_1_0(file, description)
-        for _, chunk in chunks(matrix):
-            file.write(chunk.tobytes())
+        counts = np.zeros(len(table.words), dtype=np.int64)
+    with _array_writer(table.path, table.matrix) as file:
         file.flush()
-        write_vocabulary(vocabulary_path(path), Vocabulary(list(words), counts))
+        write_vocabulary(vocabulary_path(table.path), Vocabulary(table.words, counts))
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a C-contiguous array alone as an npy file."""
+    with _array_writer(path, array):
+        pass
+
+
+@contextlib.contextmanager
+def _array_writer(path: Path, array: NDArray[Any]) -> Iterator[BinaryIO]:
+    """A file that holds the array, to be finished on leaving the block.
+
+    Without numpy's tofile, whose error on a full disk hides that it is one.
+    """
+    with atomic_writer(path, size=128 + array.nbytes) as file:
+        description = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, description)
+        numbers = array.reshape(-1)
+        for start in range(0, len(numbers), CHUNK_NUMBERS):
+            file.write(numbers[start : start + CHUNK_NUMBERS].tobytes())
+        yield file
 
 
 def read_npy(source: Source) -> Embeddings:

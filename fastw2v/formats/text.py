@@ -5,27 +5,24 @@ Numbers are the shortest decimals that read back as the same float32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
-from numpy.typing import NDArray
 
 from fastw2v.embeddings import Embeddings
 from fastw2v.files import atomic_writer
-from fastw2v.formats.common import Source, chunks, header, read_header
+from fastw2v.formats.common import Source, Table, chunks, header, read_header
 from fastw2v.formats.decimals import format_rows, parse_numbers
 from fastw2v.formats.tokens import MAX_WORD_BYTES
 
 MAX_NUMBER_BYTES = 64
 
 
-def write_text(path: Path, words: Sequence[str], matrix: NDArray[np.float32]) -> None:
-    """Write a text file of these words and their vectors, float32 (n_words, dim)."""
-    with atomic_writer(path) as file:
-        file.write(header(matrix))
-        for start, chunk in chunks(matrix):
-            for word, numbers in zip(words[start : start + len(chunk)], format_rows(chunk), strict=True):
+def write_text(table: Table) -> None:
+    """Write a text file of a table."""
+    with atomic_writer(table.path) as file:
+        file.write(header(table.matrix))
+        for start, chunk in chunks(table.matrix):
+            words = table.words[start : start + len(chunk)]
+            for word, numbers in zip(words, format_rows(chunk), strict=True):
                 file.write(word.encode() + numbers + b"\n")
 
 

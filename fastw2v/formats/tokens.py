@@ -12,17 +12,22 @@ MAX_WORD_BYTES = 6 * MAX_WORD_CHARACTERS  # an escaped character is at most \uxx
 
 # White space as str.split() has it: gensim's reader cuts at the space, strips the line break, and reads a
 # vocabulary with split(); other readers split vectors so too. Lone surrogates have no UTF-8.
-_UNSAFE = re.compile(r"[\s\ud800-\udfff]")
+WHITE_SPACE = re.compile(r"[\s\ud800-\udfff]")
+LINE_BREAKS = re.compile(r"[\t\n\r\ud800-\udfff]")
+SURROGATES = re.compile(r"[\ud800-\udfff]")
 _TO_ESCAPE = re.compile(r"[\s\\\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(?:u([0-9a-f]{4})|(.?))", re.DOTALL)
 _ESCAPES = {"\\": "\\", " ": "s", "\t": "t", "\n": "n", "\r": "r"}
 _UNESCAPES = {letter: character for character, letter in _ESCAPES.items()}
 
 
-def check_tokens(words: Sequence[str], *, escape: bool = False) -> None:
-    """Raise UsageError naming the first word that no format can carry; to be called before training.
+def check_tokens(
+    words: Sequence[str], *, escape: bool = False, unsafe: re.Pattern[str] = WHITE_SPACE
+) -> None:
+    """Raise UsageError naming the first word that cannot be written; to be called before training.
 
-    Empty words and words with white space (as str.isspace has it) need `escape`; repeated words and words
+    Empty words and words with characters that are `unsafe` (by default white space as str.isspace has it, and
+    halves of surrogate pairs) need `escape`; repeated words and words
     of over 131,072 characters cannot be written at all.
     """
     for word in words:
@@ -31,7 +36,7 @@ def check_tokens(words: Sequence[str], *, escape: bool = False) -> None:
                 f"token {shown(word)} has {len(word):,} characters, at most {MAX_WORD_CHARACTERS:,} can be "
                 "written; split it or raise --min-count"
             )
-        if not escape and (not word or _UNSAFE.search(word)):
+        if not escape and (not word or unsafe.search(word)):
             raise UsageError(
                 f"token {shown(word)} is empty or holds white space, which vector files cannot carry; "
                 f"add --escape to write it as {escape_token(word)[:60]}"
