@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from fastw2v import __version__
-from fastw2v.commands.ask import nearest
+from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.export import export
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
@@ -37,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (train, vocab, nearest, export):
+for command in (train, vocab, nearest, analogy, similarity, odd_one_out, export):
     cli.add_command(command)
 
 

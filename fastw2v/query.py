@@ -45,6 +45,21 @@ def similarity(embeddings: Embeddings, a: str, b: str) -> float:
     return float(np.clip(unit_a @ unit_b, -1.0, 1.0))
 
 
+def odd_one_out(embeddings: Embeddings, words: Sequence[str]) -> tuple[str, float]:
+    """The word least like the others: the lowest cosine to the mean of the words' unit vectors.
+
+    Returns the word and that cosine. Of equally odd words it is the first.
+    Raises UsageError for an unknown word or fewer than three.
+    """
+    if len(words) < 3:
+        raise UsageError(f"{len(words)} words were given; the odd one out is of at least 3")
+    unit = _unit_rows(embeddings, _ids(embeddings, words))
+    mean = unit.mean(axis=0)
+    cosines = unit @ mean / max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)
+    odd = int(cosines.argmin())
+    return words[odd], float(np.clip(cosines[odd], -1.0, 1.0))
+
+
 def _ids(embeddings: Embeddings, words: Sequence[str]) -> list[int]:
     if not words:
         raise UsageError("no word was given; give at least one")

@@ -10,7 +10,7 @@ import pytest
 
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
-from fastw2v.query import analogy, nearest, similarity
+from fastw2v.query import analogy, nearest, odd_one_out, similarity
 
 
 @pytest.fixture
@@ -123,3 +123,20 @@ def test_similarity__at_most_three_close_spellings() -> None:
     with pytest.raises(UsageError) as caught:
         similarity(Embeddings(words, np.ones((4, 1), dtype=np.float32)), "word1", "word")
     assert str(caught.value).count("word") == 5  # quoted once, "4 words", three spellings
+
+
+def test_odd_one_out__is_farthest_from_the_mean(plane: Embeddings, many: Embeddings) -> None:
+    # right, between and left: the mean is (0.236, 0.236), 135° from left
+    assert_same([odd_one_out(plane, ["right", "between", "left"])], [("left", -(0.5**0.5))])
+    for start in range(0, 50, 5):
+        words = many.words[start : start + 5]
+        assert odd_one_out(many, words)[0] == in_gensim(many).doesnt_match(words)
+
+
+def test_odd_one_out__of_words_that_cancel(plane: Embeddings) -> None:
+    assert odd_one_out(plane, ["nothing", "nothing", "nothing"]) == ("nothing", 0.0)
+
+
+def test_odd_one_out__too_few_words(plane: Embeddings) -> None:
+    with pytest.raises(UsageError, match="2 words were given; the odd one out is of at least 3"):
+        odd_one_out(plane, ["up", "left"])

@@ -15,6 +15,7 @@ from fastw2v.config import Backend, Kernel, Loss, Precision, TrainConfig
 
 if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
+    from fastw2v.embeddings import Embeddings
     from fastw2v.progress import Display
 
 DEFAULTS = TrainConfig()
@@ -61,6 +62,34 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that read vectors to answer from them; the arguments of `load_vectors`."""
+    choice = click.Choice(FORMATS)
+    options = [
+        click.option("--format", "file_format", type=choice, help="Of the file.  [default: by suffix]"),
+        click.option("--escape", is_flag=True, help="The file's tokens were written with --escape."),
+        click.option("--no-cache", is_flag=True, help="Read the file itself, and keep no copy to be quick."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: bool) -> Embeddings:
+    """Vectors to answer from: out of the user's cache, or read and put there."""
+    from fastw2v import cache, formats
+
+    if no_cache:
+        return formats.load(Path(path), format=file_format, unescape=escape)
+    return cache.open_vectors(
+        Path(path),
+        cache.default_folder(),
+        format=file_format,
+        unescape=escape,
+        on_kept=lambda message: click.echo(f"{path}: {message}", err=True),
+    )
 
 
 def use_threads(threads: int | None) -> None:
