@@ -15,6 +15,7 @@ import click
 
 from fastw2v import __version__
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
+from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (train, vocab, nearest, analogy, similarity, odd_one_out, export):
+for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, export):
     cli.add_command(command)
 
 
