@@ -33,7 +33,7 @@ def rows_a_batch(n_rows: int, n_bytes: float) -> int:
 
 
 @contextlib.contextmanager
-def arrow_errors(what: str) -> Iterator[None]:
+def arrow_errors(what: str, cure: str = "write or download it again") -> Iterator[None]:
     """Turn whatever Arrow, or a file system that others wrote, raises into a CorpusError of one line."""
     try:
         yield
@@ -42,7 +42,7 @@ def arrow_errors(what: str) -> Iterator[None]:
     except Exception as error:
         text = str(error).partition(". Detail: Python exception")[0]  # which has a traceback
         reason = " ".join(text.split())[:160] or type(error).__name__
-        raise CorpusError(f"{what} ({reason}); write or download it again") from error
+        raise CorpusError(f"{what} ({reason}); {cure}") from error
 
 
 def as_batches(pieces: Iterable[Piece], column: Column) -> Iterator[Batch]:

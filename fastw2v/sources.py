@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,10 @@ import pyarrow.parquet as pq
 from fastw2v.columns import Column
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
+from fastw2v.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
 
+READ_BYTES = 1 << 16
+REMOTE_READ_BYTES = 4 << 20  # a request each
 LINE_FILES = (".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # one sentence a line
 LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
@@ -27,20 +31,24 @@ Files = str | Path | Sequence[str | Path]
 # ---- Files -------------------------------------------------------------------------------------------------
 
 
-def find_files(source: Files) -> list[Path]:
+def find_files(source: Files) -> list[File]:
     """The files that a source names, in reading order: as given, and sorted within a folder or pattern.
 
-    Raises CorpusError for a name without any file.
+    Raises CorpusError for a name without any file, UsageError for a URI whose kind cannot be read.
     """
     names = [source] if isinstance(source, str | Path) else source
     if not names:
         raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
-    return [path for name in names for path in _find(Path(name))]
+    return [file for name in names for file in _find(name)]
 
 
-def _find(path: Path) -> list[Path]:
+def _find(name: str | Path) -> list[File]:
+    text = str(name)
+    if "://" in text and not text.startswith("file://"):
+        return find_remote(text)
+    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else Path(name)
     try:
-        return _expand(path)
+        return [File(str(found), str(found), LOCAL) for found in _expand(path)]
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be read ({error.strerror}); check the name and permissions"
@@ -50,23 +58,18 @@ def _find(path: Path) -> list[Path]:
 def _expand(path: Path) -> list[Path]:
     if path.is_dir():
         found = sorted(
-            inner for inner in path.rglob("*.parquet") if inner.is_file() and _is_data(inner, path)
+            inner for inner in path.rglob("*.parquet") if inner.is_file() and is_data(inner.relative_to(path))
         )
         if not found:
-            raise CorpusError(f"{path}: the folder holds no *.parquet file; give another folder or a file")
+            raise CorpusError(f"{path}: {NO_FILE_IN_FOLDER}")
         return found
     if path.exists() or not _has_pattern(str(path)):
         return [path]
     matches = sorted(_match(path))
     if not matches:
-        raise CorpusError(f"{path}: no file matches the pattern; check it, and quote it in a shell")
+        raise CorpusError(f"{path}: {NO_MATCH}")
     expanded = [inner for match in matches for inner in _expand(match)]
     return list(dict.fromkeys(expanded))
-
-
-def _is_data(path: Path, folder: Path) -> bool:
-    """False for what engines leave beside the data and skip: _temporary/, _metadata, .hidden."""
-    return not any(part[0] in "._" for part in path.relative_to(folder).parts)
 
 
 def _has_pattern(text: str) -> bool:
@@ -77,13 +80,13 @@ def _match(pattern: Path) -> Iterator[Path]:
     n_plain = next(i for i, part in enumerate(pattern.parts) if _has_pattern(part))
     folder = Path(*pattern.parts[:n_plain])
     matches = folder.glob(str(Path(*pattern.parts[n_plain:])))
-    return (match for match in matches if _is_data(match, folder))
+    return (match for match in matches if is_data(match.relative_to(folder)))
 
 
 class Shard(NamedTuple):
     """A file of the corpus, as its footer describes it; of lines, the number of rows is a guess."""
 
-    path: Path
+    file: File
     schema: pa.Schema
     n_rows: int
     is_lines: bool = False
@@ -109,41 +112,55 @@ def open_files(source: Files) -> Opened:
 
     Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
     """
-    shards = [read_footer(path) for path in find_files(source)]
-    first = str(shards[0].path)
+    shards = [read_footer(file) for file in find_files(source)]
+    first = shards[0].file.name
     return Opened(
         name=first if len(shards) == 1 else f"{first} and {len(shards) - 1} more",
-        schemas=[(str(shard.path), shard.schema) for shard in shards],
+        schemas=[(shard.file.name, shard.schema) for shard in shards],
         n_rows=sum(shard.n_rows for shard in shards),
         read=functools.partial(read_pieces, shards),
     )
 
 
-def read_footer(path: Path) -> Shard:
+def read_footer(file: File) -> Shard:
     """What a file says of itself.
 
     Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
     """
-    if not path.is_file():
-        raise CorpusError(f"{path}: no such file; check the name")
-    if path.name.lower().endswith(LINE_FILES):
-        n_rows = path.stat().st_size // GUESSED_LINE + 1
-        return Shard(path, pa.schema([(LINE_COLUMN, pa.string())]), n_rows, is_lines=True)
-    with _open(path) as file, arrow_errors(f"{path}: the footer is corrupt"):
-        n_rows = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
-        if n_rows != file.metadata.num_rows:
-            raise ValueError(f"{file.metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
-        return Shard(path, file.schema_arrow, n_rows)
+    with arrow_errors(f"{file.name}: cannot be read"):
+        info = file.system.get_file_info(file.path)
+    if not info.is_file:
+        raise CorpusError(f"{file.name}: no such file; check the name")
+    if _is_lines(file):
+        n_rows = (info.size or 0) // GUESSED_LINE + 1
+        return Shard(file, pa.schema([(LINE_COLUMN, pa.string())]), n_rows, is_lines=True)
+    with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
+        metadata = parquet.metadata
+        n_rows = sum(metadata.row_group(group).num_rows for group in range(parquet.num_row_groups))
+        if n_rows != metadata.num_rows:
+            raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
+        return Shard(file, parquet.schema_arrow, n_rows)
+
+
+def _is_lines(file: File) -> bool:
+    """By the name's end; a URI may go on with a query."""
+    return file.name.partition("?")[0].lower().endswith(LINE_FILES)
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[pq.ParquetFile]:
+def _open(file: File) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
+    buffer_bytes = READ_BYTES if file.system == LOCAL else REMOTE_READ_BYTES
     with contextlib.ExitStack() as stack:
-        with arrow_errors(f"{path}: cannot be read as Parquet"):
-            file = pq.ParquetFile(path, pre_buffer=False, buffer_size=65536, page_checksum_verification=True)
-            stack.enter_context(file)
-        yield file
+        with arrow_errors(f"{file.name}: cannot be read as Parquet"):
+            parquet = pq.ParquetFile(
+                stack.enter_context(file.system.open_input_file(file.path)),
+                pre_buffer=False,
+                buffer_size=buffer_bytes,
+                page_checksum_verification=True,
+            )
+            stack.enter_context(parquet)
+        yield parquet
 
 
 # ---- Pieces- -----------------------------------------------------------------------------------------------
@@ -156,21 +173,21 @@ def read_pieces(shards: Iterable[Shard], column: Column) -> Iterator[Piece]:
     """
     for shard in shards:
         if shard.is_lines:
-            yield from _read_lines(shard.path)
+            yield from _read_lines(shard.file)
             continue
-        with _open(shard.path) as file:
-            for group in range(file.num_row_groups):
-                yield from _read_group(shard.path, file, group, column)
+        with _open(shard.file) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield from _read_group(shard.file.name, parquet, group, column)
 
 
-def _read_group(path: Path, file: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
+def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
     """Pieces of one row group, so that an error can name it."""
-    place = f"{path}: row group {group} (of {file.num_row_groups}, from 0)"
+    place = f"{name}: row group {group} (of {parquet.num_row_groups}, from 0)"
     n_rows = 0
     with arrow_errors(f"{place} is corrupt"):
-        metadata = file.metadata.row_group(group)
+        metadata = parquet.metadata.row_group(group)
         size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata, column))
-        for batch in file.iter_batches(size, [group], columns=[column.name], use_threads=False):
+        for batch in parquet.iter_batches(size, [group], columns=[column.name], use_threads=False):
             n_rows += batch.num_rows
             yield Piece(place, batch)
         if n_rows != metadata.num_rows:
@@ -186,13 +203,13 @@ def _decoded_bytes(group: pq.RowGroupMetaData, column: Column) -> float:
     return float(group.total_byte_size * (1 if column.layout == "text" else LIST_EXPANSION))
 
 
-def _read_lines(path: Path) -> Iterator[Piece]:
+def _read_lines(file: File) -> Iterator[Piece]:
     """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
-    place = f"{path}: the text"
+    place = f"{file.name}: the text"
     kept: list[bytes] = []  # of a line that is not complete yet
     with (
-        arrow_errors(f"{path}: cannot be read as lines of text"),
-        pa.input_stream(str(path), compression="detect", buffer_size=65536) as stream,
+        arrow_errors(f"{file.name}: cannot be read as lines of text"),
+        file.system.open_input_stream(file.path, buffer_size=READ_BYTES) as stream,
     ):
         while chunk := stream.read(BATCH_BYTES):
             end = chunk.rfind(b"\n") + 1

@@ -29,6 +29,7 @@ LAYERS = [
     ["corpus", "evaluation", "formats", "next_item", "query"],
     ["objects"],
     ["sources"],
+    ["remote"],
     ["encoding", "layouts"],
     [
         "formats.binary",
@@ -57,8 +58,18 @@ DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 LIBRARIES = {
     "numba": {"tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
-    "pyarrow": {"columns", "layouts", "sources", "objects", "corpus", "formats.parquet", "parquet_writer"},
+    "pyarrow": {
+        "columns",
+        "corpus",
+        "formats.parquet",
+        "layouts",
+        "objects",
+        "parquet_writer",
+        "remote",
+        "sources",
+    },
     "click": {"cli"},  # and commands.*
+    "fsspec": {"remote"},
 }
 MAX_LINES = 60
 

@@ -64,6 +64,7 @@ def test_train__names_its_output_after_the_corpus(corpus, tmp_path, capfd, monke
         ("shards/", "shards.vectors.txt"),
         ("logs-*.parquet", "logs.vectors.txt"),
         ("*.parquet", "corpus.vectors.txt"),
+        ("s3://bucket/logs-*.parquet?region=eu", "logs.vectors.txt"),
     ],
 )
 def test_default_output__comes_from_the_source(source, expected):

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +34,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def found(source: Any) -> list[Path]:
+    return [Path(file.path) for file in find_files(source)]
+
+
 def test_find_files__of_a_folder_are_sorted(folder: Path) -> None:
     expected = [folder / name for name in ("a/10.parquet", "a/9.parquet", "b.parquet")]
-    assert find_files(folder) == find_files(str(folder)) == expected
+    assert found(folder) == found(str(folder)) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,24 +53,24 @@ def test_find_files__of_a_folder_are_sorted(folder: Path) -> None:
     ],
 )
 def test_find_files__of_a_pattern(folder: Path, pattern: str, names: list[str]) -> None:
-    assert find_files(str(folder / pattern)) == [folder / name for name in names]
+    assert found(str(folder / pattern)) == [folder / name for name in names]
 
 
 def test_find_files__of_a_relative_pattern(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    assert find_files("a/*.parquet") == [Path("a/10.parquet"), Path("a/9.parquet")]
-    assert find_files("b*.parquet") == [Path("b.parquet")]
+    assert found("a/*.parquet") == [Path("a/10.parquet"), Path("a/9.parquet")]
+    assert found("b*.parquet") == [Path("b.parquet")]
 
 
 def test_find_files__of_a_list_keep_its_order(folder: Path) -> None:
-    assert find_files([folder / "b.parquet", str(folder / "a")]) == [
+    assert found([folder / "b.parquet", str(folder / "a")]) == [
         folder / name for name in ("b.parquet", "a/10.parquet", "a/9.parquet")
     ]
 
 
 def test_find_files__a_file_may_be_named_like_a_pattern(tmp_path: Path) -> None:
     path = write_texts(tmp_path / "a[1].parquet", "a b")
-    assert find_files(path) == [path]
+    assert found(path) == [path]
 
 
 def test_find_files__names_what_holds_nothing(tmp_path: Path) -> None:
