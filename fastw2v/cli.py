@@ -15,6 +15,7 @@ import click
 
 from fastw2v import __version__
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
+from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.train import train
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, export):
+for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, export, doctor):
     cli.add_command(command)
 
 

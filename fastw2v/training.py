@@ -33,6 +33,7 @@ from fastw2v.layout import (
     n_units,
     padded,
 )
+from fastw2v.machine import free_memory
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.splitmix import epoch_key
 
@@ -108,14 +109,8 @@ def matrix_bytes(n_words: int, dim: int) -> int:
 
 def require_memory(n_words: int, dim: int) -> None:
     """Raise OutputError where the two matrices cannot fit the memory that is free."""
-    need = matrix_bytes(n_words, dim)
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        with open("/proc/meminfo") as file:  # noqa: PTH123 - a kernel file, not a path of ours
-            free = max(free, *(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvail")))
-    except (OSError, ValueError):
-        return
-    if need > free:
+    need, free = matrix_bytes(n_words, dim), free_memory()
+    if free is not None and need > free:
         raise OutputError(
             f"two matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: "
             "lower --dim or --max-vocab, or raise --min-count"

@@ -21,9 +21,9 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["commands.ask", "commands.evaluate", "commands.export", "commands.train", "commands.vocab"],
+    ["commands.ask", "commands.doctor", "commands.evaluate", "commands.export", "commands.train", "commands.vocab"],
     ["commands.options"],
-    ["progress"],
+    ["doctor", "progress"],
     ["training"],
     ["cache"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
@@ -41,7 +41,7 @@ LAYERS = [
     ],
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],
-    ["tokenizer", "kernels.run"],
+    ["tokenizer", "kernels.machine", "kernels.run"],
     ["kernels.lockstep"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
@@ -49,7 +49,7 @@ LAYERS = [
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
     ["embeddings", "parquet_writer", "vocabulary"],
-    ["columns", "files", "layout", "sampling", "splitmix", "config", "zipf"],
+    ["columns", "files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}

@@ -1,0 +1,33 @@
+"""`fastw2v doctor`: what this machine is to the kernels, and what would make it faster."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def doctor(as_json: bool) -> None:
+    """Say what decides the speed here: versions, processor, vector width, threads, cache, memory.
+
+    \b
+    Examples:
+      fastw2v doctor
+      fastw2v doctor --json
+    """
+    from dataclasses import asdict
+
+    from fastw2v.doctor import advice, describe, examine
+
+    findings = examine()
+    faster = advice(findings)
+    if as_json:
+        content = asdict(findings) | {"compiler": findings.compiler._asdict(), "faster": faster}
+        click.echo(json.dumps(content, indent=2))
+        return
+    for name, text in describe(findings):
+        click.echo(f"{name:<14}{text}")
+    for line in faster or ["nothing that this command knows of"]:
+        click.echo(f"{'faster':<14}{line}")

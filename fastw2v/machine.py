@@ -1,0 +1,50 @@
+"""What the operating system says of this machine; None where it does not say."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def read_or_nothing(path: str | Path) -> str:
+    """The text of a kernel file, or nothing where there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _field(text: str, name: str) -> str | None:
+    match = re.search(rf"^{name}\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else None
+
+
+def cpu_name() -> str | None:
+    """The processor's name."""
+    return _field(read_or_nothing("/proc/cpuinfo"), "model name")
+
+
+def huge_pages() -> str | None:
+    """The state of transparent huge pages: always, madvise or never."""
+    match = re.search(r"\[(\w+)\]", read_or_nothing(THP))
+    return match[1] if match else None
+
+
+def free_memory() -> int | None:
+    """Bytes that can be had without swapping."""
+    available = _field(read_or_nothing("/proc/meminfo"), "MemAvailable")
+    if available:
+        return int(available.split()[0]) * 1024
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def resident_memory() -> int | None:
+    """Bytes of memory that this process holds (RSS)."""
+    resident = _field(read_or_nothing("/proc/self/status"), "VmRSS")
+    return int(resident.split()[0]) * 1024 if resident else None

@@ -1,0 +1,105 @@
+"""What `fastw2v doctor` finds is so, and its advice comes exactly when it applies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastw2v import doctor, machine
+from fastw2v.doctor import Findings, advice, describe, examine
+from fastw2v.kernels.machine import Compiler
+
+ROOT = Path(doctor.__file__).parent.parent
+
+
+def run_doctor(*arguments: str, **environment: str) -> str:
+    command = [sys.executable, "-m", "fastw2v", "doctor", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Findings:
+    """A machine with nothing to improve."""
+    compiler = Compiler("znver5", 512, False, "omp", 8, "/home/user/.cache/fastw2v/kernels-1", 20, False)
+    return Findings({"python": "3.11.7"}, {"gensim": None}, "a CPU", 8, 8, 1 << 34, "madvise", compiler)
+
+
+def test_examine__agrees_with_the_machine() -> None:
+    findings = examine()
+    assert findings.versions["numpy"] == version("numpy")
+    assert findings.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert findings.cores_usable == len(os.sched_getaffinity(0)) <= findings.cores_present
+    assert findings.memory_free is not None
+    assert 1 << 20 < findings.memory_free < 1 << 50
+    flags = machine.read_or_nothing("/proc/cpuinfo")
+    assert (findings.compiler.vector_bits == 512) == ("avx512f" in flags)
+    assert findings.compiler.has_bfloat16 == ("avx512_bf16" in flags)
+
+
+def test_advice__is_silent_on_a_healthy_machine(healthy: Findings) -> None:
+    assert advice(healthy) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "compiler", "expected"),
+    [
+        ({}, {"is_jit_off": True}, "NUMBA_DISABLE_JIT"),
+        ({}, {"cache_folder": None}, "XDG_CACHE_HOME"),
+        ({}, {"cached_functions": 0}, "first run compiles"),
+        ({"cores_usable": 2}, {}, "2 of 8 cores"),
+        ({}, {"threads": 1}, "NUMBA_NUM_THREADS"),
+        ({}, {"has_bfloat16": True}, "--precision bfloat16"),
+        ({"huge_pages": "never"}, {}, "echo madvise"),
+        ({"memory_free": 1 << 29}, {}, "less than 1 GB"),
+    ],
+)
+def test_advice__one_line_for_each_cause(
+    healthy: Findings, change: dict[str, Any], compiler: dict[str, Any], expected: str
+) -> None:
+    ill = dataclasses.replace(healthy, **change, compiler=healthy.compiler._replace(**compiler))
+    (line,) = advice(ill)
+    assert expected in line
+    assert "\n" not in line
+
+
+def test_describe__says_what_is_unknown(healthy: Findings) -> None:
+    shown = dict(describe(dataclasses.replace(healthy, memory_free=None, huge_pages=None, cpu=None)))
+    assert shown["memory free"] == shown["huge pages"] == "unknown"
+    assert shown["processor"] == "unknown (znver5)"
+    assert shown["extras"] == "none"
+
+
+def test_doctor__prints_lines_or_json(tmp_path: Path) -> None:
+    lines = run_doctor(XDG_CACHE_HOME=str(tmp_path), NUMBA_CACHE_DIR="").splitlines()
+    names = [line[:14].strip() for line in lines]
+    assert names[:3] == ["versions", "processor", "cores"]
+    assert f"{tmp_path}/fastw2v/kernels-" in lines[names.index("kernel cache")]
+    assert names[-1] == "faster"
+    content = json.loads(run_doctor("--json", NUMBA_NUM_THREADS="1"))
+    assert content["versions"]["fastw2v"] == doctor.__version__
+    assert content["compiler"]["threads"] == 1
+
+
+def test_resident_memory__grows_with_what_is_held() -> None:
+    before = machine.resident_memory()
+    held = b"x" * (64 << 20)
+    after = machine.resident_memory()
+    assert before is not None
+    assert after is not None
+    assert len(held) * 0.9 < after - before < len(held) * 2
+
+
+def test_read_or_nothing__is_nothing_where_there_is_no_file() -> None:
+    assert machine.read_or_nothing("/no/such/file") == ""
