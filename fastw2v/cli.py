@@ -6,12 +6,14 @@ Commands import only click at their top; numba and pyarrow are imported by the c
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import click
+from click.core import ParameterSource
 
 from fastw2v import __version__
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
@@ -22,7 +24,13 @@ from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
+PREFIX = "FASTW2V"
+SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "show_default": True,
+    "max_content_width": 100,
+    "auto_envvar_prefix": PREFIX,
+}
 INTERRUPTED = 130
 
 
@@ -37,6 +45,19 @@ def cli() -> None:
       fastw2v nearest corpus.vectors.txt paris
       fastw2v export corpus.vectors.txt corpus.vectors.bin
     """
+    known = {name for command in cli.commands.values() for name in variables_of(command)}
+    for name in sorted(name for name in os.environ if name.startswith(f"{PREFIX}_")):
+        if name not in known:
+            likely = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {likely[0]}?" if likely else ""
+            click.echo(f"Warning: {name} in the environment is no option{hint}", err=True)
+
+
+def variables_of(command: click.Command) -> Iterator[str]:
+    """The names in the environment that are options of a command."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name:
+            yield str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
 
 
 for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, export, doctor):
@@ -47,6 +68,15 @@ def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, and out."""
     click.echo(f"Error: {message}", err=True)
     sys.exit(code)
+
+
+def origin(error: click.UsageError) -> str:
+    """Where a bad value came from, if not from the command line."""
+    if isinstance(error, click.BadParameter) and error.ctx and error.param and error.param.name:
+        option, command = error.param, error.ctx.command
+        if error.ctx.get_parameter_source(error.param.name) is ParameterSource.ENVIRONMENT:
+            return f" It is from {option.envvar or f'{PREFIX}_{command.name}_{option.name}'.upper()}."
+    return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail("interrupted: nothing was written", INTERRUPTED)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "fastw2v"
-        fail(f"{error.format_message()} (see '{command} --help')", UsageError.exit_code)
+        fail(f"{error.format_message()}{origin(error)} (see '{command} --help')", UsageError.exit_code)
     except click.ClickException as error:
         fail(error.format_message(), error.exit_code)
     except MemoryError:

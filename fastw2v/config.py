@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fastw2v.errors import UsageError
 
@@ -12,6 +12,17 @@ Backend = Literal["numba", "reference"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
+
+# Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
+PRESETS: dict[str, dict[str, Any]] = {
+    # Mikolov et al. 2013: frequent words say little of their neighbours, rare ones are often misspelt.
+    "text": {"window": 5, "sample": 1e-3, "ns_exponent": 0.75, "min_count": 5, "epochs": 5},
+    # Caselles-Dupré et al. 2018 (arXiv 1804.04212): exponent, epochs, subsampling and window decide, and
+    # their best values are not those of text. Barkan & Koenigstein 2016: order within a session says little.
+    "items": {"window": 10, "sample": 1e-4, "ns_exponent": -0.5, "epochs": 20},
+    # Perozzi et al. 2014, Grover & Leskovec 2016: 128 dimensions, window 10; rare nodes count too.
+    "graph": {"dim": 128, "window": 10, "sample": 0.0, "min_count": 1},
+}
 
 MAX_DIM = 65_536
 MAX_WINDOW = 10_000

@@ -35,7 +35,7 @@ def atomic_writer(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     """
     _check_name(path)
     try:
-        with _open_directly(path) if _is_direct(path) else _open_temporary(_target(path), size) as file:
+        with _open_directly(path) if is_direct(path) else _open_temporary(_target(path), size) as file:
             yield file
     except OSError as error:
         raise OutputError(_reason(path, error)) from error
@@ -65,7 +65,7 @@ def _probe(path: Path) -> None:
         return
     if _mode(path) is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    if _is_direct(path):
+    if is_direct(path):
         return
     descriptor, temporary = _create_beside(_target(path))
     os.close(descriptor)
@@ -94,7 +94,8 @@ def _descriptor(path: Path) -> int | None:
     return 1 if stdout else 2 if stderr else int(next(filter(None, numbers)))
 
 
-def _is_direct(path: Path) -> bool:
+def is_direct(path: Path) -> bool:
+    """Whether `path` is written directly: a pipe, a terminal, a device, an open descriptor by its name."""
     if _descriptor(path) is not None:
         return True
     mode = _mode(path)

@@ -21,8 +21,15 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["commands.ask", "commands.doctor", "commands.evaluate", "commands.export", "commands.train", "commands.vocab"],
-    ["commands.options"],
+    [
+        "commands.ask",
+        "commands.doctor",
+        "commands.evaluate",
+        "commands.export",
+        "commands.train",
+        "commands.vocab",
+    ],
+    ["commands.options", "commands.settings"],
     ["doctor", "progress"],
     ["training"],
     ["cache"],

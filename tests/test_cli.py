@@ -54,7 +54,8 @@ def test_train__names_its_output_after_the_corpus(corpus, tmp_path, capfd, monke
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert run(capfd, "train", corpus, *FAST)[0] == 0
-    assert [path.name for path in elsewhere.iterdir()] == ["corpus.vectors.txt"]
+    expected = ["corpus.vectors.config.toml", "corpus.vectors.txt"]
+    assert sorted(path.name for path in elsewhere.iterdir()) == expected
 
 
 @pytest.mark.parametrize(

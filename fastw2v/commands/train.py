@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.options import FORMATS, load_corpus, training_options, use_threads
+from fastw2v.commands.settings import config_path, resolved, settings_options, write_config
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 
@@ -24,10 +25,14 @@ CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab", "save_vocab"
 
 
 @click.command()
-@click.argument("source", nargs=-1, required=True)
+@click.argument("source", nargs=-1)
 @click.option("-o", "--output", help="Vectors file.  [default: NAME.vectors.txt here]")
 @click.option(
-    "--format", "file_format", type=click.Choice(FORMATS), help="Of the output.  [default: by suffix]"
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    envvar="FASTW2V_TRAIN_FORMAT",
+    help="Of the output.  [default: by suffix]",
 )
 @click.option("--escape", is_flag=True, help="Write tokens that hold white space with backslashes.")
 @click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
@@ -37,6 +42,7 @@ CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab", "save_vocab"
 @click.option("--min-count", type=int, default=5, help="Drop words that occur less often.")
 @click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words.")
 @training_options
+@settings_options
 @click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
 @click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
 @click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
@@ -49,6 +55,7 @@ def train(
     dry_run: bool,
     verbose: bool,
     quiet: bool,
+    save_config: bool,
     **options: Any,
 ) -> None:
     """Train vectors on SOURCE: Parquet files, folders of them, or glob patterns.
@@ -58,7 +65,15 @@ def train(
       fastw2v train corpus.parquet --dim 300 -k 10
       fastw2v train shards/ --column tokens --min-count 1 -o items.vectors.bin
       fastw2v train 'logs-*.parquet' --window 10 --sample 1e-5 --threads 8
+      fastw2v train baskets.parquet --preset items
+      fastw2v train --config corpus.vectors.config.toml
+
+    Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
     """
+    source = source or click.get_current_context().lookup_default("source") or ()
+    if not source:
+        raise UsageError("no corpus was given: name a Parquet file, a folder or a pattern")
+    options.pop("preset")
     corpus_options = {name: options.pop(name) for name in CORPUS_OPTIONS}
     config = TrainConfig(**options)
     use_threads(config.threads)
@@ -67,6 +82,8 @@ def train(
     display = Display(sys.stderr, quiet=quiet, verbose=verbose)
     target = Path(output or default_output(source))
     outputs = Outputs(target, file_format, escape, save_outside, corpus_options.pop("save_vocab"))
+    if save_config:
+        outputs.add_config()
     outputs.require_writable()
     corpus = load_corpus(source, config, display, **corpus_options)
     outputs.require_writable_words(corpus.vocabulary.words)
@@ -77,6 +94,13 @@ def train(
     outputs.save_vocabulary(corpus)
     trained = run_training(corpus, config, display)
     outputs.save(trained.embeddings)
+    if outputs.config:
+        from fastw2v.training import usable_cores
+
+        context = click.get_current_context()
+        values = context.params | {"source": source}
+        threads = config.threads or usable_cores()
+        write_config(outputs.config, resolved(values, config, target, threads), context.command)
     summarise(trained, target, display)
 
 
@@ -105,12 +129,18 @@ class Outputs:
         self.format = file_format or formats.detect_format(target, default="text")
         self.outside = Path(outside) if outside else None
         self.vocabulary = Path(vocabulary) if vocabulary else None
+        self.config: Path | None = None
         self.paths = formats.output_paths(target, self.format)
         if self.outside:
             self.outside_format = formats.detect_format(self.outside, default="text")
             self.paths += formats.output_paths(self.outside, self.outside_format)
         if self.vocabulary:
             self.paths += [self.vocabulary]
+
+    def add_config(self) -> None:
+        """Write the options, too, where the vectors go to a file."""
+        self.config = config_path(self.target)
+        self.paths += [self.config] if self.config else []
 
     def require_writable(self) -> None:
         """Raise OutputError for a place that cannot be written, UsageError where two outputs are one file."""

@@ -1,0 +1,181 @@
+"""Where the options of `fastw2v train` come from beside the command line, and the file they are kept in.
+
+command line > environment (FASTW2V_TRAIN_…) > --config FILE > --preset > defaults. A preset named on the
+command line or in the environment goes before the file, as the user's later word.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from fastw2v import __version__
+from fastw2v.config import PRESETS, TrainConfig
+from fastw2v.errors import UsageError
+
+NOT_IN_FILES = {"config", "help"}
+ONCE = {"dry_run", "verbose", "quiet", "save_config", "log_json"}  # of a call, not of the vectors
+PATHS = {"output", "save_outside", "save_vocab", "read_vocab"}
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "integer": int,
+    "float": (int, float),
+    "boolean": bool,
+    "text": str,
+    "choice": str,
+}
+SHOWN = {"integer": "a whole number", "float": "a number", "boolean": "true or false"}
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--config, --preset and --no-save-config."""
+    options = [
+        click.option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            expose_value=False,
+            callback=use_file,
+            help="Options from a TOML file, such as NAME.config.toml beside other vectors.",
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            is_eager=True,
+            callback=use_preset,
+            help="Defaults for text, for items of sessions and baskets, for walks on graphs.",
+        ),
+        click.option("--save-config/--no-save-config", default=True, help="Write NAME.config.toml."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def use_file(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Let the values of a file be the defaults; a preset that came before on the command line stays."""
+    if name:
+        context.default_map = {**read_config(Path(name), context.command), **(context.default_map or {})}
+
+
+def use_preset(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """Let the values of a preset be the defaults."""
+    from_file = context.get_parameter_source("preset") is ParameterSource.DEFAULT_MAP
+    preset, given = PRESETS[name] if name else {}, context.default_map or {}
+    context.default_map = {**preset, **given} if from_file else {**given, **preset}
+    return name
+
+
+def read_config(path: Path, command: click.Command) -> dict[str, Any]:
+    """Options of a TOML file, by the names of the command's parameters.
+
+    Raises UsageError, naming file and key, for a file that cannot be read, a key that is no option, and a
+    value of the wrong type.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a TOML file of options") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UsageError(f"{path}: is not TOML: {error}; a line is: dim = 300") from None
+    keys = dict(keys_of(command))
+    content.pop("version", None)
+    for key in content:
+        if key.replace("_", "-") not in keys:
+            near = difflib.get_close_matches(key.replace("_", "-"), keys, n=1, cutoff=0.5)
+            cure = f"did you mean {near[0]}?" if near else f"see 'fastw2v {command.name} --help'"
+            raise UsageError(f"{path}: {key} is no option of '{command.name}'; {cure}")
+    read = {key: keys[key.replace("_", "-")] for key in content}
+    return {
+        parameter.name or "": checked(path, key, parameter, content[key]) for key, parameter in read.items()
+    }
+
+
+def keys_of(command: click.Command) -> Iterator[tuple[str, click.Parameter]]:
+    """Keys that a file may have: the long names of options, and of arguments."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            yield parameter.name or "", parameter
+        elif parameter.name not in NOT_IN_FILES:
+            long = [flag.removeprefix("--") for flag in parameter.opts if flag.startswith("--")]
+            yield from ((flag, parameter) for flag in long)
+
+
+def checked(path: Path, key: str, parameter: click.Parameter, value: Any) -> Any:
+    """The value, if it is of the parameter's type: TOML has types, so "5" is no number."""
+    if parameter.nargs == -1:
+        values = value if isinstance(value, list) else [value]
+        if values and all(isinstance(one, str) for one in values):
+            return tuple(values)
+        raise UsageError(f"{path}: {key} is {shown(value)}: it must be a name or a list of names")
+    kind = parameter.type.name
+    fits = isinstance(value, KINDS[kind]) and isinstance(value, bool) == (kind == "boolean")
+    wanted = SHOWN.get(kind, "a text in quotes")
+    if isinstance(parameter.type, click.Choice):
+        fits = fits and value in parameter.type.choices
+        wanted = f"one of {', '.join(map(str, parameter.type.choices))}"
+    if not fits:
+        raise UsageError(f"{path}: {key} is {shown(value)}: it must be {wanted}")
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as TOML has it; lists and texts are written as in JSON, but for one character."""
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
+
+
+def config_path(target: Path) -> Path | None:
+    """NAME.config.toml beside the vectors; None where they go to a pipe or a device."""
+    from fastw2v.files import is_direct
+
+    has_place = target.name and not is_direct(target)
+    return target.with_suffix(".config.toml") if has_place else None
+
+
+def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads: int) -> dict[str, Any]:
+    """Every option of a run, with absolute paths and the number of threads.
+
+    options  all parameters of the command, by name
+    """
+    values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
+    for name in PATHS:
+        if values.get(name):
+            values[name] = str(Path(values[name]).absolute())
+    values["source"] = [absolute(name) for name in options["source"]]
+    return {name: value for name, value in values.items() if value is not None and name not in ONCE}
+
+
+def absolute(source: str) -> str:
+    """A file or pattern with its whole path; URIs and - stay."""
+    return source if "://" in source or source == "-" else str(Path(source).absolute())
+
+
+def write_config(path: Path, values: dict[str, Any], command: click.Command) -> None:
+    """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
+
+    Raises OutputError, and UsageError for file names that are not Unicode.
+    """
+    from fastw2v.files import atomic_writer
+
+    keys = {parameter.name: key for key, parameter in reversed(list(keys_of(command)))}
+    lines = [f"# Trains the vectors beside this file again: fastw2v train --config {path.name}"]
+    lines += [f'version = "{__version__}"']
+    names = [parameter.name or "" for parameter in command.params]
+    lines += [f"{keys[name]} = {shown(values[name])}" for name in names if name in keys and name in values]
+    try:
+        text = ("\n".join(lines) + "\n").encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{os.fsencode(path)!r}: a TOML file holds Unicode names: add --no-save-config"
+        ) from None
+    with atomic_writer(path) as file:
+        file.write(text)
