@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 
+BLOCK_SCORES = 1024
 SPELLING_WORDS = 50_000  # the most frequent words, among which an unknown word's spelling is looked for
 
 
@@ -90,16 +91,28 @@ def _closest(
         raise UsageError(f"{n} neighbours were asked for; ask for at least 1")
     cosines = _cosines(embeddings, query)
     cosines[list(exclude)] = -np.inf
-    n = min(n, len(embeddings) - len(set(exclude)))
-    best = np.flatnonzero(cosines >= np.partition(cosines, -n)[-n]) if n else np.empty(0, dtype=np.int64)
-    best = best[np.argsort(-cosines[best], kind="stable")][:n]
+    best = _highest(cosines, min(n, len(embeddings) - len(set(exclude))))
     return [(embeddings.words[i], float(cosines[i])) for i in best]
 
 
-def _cosines(embeddings: Embeddings, query: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Cosine of every word to the query, float32 (n_words,)."""
+def _highest(scores: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Places of the n highest scores, best first, equal ones in their order; int64 (n,).
+
+    The n-th highest of the highest of each block is a bound that few scores reach: of a million 2 ms, where a
+    partition of all takes 12.
+    """
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    tops = np.maximum.reduceat(scores, np.arange(0, len(scores), BLOCK_SCORES))
+    tops = tops if len(tops) >= n else scores
+    reached = np.flatnonzero(scores >= np.partition(tops, -n)[-n])
+    return reached[np.argsort(-scores[reached], kind="stable")][:n]
+
+
+def _cosines(embeddings: Embeddings, query: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cosine of every word to the query, float64 (n_words,); the products are of float32."""
     length = np.linalg.norm(query)
     unit = (query / length if length > 0 else query).astype(np.float32)
-    cosines: NDArray[np.float32] = embeddings.center_vectors @ unit
-    np.divide(cosines, embeddings.norms, out=cosines, where=embeddings.norms > 0, casting="same_kind")
-    return cosines.clip(-1.0, 1.0)
+    cosines = (embeddings.center_vectors @ unit).astype(np.float64)
+    np.divide(cosines, embeddings.norms, out=cosines, where=embeddings.norms > 0)
+    return cosines.clip(-1.0, 1.0, out=cosines)

@@ -140,3 +140,15 @@ def test_odd_one_out__of_words_that_cancel(plane: Embeddings) -> None:
 def test_odd_one_out__too_few_words(plane: Embeddings) -> None:
     with pytest.raises(UsageError, match="2 words were given; the odd one out is of at least 3"):
         odd_one_out(plane, ["up", "left"])
+
+
+@pytest.mark.parametrize("n_words", [1, 7, 40, 100])
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 50])
+def test_nearest__in_blocks_is_a_stable_sort(monkeypatch: pytest.MonkeyPatch, n_words: int, n: int) -> None:
+    monkeypatch.setattr("fastw2v.query.BLOCK_SCORES", 4)
+    directions = np.array([[1, 0], [0, 2], [-1, 0], [0, -3]], dtype=np.float32)  # many ties, all exact
+    vectors = directions[np.random.default_rng(n).integers(0, 4, n_words)]
+    cosines = vectors @ vectors[0] / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vectors[0])
+    expected = [i for i in np.argsort(-cosines, kind="stable").tolist() if i][:n]
+    actual = nearest(Embeddings([f"w{i}" for i in range(n_words)], vectors), "w0", n=n)
+    assert actual == [(f"w{i}", cosines[i]) for i in expected]
