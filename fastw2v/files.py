@@ -1,11 +1,13 @@
-"""Files that are either complete or not there at all."""
+"""Files, and folders of them, that are either complete or not there at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ BUFFER_BYTES = 1 << 20
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
+TEMPORARY = ".fastw2v-*.tmp"
+_temporaries: set[Path] = set()  # of this process
 _DESCRIPTOR = re.compile(r"/dev/(?:(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
 
 
@@ -41,8 +45,42 @@ def atomic_writer(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
         raise OutputError(_reason(path, error)) from error
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill by `atomic_writer`, called `path` once it is complete, else not there at all.
+
+    Within the block it has a temporary name beside `path`. If the block or the disk fails, it is removed.
+
+    Raises OutputError, naming the path, for every failure of the operating system inside the block.
+    """
+    temporary = path.with_name(temporary_name())
+    try:
+        temporary.mkdir()
+        yield temporary
+        sync_folder(temporary)
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OutputError):
+            raise OutputError(str(error).replace(str(temporary), str(path))) from error
+        if isinstance(error, OSError):
+            raise OutputError(_reason(path, error)) from error
+        raise
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that it is never seen in part; what cannot be removed stays, without an error."""
+    temporary = path.with_name(temporary_name())
+    with contextlib.suppress(OSError):
+        path.rename(temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def require_writable(path: Path) -> None:
     """Check that `atomic_writer(path)` can work, without leaving a trace: made for before a long training.
+
+    Removes what killed processes left of their own attempts in that folder.
 
     Raises OutputError: the folder is missing or cannot be written, `path` is a folder, is read-only, or is
     something that is neither a file, a pipe, a terminal nor a device of characters.
@@ -67,9 +105,12 @@ def _probe(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if is_direct(path):
         return
-    descriptor, temporary = _create_beside(_target(path))
-    os.close(descriptor)
+    target = _target(path)
+    _remove_leftovers(target.parent)
+    descriptor, temporary = _create_beside(target)
     temporary.unlink()
+    os.close(descriptor)
+    _temporaries.discard(temporary)
 
 
 def _mode(path: Path) -> int | None:
@@ -124,17 +165,18 @@ def _open_temporary(target: Path, size: int | None) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(descriptor)
-        file.close()
         temporary.replace(target)
     except BaseException as error:
-        written = os.fstat(descriptor).st_size if not file.closed else 0
-        _close_quietly(file)
+        written = os.fstat(descriptor).st_size
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             raise OutputError(_no_space(target, written, size)) from error
         raise
-    _sync_folder(target.parent)
+    finally:
+        _close_quietly(file)
+        _temporaries.discard(temporary)
+    sync_folder(target.parent)
 
 
 def _create_beside(target: Path) -> tuple[int, Path]:
@@ -143,13 +185,55 @@ def _create_beside(target: Path) -> tuple[int, Path]:
     if mode is not None and not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a pipe"
         raise OutputError(f"{target}: is {kind}; give the name of a file to write")
-    name = f".fastw2v-{os.urandom(6).hex()}.tmp"  # short: the target's own name may use up the limit
-    temporary = target.with_name(name)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor, temporary = _create_locked(target.parent)
     if mode is not None:
         with contextlib.suppress(OSError):  # some file systems have no permissions to set
             os.fchmod(descriptor, stat.S_IMODE(mode))
     return descriptor, temporary
+
+
+def temporary_name() -> str:
+    """A name that no file has; short, because the name it will be changed to may use up the limit."""
+    return TEMPORARY.replace("*", os.urandom(6).hex())
+
+
+def _create_locked(folder: Path) -> tuple[int, Path]:
+    """A new empty temporary file, locked as long as this process has it open.
+
+    Another process may take it for a dead one's between the two steps, and remove it: then once more.
+    """
+    while True:
+        temporary = folder / temporary_name()
+        _temporaries.add(temporary)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(OSError):  # some file systems have no locks: their leftovers stay
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, temporary
+        os.close(descriptor)
+        _temporaries.discard(temporary)
+
+
+def remove_temporaries() -> None:
+    """Remove the temporary files of this process: for an exit that runs no `finally`."""
+    for temporary in list(_temporaries):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files that nobody has open: their processes ended in the middle (kill -9, power).
+
+    A writer holds a lock on its file, on whatever machine it runs; only a file that can be locked goes.
+    """
+    for leftover in folder.glob(TEMPORARY):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _close_quietly(file: BinaryIO) -> None:
@@ -166,7 +250,7 @@ def _sync(descriptor: int) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fastw2v.errors import OutputError
-from fastw2v.files import atomic_writer, require_writable
+from fastw2v.files import atomic_folder, atomic_writer, remove_folder, remove_temporaries, require_writable
 
 ROOT = Path(__file__).parent.parent
 OLD = b"the old bytes"
@@ -259,3 +259,92 @@ def test_require_writable__leaves_nothing_behind(existing: Path) -> None:
 def test_require_writable__special_files() -> None:
     for name in ("/dev/null", "/dev/full", "/dev/stdout", "/dev/stderr"):
         require_writable(Path(name))
+
+
+# --- folders, and what killed processes leave --------------------------------------------------------------
+
+
+def test_atomic_folder__is_there_once_complete(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "kept") as folder:
+        with atomic_writer(folder / "a") as file:
+            file.write(b"one")
+        assert "kept" not in names(tmp_path)
+    assert names(tmp_path) == ["kept"]
+    assert (tmp_path / "kept" / "a").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("stop"), KeyboardInterrupt()])
+def test_atomic_folder__failing_block_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), atomic_folder(tmp_path / "kept"):
+        raise error
+    assert names(tmp_path) == []
+
+
+def test_atomic_folder__full_disk_names_the_final_path(tmp_path: Path, small_disk: int) -> None:
+    wanted = rf"{tmp_path}/kept/a: disk full .* {small_disk:,} bytes missing"
+    with (
+        pytest.raises(OutputError, match=wanted),
+        atomic_folder(tmp_path / "kept") as folder,
+        atomic_writer(folder / "a", size=2 * small_disk) as file,
+    ):
+        file.write(b"x" * 2 * small_disk)
+    assert names(tmp_path) == []
+
+
+def test_atomic_folder__that_is_there_already_stays(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a").write_bytes(OLD)
+    with pytest.raises(OutputError, match="kept: cannot be written"), atomic_folder(tmp_path / "kept"):
+        pass
+    assert (tmp_path / "kept" / "a").read_bytes() == OLD
+    assert names(tmp_path) == ["kept"]
+
+
+def test_remove_folder__removes_it_whole_and_forgives_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(OLD)
+    remove_folder(tmp_path / "a")
+    remove_folder(tmp_path / "b")
+    assert names(tmp_path) == []
+
+
+WRITE_AND_WAIT = """
+import sys, time; from pathlib import Path; from fastw2v.files import atomic_writer
+with atomic_writer(Path(sys.argv[1])) as file:
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def test_require_writable__removes_leftovers_of_dead_processes_only(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITE_AND_WAIT, str(tmp_path / "v.txt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        process.stdout.readline()
+        before = names(tmp_path)
+        assert len(before) == 1
+        require_writable(tmp_path / "other.txt")
+        assert names(tmp_path) == before
+        process.kill()
+    assert names(tmp_path) == before
+    require_writable(tmp_path / "other.txt")
+    assert names(tmp_path) == []
+
+
+def test_require_writable__leaves_other_files_with_such_names(tmp_path: Path) -> None:
+    (tmp_path / ".fastw2v-folder.tmp").mkdir()
+    (tmp_path / ".fastw2v-link.tmp").symlink_to(tmp_path / "v.txt")
+    (tmp_path / "fastw2v-mine.tmp").write_bytes(OLD)
+    before = names(tmp_path)
+    require_writable(tmp_path / "v.txt")
+    assert names(tmp_path) == before
+
+
+def test_remove_temporaries__removes_those_being_written(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_writer(tmp_path / "v.txt"):
+            remove_temporaries()
+            assert names(tmp_path) == []
+
+    with pytest.raises(OutputError):
+        write()
