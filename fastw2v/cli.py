@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from fastw2v import __version__
+from fastw2v import __version__, interrupts
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
@@ -31,7 +31,6 @@ SETTINGS = {
     "max_content_width": 100,
     "auto_envvar_prefix": PREFIX,
 }
-INTERRUPTED = 130
 
 
 @click.group(context_settings=SETTINGS)
@@ -83,14 +82,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; every error a user can meet is one line and a stable exit code.
 
     0 done, 2 usage or unusable schema, 3 corpus unreadable or corrupt, 4 diverged, 5 output or memory,
-    130 interrupted.
+    130 and 143 interrupted by SIGINT and SIGTERM.
     """
     try:
-        code = cli.main(args=arguments, standalone_mode=False)
+        with interrupts.handled():
+            code = cli.main(args=arguments, standalone_mode=False)
     except FastW2VError as error:
         fail(str(error), error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        fail("interrupted: nothing was written", INTERRUPTED)
+    except interrupts.Interrupted as error:
+        fail(str(error), error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "fastw2v"
         fail(f"{error.format_message()}{origin(error)} (see '{command} --help')", UsageError.exit_code)

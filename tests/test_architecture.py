@@ -55,7 +55,7 @@ LAYERS = [
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["embeddings", "parquet_writer", "vocabulary"],
+    ["embeddings", "interrupts", "parquet_writer", "vocabulary"],
     ["columns", "files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
