@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities,
 from fastw2v.splitmix import epoch_key
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
-CHECKED_ROWS = 1024  # vectors looked at after each call; a diverging run reaches the frequent words at once
+CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
 EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
 
@@ -51,6 +51,33 @@ class Progress(NamedTuple):
     seconds: float
     learning_rate: float
     mean_loss: float
+
+
+class Position(NamedTuple):
+    """Where a run stands between two calls; with the two matrices that is all of its state.
+
+    epoch, unit  the next unit to train is `unit` of `epoch`, or the first of the next epoch after the last
+    totals       of the units trained so far
+    seconds      spent on them, wall-clock
+    """
+
+    epoch: int = 0
+    unit: int = 0
+    totals: Totals = Totals(0.0, 0, 0)
+    seconds: float = 0.0
+
+
+START = Position()
+
+
+class Keeper(Protocol):
+    """Keeps a run safe from what may end it: `fastw2v.checkpoint.Checkpoints` does so on disk."""
+
+    def restore(self, vectors: Vectors) -> Position | None:
+        """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""
+
+    def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
+        """Told after each call of the backend where the run stands; may raise to end it."""
 
 
 @dataclass(frozen=True)
@@ -168,15 +195,30 @@ def make_estimator(config: TrainConfig, n_words: int) -> Estimator:
     return Estimator(*sizes, BFLOAT16, lanes)
 
 
-def require_healthy(vectors: Vectors, mean_loss: float, config: TrainConfig) -> None:
-    """Raise DivergedError where the loss or a looked-at vector is not finite, or is huge."""
-    size = float(np.max([np.abs(matrix[:CHECKED_ROWS]).max() for matrix in vectors]))  # NaN if any is
+def require_healthy(
+    vectors: Vectors, mean_loss: float, config: TrainConfig, n_calls: int | None = None
+) -> None:
+    """Raise DivergedError where the loss or a looked-at vector is not finite, or is huge.
+
+    After call number n_calls the most frequent words' vectors and some of the others, in turn, are looked at:
+    a vector that is not finite makes the loss so when it is next used, this finds it where it is not. Every
+    vector is looked at where n_calls is None.
+    """
+    parts = vectors if n_calls is None else looked_at(vectors, n_calls)
+    size = float(np.max([np.maximum(part.max(), -part.min()) for part in parts]))  # NaN if any is
     untrained = max((config.negatives + 1) * math.log(2), math.log(len(vectors.center)))
     if not (mean_loss < EXPLODED_LOSS * untrained and size < EXPLODED):
         raise DivergedError(
             f"training diverged: mean loss {mean_loss:.3g}, largest component {size:.3g} "
-            f"at lr {config.lr:g}: lower --lr, or --window and --negatives; nothing was written"
+            f"at lr {config.lr:g}: lower --lr, or --window and --negatives"
         )
+
+
+def looked_at(vectors: Vectors, n_calls: int) -> list[NDArray[np.float32]]:
+    """Rows of both matrices to look at after a call: all have had their turn after n_words/1024 calls."""
+    start = n_calls * CHECKED_ROWS % len(vectors.center)
+    turns = (slice(CHECKED_ROWS), slice(start, start + CHECKED_ROWS))
+    return [matrix[rows] for matrix in vectors for rows in turns]
 
 
 def train(
@@ -184,24 +226,23 @@ def train(
     config: TrainConfig,
     on_progress: Callable[[Progress], None] | None = None,
     on_stage: Callable[[str], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Train vectors on an encoded corpus.
 
     on_progress is called after each call of the backend (at most half a second apart for the kernels),
-    on_stage with "compile" and "train" as they begin.
+    on_stage with "compile" and "train" as they begin, keeper before the first call and after each.
 
-    Raises UsageError (vocabulary under two words), DivergedError, OutputError (memory).
+    Raises UsageError (vocabulary under two words, arrays that are no corpus), DivergedError, OutputError
+    (memory), and what keeper raises.
     """
+    require_usable(corpus)
     n_words = len(corpus.vocabulary)
-    if n_words < 2:
-        raise UsageError(f"the vocabulary has {n_words} words: negative sampling needs at least 2")
-    if not corpus.vocabulary.counts.any():
-        raise UsageError(
-            f"all {n_words:,} words of the vocabulary have count 0: noise words need counts; count again"
-        )
     require_memory(n_words, config.dim)
     vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
-    fill_initial(vectors.center[:, : config.dim], config.seed)
+    start = keeper.restore(vectors) if keeper else None
+    if start is None:
+        fill_initial(vectors.center[:, : config.dim], config.seed)
     backend = make_backend(config, vectors, corpus, make_sampler(corpus.vocabulary.counts, config))
     stage = on_stage or (lambda name: None)
 
@@ -210,22 +251,37 @@ def train(
     backend(epoch_schedule(config, len(corpus.ids), 0), 0, 0)
     compile_seconds = time.perf_counter() - started
 
+    def after_call(position: Position, progress: Progress) -> None:
+        if on_progress:
+            on_progress(progress)
+        if keeper:
+            keeper.after_call(vectors, position, progress)
+
     stage("train")
-    started = time.perf_counter()
-    totals = run_epochs(backend, vectors, corpus, config, on_progress or (lambda progress: None))
-    train_seconds = time.perf_counter() - started
-    mean_loss = totals.loss / max(totals.n_pairs, 1)
-    require_healthy(Vectors(*(matrix[:, : config.dim] for matrix in vectors)), mean_loss, config)
+    end = run_epochs(backend, vectors, corpus, config, after_call, start or START)
+    mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
+    require_healthy(vectors, mean_loss, config)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
     return Trained(
         embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
         words=corpus.n_words_read * config.epochs,
-        kept_words=totals.n_kept,
-        pairs=totals.n_pairs,
+        kept_words=end.totals.n_kept,
+        pairs=end.totals.n_pairs,
         mean_loss=mean_loss,
         compile_seconds=compile_seconds,
-        train_seconds=train_seconds,
+        train_seconds=end.seconds,
     )
+
+
+def require_usable(corpus: Corpus) -> None:
+    """Raise UsageError for a vocabulary that noise cannot be drawn from."""
+    n_words = len(corpus.vocabulary)
+    if n_words < 2:
+        raise UsageError(f"the vocabulary has {n_words} words: negative sampling needs at least 2")
+    if not corpus.vocabulary.counts.any():
+        raise UsageError(
+            f"all {n_words:,} words of the vocabulary have count 0: noise words need counts; count again"
+        )
 
 
 def epoch_schedule(config: TrainConfig, n_tokens: int, epoch: int) -> Schedule:
@@ -244,41 +300,46 @@ def run_epochs(
     vectors: Vectors,
     corpus: Corpus,
     config: TrainConfig,
-    on_progress: Callable[[Progress], Any],
-) -> Totals:
-    """Every epoch in calls of about CALL_SECONDS; where it is cut does not change what is trained."""
-    n_tokens, end = len(corpus.ids), n_units(len(corpus.ids))
-    words_a_token = corpus.n_words_read / max(n_tokens, 1)
-    overall = Totals(0.0, 0, 0)
-    started = time.perf_counter()
-    size = 1
-    for epoch in range(config.epochs):
-        schedule = epoch_schedule(config, n_tokens, epoch)
-        first = 0
-        while first < end:
-            last = min(first + size * backend.units_at_once, end)
+    after_call: Callable[[Position, Progress], None],
+    position: Position = START,
+) -> Position:
+    """Every epoch from a position on, in calls of about CALL_SECONDS; returns where it ends.
+
+    Where it is cut into calls does not change what is trained.
+    """
+    n_units_each = n_units(len(corpus.ids))
+    started = time.perf_counter() - position.seconds
+    size, n_calls = 1, 0
+    for epoch in range(position.epoch, config.epochs):
+        schedule = epoch_schedule(config, len(corpus.ids), epoch)
+        first = position.unit if epoch == position.epoch else 0
+        while first < n_units_each:
+            last = min(first + size * backend.units_at_once, n_units_each)
             call_started = time.perf_counter()
             totals = backend(schedule, first, last)
             now = time.perf_counter()
-            overall = overall.plus(totals)
             mean_loss = totals.loss / max(totals.n_pairs, 1)
-            require_healthy(vectors, mean_loss, config)
-            done = schedule.words_before + min(last * UNIT, n_tokens)
-            on_progress(
-                Progress(
-                    words=round(done * words_a_token),
-                    words_total=corpus.n_words_read * config.epochs,
-                    seconds=now - started,
-                    learning_rate=max(
-                        config.lr * (1 - done / schedule.words_total), config.min_learning_rate
-                    ),
-                    mean_loss=mean_loss,
-                )
-            )
-            n_calls = -(-(last - first) // backend.units_at_once)
-            size = min(next_size(n_calls, now - call_started), end)
-            first = last
-    return overall
+            require_healthy(vectors, mean_loss, config, n_calls)
+            position = Position(epoch, last, position.totals.plus(totals), now - started)
+            after_call(position, progress_at(position, mean_loss, corpus, config))
+            n_groups = -(-(last - first) // backend.units_at_once)
+            size = min(next_size(n_groups, now - call_started), n_units_each)
+            first, n_calls = last, n_calls + 1
+    return position
+
+
+def progress_at(position: Position, mean_loss: float, corpus: Corpus, config: TrainConfig) -> Progress:
+    """What is told of a position after a call whose pairs had that mean loss."""
+    n_tokens = len(corpus.ids)
+    done = position.epoch * n_tokens + min(position.unit * UNIT, n_tokens)
+    decayed = config.lr * (1 - done / (config.epochs * n_tokens))
+    return Progress(
+        words=round(done * corpus.n_words_read / n_tokens),
+        words_total=corpus.n_words_read * config.epochs,
+        seconds=position.seconds,
+        learning_rate=max(decayed, config.min_learning_rate),
+        mean_loss=mean_loss,
+    )
 
 
 def next_size(size: int, seconds: float) -> int:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastw2v import cli, formats
-from fastw2v.commands.train import default_output
+from fastw2v.commands.options import default_output
 
 FAST = ["--dim", "8", "--epochs", "1", "--threads", "1", "--min-count", "1"]
 

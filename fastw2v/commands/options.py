@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -62,6 +63,14 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def default_output(source: Sequence[str]) -> str:
+    """NAME.vectors.txt in the working folder, NAME from the first source: corpus.parquet, shards/, logs-*."""
+    first = source[0].partition("?")[0] if "://" in source[0] else source[0]
+    name = Path(first).name or Path(first).resolve().name
+    name = re.sub(r"[*?\[\]]+", "", name.removesuffix(".parquet")).strip("-_. ")
+    return f"{name or 'corpus'}.vectors.txt"
 
 
 def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -22,7 +22,14 @@ from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
 
 NOT_IN_FILES = {"config", "help"}
-ONCE = {"dry_run", "verbose", "quiet", "save_config", "log_json"}  # of a call, not of the vectors
+ONCE = {
+    "dry_run",
+    "verbose",
+    "quiet",
+    "save_config",
+    "log_json",
+    "checkpoint_every",
+}  # of a call, not of the vectors
 PATHS = {"output", "save_outside", "save_vocab", "read_vocab"}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
@@ -147,11 +154,14 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
     options  all parameters of the command, by name
     """
     values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
-    for name in PATHS:
-        if values.get(name):
-            values[name] = str(Path(values[name]).absolute())
-    values["source"] = [absolute(name) for name in options["source"]]
+    values = with_absolute_paths(values)
     return {name: value for name, value in values.items() if value is not None and name not in ONCE}
+
+
+def with_absolute_paths(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with absolute paths, so that the run can be made or gone on with from any folder."""
+    paths = {name: str(Path(options[name]).absolute()) for name in PATHS if options.get(name)}
+    return options | paths | {"source": [absolute(name) for name in options["source"]]}
 
 
 def absolute(source: str) -> str:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.options import FORMATS, load_corpus, training_options, use_threads
+from fastw2v import interrupts
+from fastw2v.commands.options import FORMATS, default_output, load_corpus, training_options, use_threads
+from fastw2v.commands.resume import DEFAULT_INTERVAL, open_checkpoints, settled
 from fastw2v.commands.settings import config_path, resolved, settings_options, write_config
 from fastw2v.config import TrainConfig
-from fastw2v.errors import UsageError
+from fastw2v.errors import DivergedError, UsageError
 
 if TYPE_CHECKING:
+    from fastw2v.checkpoint import Checkpoints
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
     from fastw2v.progress import Display
     from fastw2v.training import Trained
 
-CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab", "save_vocab")
+CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab")
+OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_config")
 
 
 @click.command()
@@ -43,19 +46,20 @@ CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab", "save_vocab"
 @click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words.")
 @training_options
 @settings_options
+@click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
+@click.option(
+    "--checkpoint-every", default=DEFAULT_INTERVAL, help="Like 30s, 5m (minutes), 2h, '1000000 words'."
+)
+@click.option("--resume", metavar="DIR", help="Go on with the run kept there, with its options.")
 @click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
 @click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
 @click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
 def train(
-    source: tuple[str, ...],
-    output: str | None,
-    file_format: str | None,
-    escape: bool,
-    save_outside: str | None,
+    checkpoint: str | None,
+    resume: str | None,
     dry_run: bool,
     verbose: bool,
     quiet: bool,
-    save_config: bool,
     **options: Any,
 ) -> None:
     """Train vectors on SOURCE: Parquet files, folders of them, or glob patterns.
@@ -67,49 +71,37 @@ def train(
       fastw2v train 'logs-*.parquet' --window 10 --sample 1e-5 --threads 8
       fastw2v train baskets.parquet --preset items
       fastw2v train --config corpus.vectors.config.toml
+      fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
+      fastw2v train --resume kept
 
     Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
     """
-    source = source or click.get_current_context().lookup_default("source") or ()
-    if not source:
-        raise UsageError("no corpus was given: name a Parquet file, a folder or a pattern")
-    options.pop("preset")
-    corpus_options = {name: options.pop(name) for name in CORPUS_OPTIONS}
-    config = TrainConfig(**options)
-    use_threads(config.threads)
-    from fastw2v.progress import Display
+    with contextlib.ExitStack() as stack:
+        kept = None
+        if resume or (checkpoint and not dry_run):
+            kept = stack.enter_context(open_checkpoints(checkpoint, resume))
+        options = settled(options, kept)
+        config = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
+        use_threads(config.threads)
+        from fastw2v.progress import Display
 
-    display = Display(sys.stderr, quiet=quiet, verbose=verbose)
-    target = Path(output or default_output(source))
-    outputs = Outputs(target, file_format, escape, save_outside, corpus_options.pop("save_vocab"))
-    if save_config:
-        outputs.add_config()
-    outputs.require_writable()
-    corpus = load_corpus(source, config, display, **corpus_options)
-    outputs.require_writable_words(corpus.vocabulary.words)
-    if dry_run:
-        display.close()
-        click.echo("\n".join(estimate(corpus, config, outputs)))
-        return
-    outputs.save_vocabulary(corpus)
-    trained = run_training(corpus, config, display)
-    outputs.save(trained.embeddings)
-    if outputs.config:
-        from fastw2v.training import usable_cores
-
-        context = click.get_current_context()
-        values = context.params | {"source": source}
-        threads = config.threads or usable_cores()
-        write_config(outputs.config, resolved(values, config, target, threads), context.command)
-    summarise(trained, target, display)
-
-
-def default_output(source: Sequence[str]) -> str:
-    """NAME.vectors.txt in the working folder, NAME from the first source: corpus.parquet, shards/, logs-*."""
-    first = source[0].partition("?")[0] if "://" in source[0] else source[0]
-    name = Path(first).name or Path(first).resolve().name
-    name = re.sub(r"[*?\[\]]+", "", name.removesuffix(".parquet")).strip("-_. ")
-    return f"{name or 'corpus'}.vectors.txt"
+        display = Display(sys.stderr, quiet=quiet, verbose=verbose)
+        target = Path(options["output"] or default_output(options["source"]))
+        outputs = Outputs(target, *(options[name] for name in OUTPUT_OPTIONS))
+        outputs.require_writable()
+        corpus_options = {name: options[name] for name in CORPUS_OPTIONS}
+        corpus = load_corpus(options["source"], config, display, **corpus_options)
+        outputs.require_writable_words(corpus.vocabulary.words)
+        if dry_run:
+            display.close()
+            click.echo("\n".join(estimate(corpus, config, outputs)))
+            return
+        outputs.save_vocabulary(corpus)
+        checkpoints = kept.checkpoints_of(corpus, config, options | {"output": target}) if kept else None
+        trained = run_training(corpus, config, display, checkpoints)
+        outputs.save(trained.embeddings)
+        outputs.save_config(options, config)
+        summarise(trained, target, display)
 
 
 class Outputs:
@@ -122,6 +114,7 @@ class Outputs:
         escape: bool,
         outside: str | None,
         vocabulary: str | None,
+        with_config: bool,
     ) -> None:
         from fastw2v import formats
 
@@ -129,18 +122,12 @@ class Outputs:
         self.format = file_format or formats.detect_format(target, default="text")
         self.outside = Path(outside) if outside else None
         self.vocabulary = Path(vocabulary) if vocabulary else None
-        self.config: Path | None = None
+        self.config = config_path(target) if with_config else None
         self.paths = formats.output_paths(target, self.format)
         if self.outside:
             self.outside_format = formats.detect_format(self.outside, default="text")
             self.paths += formats.output_paths(self.outside, self.outside_format)
-        if self.vocabulary:
-            self.paths += [self.vocabulary]
-
-    def add_config(self) -> None:
-        """Write the options, too, where the vectors go to a file."""
-        self.config = config_path(self.target)
-        self.paths += [self.config] if self.config else []
+        self.paths += [path for path in (self.vocabulary, self.config) if path]
 
     def require_writable(self) -> None:
         """Raise OutputError for a place that cannot be written, UsageError where two outputs are one file."""
@@ -178,21 +165,46 @@ class Outputs:
                 which="outside",
             )
 
+    def save_config(self, options: dict[str, Any], config: TrainConfig) -> None:
+        """Write the options of the run beside the vectors, if they go to a file."""
+        from fastw2v.training import usable_cores
 
-def run_training(corpus: Corpus, config: TrainConfig, display: Display) -> Trained:
+        if self.config:
+            values = resolved(options, config, self.target, config.threads or usable_cores())
+            write_config(self.config, values, click.get_current_context().command)
+
+
+def run_training(
+    corpus: Corpus, config: TrainConfig, display: Display, checkpoints: Checkpoints | None
+) -> Trained:
     """Train, telling the user how it goes."""
     from fastw2v import training
     from fastw2v.progress import training_line
 
     if display.verbose:
         display.say(str(config))
+    if checkpoints and checkpoints.last:
+        display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
     stages = {"compile": "compiling the kernel (the first run for a size takes some seconds)"}
-    trained = training.train(
-        corpus,
-        config,
-        on_progress=lambda progress: display.update(training_line(progress)),
-        on_stage=lambda stage: display.update(stages.get(stage, stage), final=stage in stages),
-    )
+    with contextlib.ExitStack() as stack:
+
+        def on_stage(stage: str) -> None:
+            display.update(stages.get(stage, stage), final=stage in stages)
+            if stage == "train" and checkpoints:  # a signal now waits for the end of a call
+                stack.enter_context(interrupts.deferred())
+
+        try:
+            trained = training.train(
+                corpus,
+                config,
+                on_progress=lambda progress: display.update(training_line(progress)),
+                on_stage=on_stage,
+                keeper=checkpoints,
+            )
+        except DivergedError as error:
+            kept = checkpoints.last if checkpoints else None
+            outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
+            raise DivergedError(f"{error}; {outcome}") from None
     display.close()
     return trained
 

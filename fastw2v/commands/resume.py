@@ -1,0 +1,78 @@
+"""`--checkpoint` and `--resume` of `fastw2v train`: the options a run started with, and its folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from fastw2v.commands.settings import with_absolute_paths
+from fastw2v.config import TrainConfig
+from fastw2v.errors import UsageError
+
+if TYPE_CHECKING:
+    from fastw2v.checkpoint import Checkpoints, Folder, Saved
+    from fastw2v.corpus import Corpus
+
+DEFAULT_INTERVAL = "5m"
+FIXED = {*TrainConfig.__dataclass_fields__, "column", "min_count", "max_vocab"} - {"threads"}
+
+
+class Kept(NamedTuple):
+    """The folder that a run is kept in, and the checkpoint to go on from, if it is to go on."""
+
+    folder: Folder
+    saved: Saved | None
+
+    def checkpoints_of(self, corpus: Corpus, config: TrainConfig, options: dict[str, Any]) -> Checkpoints:
+        """The keeper of a run with these options on this corpus."""
+        from fastw2v.checkpoint import Checkpoints, Run, fingerprints, parse_interval
+
+        run = Run(config, corpus, fingerprints(corpus), with_absolute_paths(options))
+        return Checkpoints(self.folder, parse_interval(options["checkpoint_every"]), run, self.saved)
+
+
+@contextlib.contextmanager
+def open_checkpoints(checkpoint: str | None, resume: str | None) -> Iterator[Kept]:
+    """Open the folder of --checkpoint for a new run, or of --resume for the run in it."""
+    from fastw2v.checkpoint import Folder
+
+    if checkpoint and resume and Path(checkpoint).resolve() != Path(resume).resolve():
+        raise UsageError(f"--resume {resume} goes on keeping the run there: leave out --checkpoint")
+    path = Path(resume or checkpoint or "")
+    if resume and not path.is_dir():
+        raise UsageError(f"--resume {resume}: there is no such folder; give the one of --checkpoint")
+    with Folder(path) as folder:
+        if not resume:
+            folder.require_unused()
+            yield Kept(folder, None)
+        else:
+            yield Kept(folder, folder.newest(lambda line: click.echo(f"Warning: {line}", err=True)))
+
+
+def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
+    """The options of this run: those given, and for the rest those of the run that goes on, or defaults.
+
+    Raises UsageError for one that differs from the run's and must not, and for a missing SOURCE.
+    """
+    saved = kept.saved.options if kept and kept.saved else {}
+    context = click.get_current_context()
+    given["source"] = given["source"] or context.lookup_default("source") or ()
+    source_of = context.get_parameter_source
+    explicit = {name for name in given if source_of(name) is not ParameterSource.DEFAULT}
+    for name in sorted(explicit & FIXED & saved.keys()):
+        if given[name] != saved[name]:
+            raise UsageError(
+                f"{name.replace('_', '-')} is {given[name]}, but the run to go on with has {saved[name]}: "
+                "leave it out, or start a new run without --resume"
+            )
+    if "checkpoint_every" in explicit and not kept:
+        raise UsageError("--checkpoint-every needs --checkpoint DIR")
+    options = given | {name: saved[name] for name in given.keys() & saved.keys() - explicit}
+    if not options["source"]:
+        raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
+    return options
