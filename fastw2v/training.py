@@ -274,13 +274,35 @@ def train(
 
 
 def require_usable(corpus: Corpus) -> None:
-    """Raise UsageError for a vocabulary that noise cannot be drawn from."""
-    n_words = len(corpus.vocabulary)
-    if n_words < 2:
-        raise UsageError(f"the vocabulary has {n_words} words: negative sampling needs at least 2")
-    if not corpus.vocabulary.counts.any():
+    """Raise UsageError for a corpus that the kernels, which check nothing, must not see."""
+    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+    if len(words) < 2:
+        raise UsageError(f"the vocabulary has {len(words)} words: negative sampling needs at least 2")
+    if counts.shape != (len(words),) or not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
         raise UsageError(
-            f"all {n_words:,} words of the vocabulary have count 0: noise words need counts; count again"
+            f"counts are {counts.dtype} of shape {counts.shape}: each of {len(words):,} words needs one, "
+            "0 or more"
+        )
+    if not counts.any():
+        raise UsageError(
+            f"all {len(words):,} words of the vocabulary have count 0: noise words need counts; count again"
+        )
+    for name, array, dtype in (("ids", corpus.ids, np.int32), ("offsets", corpus.offsets, np.int64)):
+        if array.dtype != dtype or array.ndim != 1 or not array.flags.c_contiguous:
+            raise UsageError(
+                f"{name} are {array.dtype} of shape {array.shape}: a contiguous array of {np.dtype(dtype)} "
+                "with one axis is needed"
+            )
+    if len(corpus.ids) and not (corpus.ids.min() >= 0 and corpus.ids.max() < len(words)):
+        raise UsageError(
+            f"ids are from {corpus.ids.min()} to {corpus.ids.max()}: they are places in the vocabulary, "
+            f"from 0 to {len(words) - 1}"
+        )
+    ends = corpus.offsets[[0, -1]].tolist() if len(corpus.offsets) else []
+    if ends != [0, len(corpus.ids)] or (corpus.offsets[1:] < corpus.offsets[:-1]).any():
+        raise UsageError(
+            f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
+            "ids[offsets[s]:offsets[s + 1]]"
         )
 
 

@@ -125,6 +125,47 @@ def test_train__vocabulary_without_counts_is_refused():
         training.train(corpus._replace(vocabulary=nothing), TrainConfig())
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": np.zeros(100, np.int64)}, "ids are int64 of shape"),
+        ({"ids": np.zeros((10, 10), np.int32)}, r"ids are int32 of shape \(10, 10\)"),
+        ({"ids": np.zeros(200, np.int32)[::2]}, "ids are int32 of shape"),
+        (
+            {"ids": np.full(100, 5, np.int32)},
+            "ids are from 5 to 5: .*, from 0 to 4",
+        ),
+        ({"ids": np.full(100, -1, np.int32)}, "ids are from -1 to -1"),
+        ({"offsets": np.array([0, 100], np.int32)}, "offsets are int32"),
+        ({"offsets": np.empty(0, np.int64)}, "offsets must rise from 0 to the number of ids, 100"),
+        ({"offsets": np.array([0, 99])}, "offsets must rise"),
+        ({"offsets": np.array([1, 100])}, "offsets must rise"),
+        ({"offsets": np.array([0, 60, 50, 100])}, "offsets must rise"),
+        (
+            {"vocabulary": Vocabulary(list("abcde"), np.ones(4, np.int64))},
+            r"counts are int64 of shape \(4,\)",
+        ),
+        ({"vocabulary": Vocabulary(list("abcde"), np.ones(5))}, "counts are float64"),
+        ({"vocabulary": Vocabulary(list("abcde"), np.array([9, 1, 1, 1, -1]))}, "needs one, 0 or more"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__arrays_that_are_no_corpus_are_refused(change, message, backend):
+    """The kernels look up rows by id without a check: an id too large would write anywhere."""
+    corpus, _ = chain_corpus(5, 100)
+    with pytest.raises(UsageError, match=message):
+        training.train(corpus._replace(**change), TrainConfig(dim=4, backend=backend))
+
+
+def test_train__empty_sentences_are_fine():
+    corpus, _ = chain_corpus(5, 100)
+    runs = [
+        training.train(corpus._replace(offsets=np.array(offsets)), TrainConfig(dim=4, threads=1)).embeddings
+        for offsets in ([0, 0, 40, 40, 100, 100], [0, 40, 100])
+    ]
+    np.testing.assert_array_equal(runs[0].center_vectors, runs[1].center_vectors)
+
+
 def test_require_memory__names_need_and_cure():
     with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
         training.require_memory(10**9, 1_000)
