@@ -1,4 +1,4 @@
-"""Every option of a training run, its default and its limits, once."""
+"""Every option of reading and of training, its default and its limits, once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ Backend = Literal["numba", "reference"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
+Ids = Literal["words", "places"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -103,6 +104,42 @@ class TrainConfig:
     def min_learning_rate(self) -> float:
         """The floor of the step size."""
         return self.lr * 1e-4 if self.min_lr is None else self.min_lr
+
+
+@dataclass(frozen=True)
+class ReadConfig:
+    """Options of reading a corpus.
+
+    column      of strings, split at white space as str.split() does, or of lists of strings, taken as they
+                are; None: found by type and usual names
+    ids         what integers are: `words`, their digits; `places` from 0 in the given vocabulary; None:
+                places if a vocabulary is given and not all its words are integers themselves
+    min_count   words rarer than this are left out
+    max_vocab   only the so many most frequent words are kept
+    lowercase   map every character by Unicode's simple lower-case mapping, without regard to its neighbours
+    keep_words  only these words may be in the vocabulary; None: all
+    stop_words  these may not. All words that are left out leave the text, so that others become neighbours
+    """
+
+    column: str | None = None
+    ids: Ids | None = None
+    min_count: int = 5
+    max_vocab: int | None = None
+    lowercase: bool = False
+    keep_words: frozenset[str] | None = None
+    stop_words: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check every limit.
+
+        Raises UsageError naming the option, its value and the limit.
+        """
+        if self.min_count < 0:
+            raise UsageError(f"min_count = {self.min_count}: must be at least 0; 1 keeps every word")
+        if self.max_vocab is not None and self.max_vocab < 2:
+            raise UsageError(
+                f"max_vocab = {self.max_vocab}: must be at least 2; negative sampling needs two words"
+            )
 
 
 def check_whole(option: str, value: int, lowest: int, highest: int) -> None:

@@ -18,10 +18,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.columns import common_column
+from fastw2v.candidates import choose, integers_of, lowered, may_stay
+from fastw2v.columns import Column, common_column
+from fastw2v.config import ReadConfig
 from fastw2v.encoding import encode
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.layouts import Batch, as_batches
+from fastw2v.layouts import Batch, Piece, as_batches, checked_places
 from fastw2v.objects import open_object
 from fastw2v.sources import Opened, open_files
 from fastw2v.tokenizer import (
@@ -61,35 +63,35 @@ class Corpus(NamedTuple):
 def read_corpus(
     source: Any,
     *,
-    column: str | None = None,
-    min_count: int = 5,
-    max_vocab: int | None = None,
     vocabulary: Vocabulary | None = None,
     threads: int = 1,
     on_progress: Callable[[float, int], None] | None = None,
+    **options: Any,
 ) -> Corpus:
     """Read Parquet files, or an object that holds a corpus, into ids, one sentence a row.
 
-    source       a file, a folder (its *.parquet, recursively), a pattern with *, or a list of these; also
-                 text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of `objects`
-    column       of strings, split at white space as str.split() does, or of lists of strings, taken as they
-                 are; default: by type and usual names
-    min_count    words rarer than this are left out
-    max_vocab    only the so many most frequent words are kept
-    vocabulary   use this one, with its counts, instead of counting; min_count and max_vocab do not apply
+    source       a file, a folder (its *.parquet, recursively), a pattern with *, a URI, or a list of these;
+                 also text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of
+                 `objects`
+    vocabulary   use this one, with its counts, instead of counting; min_count and max_vocab do not apply. In
+                 any order; `Corpus.vocabulary` is in the order of ids
     threads      workers; the result does not depend on it
     on_progress  called about ten times a second with the share of rows handed out and the words read so far
+    options      of `ReadConfig`: column, min_count, max_vocab …
 
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
     cannot be read or are corrupt, OutputError when memory ends.
     """
-    _check_options(min_count, max_vocab, vocabulary, threads)
+    config = ReadConfig(**options)
+    if threads < 1:
+        raise UsageError(f"threads = {threads}: must be at least 1")
     try:
         opened = open_source(source)
-        shared = common_column(opened.schemas, column)
-        feed = Feed(as_batches(opened.read(shared), shared), opened.n_rows)
+        column = common_column(opened.schemas, config.column)
+        given = _given(vocabulary, column, config)
+        feed = Feed(as_batches(_pieces(opened, column, given), column), opened.n_rows)
         counters = _count(feed, threads, on_progress)
-        numbering = _number(opened.name, counters, vocabulary, min_count, max_vocab)
+        numbering = _number(opened.name, counters, given, config)
         n_null = sum(counter.n_null for counter in counters)
         segments = [segment for counter in counters for segment in counter.segments]
         del counters  # `encode` gives the segments back one by one
@@ -107,19 +109,9 @@ def open_source(source: Any) -> Opened:
     return open_files(source) if all(isinstance(name, str | Path) for name in names) else open_object(source)
 
 
-def _check_options(
-    min_count: int, max_vocab: int | None, vocabulary: Vocabulary | None, threads: int
-) -> None:
-    if min_count < 0:
-        raise UsageError(f"min_count = {min_count}: must be at least 0; 1 keeps every word")
-    if max_vocab is not None and max_vocab < 2:
-        raise UsageError(f"max_vocab = {max_vocab}: must be at least 2; negative sampling needs two words")
-    if threads < 1:
-        raise UsageError(f"threads = {threads}: must be at least 1")
-    if vocabulary is not None and len(vocabulary) < 2:
-        raise UsageError(
-            f"the given vocabulary has {len(vocabulary)} words; negative sampling needs at least 2: add words"
-        )
+def _pieces(opened: Opened, column: Column, given: Given | None) -> Iterator[Piece]:
+    pieces = opened.read(column)
+    return checked_places(pieces, column.name, len(given.ranks)) if given and given.are_places else pieces
 
 
 # ---- Counting ----------------------------------------------------------------------------------------------
@@ -200,6 +192,36 @@ def _work(feed: Feed, counter: WordCounter) -> None:
 # ---- Numbering ---------------------------------------------------------------------------------------------
 
 
+class Given(NamedTuple):
+    """A given vocabulary.
+
+    vocabulary  in the order of ids, without the words that are left out
+    ranks       int32 (n_words,), id of each word as it was given, or -1
+    are_places  whether integers in the corpus are places in it as it was given
+    """
+
+    vocabulary: Vocabulary
+    ranks: NDArray[np.int32]
+    are_places: bool
+
+
+def _given(vocabulary: Vocabulary | None, column: Column, config: ReadConfig) -> Given | None:
+    """Raises UsageError for a vocabulary of 0 words or 1, and for ids that cannot be places."""
+    if config.ids == "places" and (vocabulary is None or column.layout != "integers"):
+        reason = "needs a vocabulary" if vocabulary is None else f"takes integers, {column.name!r} has none"
+        raise UsageError(f"ids = places {reason}; leave it out or give one whose places these ids are")
+    if vocabulary is None:
+        return None
+    chosen, ranks = choose(vocabulary, config)
+    if len(chosen) < 2:
+        raise UsageError(
+            f"the given vocabulary has {len(chosen)} words; negative sampling needs at least 2: add words"
+        )
+    are_integers = all(word.removeprefix("-").isdecimal() for word in vocabulary.words)
+    is_place = config.ids == "places" or (config.ids is None and not are_integers)
+    return Given(chosen, ranks, column.layout == "integers" and is_place)
+
+
 class Numbering(NamedTuple):
     """What the words' numbers are.
 
@@ -213,52 +235,60 @@ class Numbering(NamedTuple):
     n_words_read: int
 
 
-def _number(
-    name: str,
-    counters: Sequence[WordCounter],
-    vocabulary: Vocabulary | None,
-    min_count: int,
-    max_vocab: int | None,
-) -> Numbering:
+def _number(name: str, counters: Sequence[WordCounter], given: Given | None, config: ReadConfig) -> Numbering:
     """Merge the workers' words and give those of the vocabulary their ids."""
-    tables = [counter.table for counter in counters]
-    if vocabulary is not None:
-        return _number_known(name, tables, vocabulary)
-    merged, entries = merge_tables(tables)
-    records = merged.records[: merged.n_words[0]]
-    counts = records[:, COUNT]
-    kept = ranked(counts, records[:, FIRST_SEEN], min_count, max_vocab)
-    _check_counts(name, counts, len(kept), min_count)
-    vocabulary = Vocabulary(_decoded(name, merged, kept), counts[kept])
-    final = np.full(len(counts), -1, np.int32)
-    final[kept] = np.arange(len(kept), dtype=np.int32)
-    final_ids = [final[of_worker] for of_worker in entries]
-    return Numbering(vocabulary, final_ids, int(counts.sum()))
-
-
-def _number_known(name: str, tables: Sequence[Table], vocabulary: Vocabulary) -> Numbering:
-    """Number the words of a given vocabulary: they come first in the merged table, so entries are ids."""
-    merged, (_, *entries) = merge_tables([table_of(vocabulary.words), *tables])
+    merged, entries = merge_tables([counter.table for counter in counters])
+    if given and given.are_places:
+        vocabulary, ids = given.vocabulary, given.ranks[integers_of(merged)]
+    else:
+        if config.lowercase:
+            merged, lower = lowered(name, merged)
+            entries = [lower[of_worker] for of_worker in entries]
+        vocabulary, ids = (
+            (given.vocabulary, _known(merged, given.vocabulary)) if given else _counted(name, merged, config)
+        )
     counts = merged.records[: merged.n_words[0], COUNT]
-    if not counts[: len(vocabulary)].any():
+    n_words_read = int(counts.sum())
+    if given and not counts[ids >= 0].any():
         raise UsageError(
-            f"{name}: none of its {counts.sum():,} words is in the given vocabulary of {len(vocabulary):,}; "
+            f"{name}: none of its {n_words_read:,} words is in the given vocabulary of {len(vocabulary):,}; "
             "give the vocabulary of this corpus or none"
         )
-    final_ids = [np.where(of_worker < len(vocabulary), of_worker, np.int32(-1)) for of_worker in entries]
-    return Numbering(vocabulary, final_ids, int(counts.sum()))
+    return Numbering(vocabulary, [ids[of_worker] for of_worker in entries], n_words_read)
 
 
-def _check_counts(name: str, counts: NDArray[np.int64], n_kept: int, min_count: int) -> None:
-    """Raises UsageError for a vocabulary of 0 words or 1."""
-    if n_kept >= 2:
-        return
+def _counted(name: str, table: Table, config: ReadConfig) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The vocabulary of the words that a table counted, and for each of its entries the id or -1."""
+    records = table.records[: table.n_words[0]]
+    counts = np.where(may_stay(table, config), records[:, COUNT], -1)
+    kept = ranked(counts, records[:, FIRST_SEEN], config.min_count, config.max_vocab)
+    if len(kept) < 2:
+        raise UsageError(f"{name}: {_too_few(counts, len(kept), config.min_count)}")
+    ids = np.full(len(counts), -1, np.int32)
+    ids[kept] = np.arange(len(kept), dtype=np.int32)
+    return Vocabulary(_decoded(name, table, kept), counts[kept]), ids
+
+
+def _known(table: Table, vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """The id of each entry of a table, or -1: a vocabulary's words come first in a merged table."""
+    _, (_, entries) = merge_tables([table_of(vocabulary.words), table])
+    return np.where(entries < len(vocabulary), entries, np.int32(-1))
+
+
+def _too_few(counts: NDArray[np.int64], n_kept: int, min_count: int) -> str:
+    """Why there is a vocabulary of 0 words or 1; the count of a word that a list leaves out is -1."""
     if len(counts) < 2:
         found = "only 1 distinct word" if len(counts) else "no word"
-        raise UsageError(f"{name}: holds {found}; negative sampling needs at least 2: give more text")
+        return f"holds {found}; negative sampling needs at least 2: give more text"
     second = np.sort(counts)[-2]
-    raise UsageError(
-        f"{name}: {n_kept} of {len(counts):,} distinct words occur at least min_count = {min_count} times; "
+    if second < 0:
+        n_left = int((counts >= 0).sum())
+        return (
+            f"the keep-list and the stop-list leave {n_left} of {len(counts):,} distinct words; "
+            "negative sampling needs 2: check the lists"
+        )
+    return (
+        f"{n_kept} of {len(counts):,} distinct words occur at least min_count = {min_count} times; "
         f"negative sampling needs 2: lower --min-count to {second} or give more text"
     )
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastw2v.columns import Column
-from fastw2v.errors import CorpusError, FastW2VError
+from fastw2v.errors import CorpusError, FastW2VError, UsageError
 from fastw2v.tokenizer import Lists, Strings, read_only
 
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
@@ -55,6 +56,23 @@ def as_batches(pieces: Iterable[Piece], column: Column) -> Iterator[Batch]:
             array = piece.rows.column(column.name)
             batch = as_strings(array) if column.layout == "text" else as_lists(array)
         yield batch
+
+
+def checked_places(pieces: Iterable[Piece], column: str, n_places: int) -> Iterator[Piece]:
+    """The pieces as they are; raises UsageError for an integer that is no place in 0..n_places − 1."""
+    for piece in pieces:
+        with arrow_errors(f"{piece.place} is corrupt"):
+            array = piece.rows.column(column)
+            items = array.flatten() if pa.types.is_nested(array.type) else array
+            plain = items.cast(items.type.value_type) if pa.types.is_dictionary(items.type) else items
+            lowest, highest = (bound.as_py() for bound in pc.min_max(plain).values())
+        if lowest is not None and (lowest < 0 or highest >= n_places):
+            wrong = lowest if lowest < 0 else highest
+            raise UsageError(
+                f"{piece.place}: id {wrong} is no place in the given vocabulary, 0 to {n_places - 1}; "
+                "give the vocabulary that made the ids, or take their digits for --ids words"
+            )
+        yield piece
 
 
 def as_strings(array: pa.Array) -> Strings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,15 +81,49 @@ def read_vocabulary(path: str | Path) -> Vocabulary:
 
     Raises CorpusError for a file that cannot be read or a line that is not of this form, naming the line.
     """
+    counts = read_counts([path])
+    return Vocabulary.from_counts(list(counts), list(counts.values()), min_count=0)
+
+
+def read_counts(paths: Iterable[str | Path]) -> dict[str, int]:
+    """The words of several vocabulary files in the order they come, with the sum of their counts.
+
+    Raises CorpusError as `read_vocabulary` does, and for a sum beyond MAX_COUNT.
+    """
+    counts: dict[str, int] = {}
+    for path in map(Path, paths):
+        with _opened(path, "'word count' lines") as file:
+            for word, count in _parse_lines(path, file):
+                counts[word] = counts.get(word, 0) + count
+        if max(counts.values(), default=0) > MAX_COUNT:
+            raise CorpusError(f"{path}: the counts of a word add up to more than {MAX_COUNT}; leave it out")
+    return counts
+
+
+def read_words(path: str | Path) -> frozenset[str]:
+    """The words of a list, one a line in UTF-8; white space around them and empty lines do not count.
+
+    Raises CorpusError for a file that cannot be read, is not UTF-8, or holds no word.
+    """
     path = Path(path)
+    with _opened(path, "one word a line") as file:
+        try:
+            words = frozenset(file.read().decode("utf-8-sig").split("\n"))
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{path}: the list is not UTF-8 ({error.reason}); convert it") from None
+    words = frozenset(word.strip() for word in words) - {""}
+    if not words:
+        raise CorpusError(f"{path}: the list holds no word; give one word a line")
+    return words
+
+
+@contextlib.contextmanager
+def _opened(path: Path, contents: str) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            counts = dict(_parse_lines(path, file))
+            yield file
     except OSError as error:
-        raise CorpusError(
-            f"{path}: the vocabulary cannot be read ({error.strerror}); give a file of 'word count' lines"
-        ) from error
-    return Vocabulary.from_counts(list(counts), list(counts.values()), min_count=0)
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give a file of {contents}") from error
 
 
 def _parse_lines(path: Path, file: BinaryIO) -> Iterator[tuple[str, int]]:

@@ -35,7 +35,7 @@ LAYERS = [
     ["training"],
     ["cache"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
-    ["objects"],
+    ["candidates", "objects"],
     ["sources"],
     ["remote"],
     ["encoding", "layouts"],
@@ -67,6 +67,7 @@ LIBRARIES = {
     "numba": {"tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
     "pyarrow": {
+        "candidates",
         "columns",
         "corpus",
         "formats.parquet",

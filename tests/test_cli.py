@@ -188,6 +188,33 @@ def test_export__round_trips_through_every_format(corpus, tmp_path, capfd):
     assert first.read_bytes() == (tmp_path / "w.txt").read_bytes()
 
 
+def test_vocab__adds_vocabularies_up_and_chooses_from_them(tmp_path, capfd):
+    (tmp_path / "a").write_text("the 5\nThe 2\ncat 1\n")
+    (tmp_path / "b").write_text("cat 3\ndog 1\nof 4\n")
+    (tmp_path / "stop").write_text("OF\n")
+    both = ["--read-vocab", tmp_path / "a", "--read-vocab", tmp_path / "b"]
+    assert run(capfd, "vocab", *both, "-q", "-o", tmp_path / "c")[0] == 0
+    assert (tmp_path / "c").read_text() == "the 5\ncat 4\nof 4\nThe 2\ndog 1\n"
+    options = ["--lowercase", "--stop-list", tmp_path / "stop", "--min-count", "2"]
+    code, out, _ = run(capfd, "vocab", *both, "-o", tmp_path / "c", *options)
+    assert (code, out.splitlines()[0]) == (0, "16 tokens, 2 words")
+    assert (tmp_path / "c").read_text() == "the 7\ncat 4\n"
+
+
+def test_train__vocabulary_options_reach_the_corpus(corpus, tmp_path, capfd):
+    (tmp_path / "a").write_text("w1 5\nw2 2\nw11 0\n")
+    (tmp_path / "b").write_text("w1 3\nw3 1\nw4 9\n")
+    (tmp_path / "keep").write_text("W1\nw2\nw3\n")
+    both = ["--read-vocab", tmp_path / "a", "--read-vocab", tmp_path / "b"]
+    options = [*both, "--keep-list", tmp_path / "keep", "--lowercase", "--save-vocab", tmp_path / "c"]
+    assert run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *FAST, *options)[0] == 0
+    assert (tmp_path / "c").read_text() == "w1 8\nw2 2\nw3 1\n"
+    code, _, err = run(capfd, "train", corpus, *FAST, *both, "--ids", "places")
+    assert (code, err) == (2, "Error: --ids places needs one --read-vocab, not 2: merge them first\n")
+    code, _, err = run(capfd, "train", corpus, *FAST, "--stop-list", tmp_path / "none")
+    assert (code, "none: cannot be read" in err) == (3, True)
+
+
 def test_main__interrupt_is_exit_130(corpus, tmp_path):
     """Ctrl-C in the middle of a long run ends it within two seconds and leaves no file."""
     output = tmp_path / "v.txt"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fastw2v import config
-from fastw2v.config import TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 
@@ -36,6 +36,19 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "loss": "negative-sampling",
     }
     assert dataclasses.asdict(TrainConfig()) == expected
+
+
+def test_read_config__defaults_are_those_of_word2vec() -> None:
+    expected = {
+        "column": None,
+        "ids": None,
+        "min_count": 5,
+        "max_vocab": None,
+        "lowercase": False,
+        "keep_words": None,
+        "stop_words": frozenset(),
+    }
+    assert dataclasses.asdict(ReadConfig()) == expected
 
 
 def test_train_config__is_frozen() -> None:

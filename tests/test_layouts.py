@@ -13,6 +13,7 @@ from fastw2v import layouts
 from fastw2v.corpus import read_corpus
 from fastw2v.errors import UsageError
 from fastw2v.tokenizer import WordCounter, words_of
+from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import TEXTS, TOKENS, as_plain, error_of, write
 
@@ -187,3 +188,65 @@ def test_read_corpus__names_the_type_it_cannot_read(
 def test_read_corpus__refuses_two_columns_of_one_name(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([STRINGS, STRINGS], ["text", "text"]), tmp_path / "c.parquet")
     assert "2 columns are named 'text'" in error_of(UsageError, tmp_path / "c.parquet")
+
+
+# ---- Integers that are places in a vocabulary --------------------------------------------------------------
+
+GIVEN = Vocabulary(["cat", "[PAD]", "the", "é", "sat"], np.array([5, 0, 9, 2, 5]))
+PLACES: list[Any] = [[2, 0, 4], None, [], [2, None, 2], [3, 0, 0]]
+PLACE_WORDS: list[Row] = [row and [n if n is None else GIVEN.words[n] for n in row] for row in PLACES]
+
+
+@pytest.mark.parametrize("integer", [pa.int32(), pa.int64(), pa.uint16()])
+@pytest.mark.parametrize("make_list", [pa.list_, pa.large_list])
+def test_read_corpus__reads_places_like_their_words(
+    tmp_path: Path, integer: pa.DataType, make_list: Callable[[pa.DataType], pa.DataType]
+) -> None:
+    path = write(tmp_path / "c.parquet", pa.array(PLACES, make_list(integer)), "input_ids", row_group_size=2)
+    of_words = write(tmp_path / "w.parquet", pa.array(PLACE_WORDS, pa.list_(pa.string())))
+    expected = read_corpus(of_words, vocabulary=GIVEN)
+    assert expected.vocabulary.words == ["the", "cat", "sat", "é", "[PAD]"]
+    for ids in (None, "places"):
+        assert as_plain(read_corpus(path, vocabulary=GIVEN, ids=ids)) == as_plain(expected)
+    places = (np.array([2, 0, 4, 2, 2, 3, 0, 0]), np.array([0, 3, 5, 8]))
+    assert read_corpus(places, vocabulary=GIVEN).ids.tolist() == expected.ids.tolist()
+
+
+def test_read_corpus__places_without_the_words_of_a_stop_list(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", PLACES, "input_ids")
+    actual = read_corpus(path, vocabulary=GIVEN, stop_words=frozenset(["cat", "[PAD]"]))
+    assert actual.vocabulary.words == ["the", "sat", "é"]
+    assert actual.ids.tolist() == [0, 1, 0, 0, 2]
+
+
+def test_read_corpus__integers_are_words_of_a_vocabulary_of_integers(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", [[1, 0, 7], [7, 1]])
+    numbers = Vocabulary(["7", "1"], np.array([2, 2]))
+    assert read_corpus(path, vocabulary=numbers).ids.tolist() == [1, 0, 0, 1]
+    assert "id 7 is no place" in error_of(UsageError, path, vocabulary=numbers, ids="places")
+    words = Vocabulary(["7", "1", "x"], np.array([3, 2, 1]))
+    assert read_corpus(path, vocabulary=words, ids="words").ids.tolist() == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("wrong", [5, -1, 2**40])
+def test_read_corpus__names_the_row_group_of_an_id_outside_the_vocabulary(tmp_path: Path, wrong: int) -> None:
+    path = write(tmp_path / "c.parquet", [[0, 1], [2], [3, wrong], [4]], row_group_size=1)
+    expected = f"{path}: row group 2 (of 4, from 0): id {wrong} is no place in the given vocabulary, 0 to 4; "
+    assert error_of(UsageError, path, vocabulary=GIVEN).startswith(expected)
+
+
+def test_read_corpus__places_need_integers_and_a_vocabulary(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", [[0, 1]])
+    assert "ids = places needs a vocabulary" in error_of(UsageError, path, ids="places")
+    path = write(tmp_path / "c.parquet", ["a b"])
+    message = error_of(UsageError, path, ids="places", vocabulary=GIVEN)
+    assert "ids = places takes integers, 'text' has none" in message
+
+
+def test_read_corpus__names_the_shard_whose_items_are_integers(tmp_path: Path) -> None:
+    for name in "abc":
+        write(tmp_path / f"{name}.parquet", [[1, 2]] if name == "b" else [["1", "2"]])
+    message = error_of(UsageError, tmp_path)
+    assert message.startswith(
+        f"{tmp_path / 'b.parquet'}: column 'text' holds integers, but 2 of 3 files have"
+    )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.vocabulary import Vocabulary, ranked, read_vocabulary, write_vocabulary
+from fastw2v.vocabulary import Vocabulary, ranked, read_counts, read_vocabulary, read_words, write_vocabulary
 
 counts_lists = st.lists(st.integers(0, 5) | st.integers(0, 2**62), max_size=30)
 
@@ -107,7 +107,7 @@ def test_read_vocabulary__names_the_corrupt_line(tmp_path: Path, line: bytes, me
 
 @pytest.mark.parametrize("name", ["missing.txt", "."])
 def test_read_vocabulary__names_the_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CorpusError, match="the vocabulary cannot be read"):
+    with pytest.raises(CorpusError, match="cannot be read"):
         read_vocabulary(tmp_path / name)
 
 
@@ -125,3 +125,30 @@ def test_write_vocabulary__reports_a_place_it_cannot_write(tmp_path: Path) -> No
     with pytest.raises(OutputError, match=r"v\.txt"):
         write_vocabulary(tmp_path / "missing" / "v.txt", vocabulary_of(a=1))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_read_counts__adds_files_up_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x 1\ny 5\n")
+    (tmp_path / "b").write_text("z 2\nx 7\n")
+    expected = {"x": 8, "y": 5, "z": 2}
+    assert list(read_counts([tmp_path / "a", tmp_path / "b"]).items()) == list(expected.items())
+    (tmp_path / "c").write_text(f"x {2**63 - 1}\n")
+    with pytest.raises(CorpusError, match="add up to more than 9223372036854775807"):
+        read_counts([tmp_path / "c", tmp_path / "a"])
+
+
+def test_read_words__is_one_word_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_bytes("\ufeffthe\r\nnew york \n\n\té\nthe".encode())
+    assert read_words(path) == {"the", "new york", "é"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "holds no word"), (b"\n \n", "holds no word"), (b"\xff", "not UTF-8")]
+)
+def test_read_words__says_what_is_wrong(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "words").write_bytes(content)
+    with pytest.raises(CorpusError, match=message):
+        read_words(tmp_path / "words")
+    with pytest.raises(CorpusError, match="missing: cannot be read"):
+        read_words(tmp_path / "missing")

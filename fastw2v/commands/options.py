@@ -7,17 +7,21 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from fastw2v.config import Backend, Kernel, Loss, Precision, TrainConfig
+from fastw2v.config import Backend, Ids, Kernel, Loss, Precision, ReadConfig, TrainConfig
+from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
     from fastw2v.progress import Display
+    from fastw2v.vocabulary import Vocabulary
 
 DEFAULTS = TrainConfig()
 FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
@@ -101,6 +105,53 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
     )
 
 
+def corpus_options(min_count: int) -> Callable[..., Any]:
+    """The options that say what to read; min_count is the command's default."""
+    options = [
+        click.option("--read-vocab", metavar="FILE", multiple=True, help="Use these words and counts."),
+        click.option("--column", help="Column of the corpus.  [default: found by type and name]"),
+        click.option("--ids", type=click.Choice(get_args(Ids)), help="What integers are."),
+        click.option("--lowercase", is_flag=True, help="Put words in lower case."),
+        click.option("--keep-list", metavar="FILE", help="Only these words, one a line."),
+        click.option("--stop-list", metavar="FILE", help="Not these words, one a line."),
+        click.option("--min-count", type=int, default=min_count, help="Drop words that occur less often."),
+        click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words."),
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str, ...]]:
+    """Move out of a command's options what `corpus_options` added: how to read, and the vocabulary files."""
+    from fastw2v.vocabulary import read_words
+
+    keep, stop, read_vocab = (options.pop(name) for name in ("keep_list", "stop_list", "read_vocab"))
+    fields = {field.name: options.pop(field.name) for field in fields_of(ReadConfig) if field.name in options}
+    config = ReadConfig(
+        **fields,
+        keep_words=read_words(keep) if keep else None,
+        stop_words=read_words(stop) if stop else frozenset(),
+    )
+    if len(read_vocab) > 1 and config.ids == "places":
+        raise UsageError(f"--ids places needs one --read-vocab, not {len(read_vocab)}: merge them first")
+    return replace(config, ids=config.ids or "words") if len(read_vocab) > 1 else config, read_vocab
+
+
+def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
+    """The sum of vocabulary files in the order of their lines, which is that of places."""
+    import numpy as np
+
+    from fastw2v.vocabulary import Vocabulary, read_counts
+
+    counts = read_counts(paths)
+    return Vocabulary(list(counts), np.array(list(counts.values()), np.int64))
+
+
 def use_threads(threads: int | None) -> None:
     """Let Numba start as many threads as are asked for; it reads this once, when it is imported."""
     if threads and "numba" not in sys.modules and "NUMBA_NUM_THREADS" not in os.environ:
@@ -109,26 +160,23 @@ def use_threads(threads: int | None) -> None:
 
 def load_corpus(
     source: Sequence[str],
-    config: TrainConfig,
+    config: ReadConfig,
     display: Display,
-    *,
-    read_vocab: str | None,
-    **options: Any,
+    threads: int | None,
+    vocabulary: Vocabulary | None = None,
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
     from fastw2v.progress import significant
     from fastw2v.training import usable_cores
-    from fastw2v.vocabulary import read_vocabulary
 
-    vocabulary = read_vocabulary(Path(read_vocab)) if read_vocab else None
     started = time.perf_counter()
     corpus = read_corpus(
         source if len(source) > 1 else source[0],
         vocabulary=vocabulary,
-        threads=config.threads or usable_cores(),
+        threads=threads or usable_cores(),
         on_progress=lambda share, words: display.update(f"reading {share:6.1%}  {words:,} words"),
-        **options,
+        **vars(config),
     )
     seconds = time.perf_counter() - started
     rate = significant(corpus.n_words_read / max(seconds, 1e-9))

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from fastw2v.commands.settings import with_absolute_paths
-from fastw2v.config import TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
 
 DEFAULT_INTERVAL = "5m"
-FIXED = {*TrainConfig.__dataclass_fields__, "column", "min_count", "max_vocab"} - {"threads"}
+FIXED = {*TrainConfig.__dataclass_fields__, *ReadConfig.__dataclass_fields__} - {"threads"}
 
 
 class Kept(NamedTuple):

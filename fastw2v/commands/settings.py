@@ -30,7 +30,7 @@ ONCE = {
     "log_json",
     "checkpoint_every",
 }  # of a call, not of the vectors
-PATHS = {"output", "save_outside", "save_vocab", "read_vocab"}
+PATHS = {"output", "save_outside", "save_vocab", "keep_list", "stop_list"}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),
@@ -117,7 +117,7 @@ def keys_of(command: click.Command) -> Iterator[tuple[str, click.Parameter]]:
 
 def checked(path: Path, key: str, parameter: click.Parameter, value: Any) -> Any:
     """The value, if it is of the parameter's type: TOML has types, so "5" is no number."""
-    if parameter.nargs == -1:
+    if parameter.nargs == -1 or getattr(parameter, "multiple", False):
         values = value if isinstance(value, list) else [value]
         if values and all(isinstance(one, str) for one in values):
             return tuple(values)
@@ -155,13 +155,14 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
     """
     values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
     values = with_absolute_paths(values)
-    return {name: value for name, value in values.items() if value is not None and name not in ONCE}
+    return {name: value for name, value in values.items() if value not in (None, []) and name not in ONCE}
 
 
 def with_absolute_paths(options: dict[str, Any]) -> dict[str, Any]:
     """The options with absolute paths, so that the run can be made or gone on with from any folder."""
     paths = {name: str(Path(options[name]).absolute()) for name in PATHS if options.get(name)}
-    return options | paths | {"source": [absolute(name) for name in options["source"]]}
+    lists = {name: [absolute(path) for path in options[name]] for name in ("source", "read_vocab")}
+    return options | paths | lists
 
 
 def absolute(source: str) -> str:

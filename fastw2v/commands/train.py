@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v import interrupts
-from fastw2v.commands.options import FORMATS, default_output, load_corpus, training_options, use_threads
+from fastw2v.commands.options import (
+    FORMATS,
+    corpus_options,
+    default_output,
+    load_corpus,
+    read_vocabularies,
+    take_corpus_options,
+    training_options,
+    use_threads,
+)
 from fastw2v.commands.resume import DEFAULT_INTERVAL, open_checkpoints, settled
 from fastw2v.commands.settings import config_path, resolved, settings_options, write_config
 from fastw2v.config import TrainConfig
@@ -23,7 +32,6 @@ if TYPE_CHECKING:
     from fastw2v.progress import Display
     from fastw2v.training import Trained
 
-CORPUS_OPTIONS = ("column", "min_count", "max_vocab", "read_vocab")
 OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_config")
 
 
@@ -40,10 +48,7 @@ OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_c
 @click.option("--escape", is_flag=True, help="Write tokens that hold white space with backslashes.")
 @click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
 @click.option("--save-vocab", metavar="FILE", help="Write the vocabulary, `word count` lines.")
-@click.option("--read-vocab", metavar="FILE", help="Use this vocabulary instead of counting.")
-@click.option("--column", help="Column of the corpus.  [default: found by type and name]")
-@click.option("--min-count", type=int, default=5, help="Drop words that occur less often.")
-@click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words.")
+@corpus_options(min_count=5)
 @training_options
 @settings_options
 @click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
@@ -89,8 +94,9 @@ def train(
         target = Path(options["output"] or default_output(options["source"]))
         outputs = Outputs(target, *(options[name] for name in OUTPUT_OPTIONS))
         outputs.require_writable()
-        corpus_options = {name: options[name] for name in CORPUS_OPTIONS}
-        corpus = load_corpus(options["source"], config, display, **corpus_options)
+        reading, read_vocab = take_corpus_options(dict(options))
+        vocabulary = read_vocabularies(read_vocab) if read_vocab else None
+        corpus = load_corpus(options["source"], reading, display, config.threads, vocabulary)
         outputs.require_writable_words(corpus.vocabulary.words)
         if dry_run:
             display.close()

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.options import load_corpus, use_threads
-from fastw2v.config import TrainConfig
+from fastw2v.commands.options import (
+    corpus_options,
+    load_corpus,
+    read_vocabularies,
+    take_corpus_options,
+    use_threads,
+)
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,45 +25,65 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", nargs=-1)
 @click.option("-o", "--output", help="Write the vocabulary here, `word count` lines.")
-@click.option("--read-vocab", metavar="FILE", help="Look at this vocabulary file instead of a corpus.")
-@click.option("--column", help="Column of the corpus.  [default: found by type and name]")
-@click.option("--min-count", type=int, default=1, help="Drop words that occur less often.")
-@click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words.")
+@corpus_options(min_count=1)
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
 @click.option("-q", "--quiet", is_flag=True, help="Only write the file.")
-def vocab(source: tuple[str, ...], output: str | None, number: int, quiet: bool, **options: Any) -> None:
-    """Count the words of SOURCE, or look at a vocabulary: sizes, coverage, Zipf's plot, frequent words.
+def vocab(
+    source: tuple[str, ...],
+    output: str | None,
+    threads: int | None,
+    number: int,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Count the words of SOURCE, or look at vocabularies: sizes, coverage, Zipf's plot, frequent words.
 
     \b
     Examples:
       fastw2v vocab corpus.parquet
       fastw2v vocab shards/ --min-count 5 -o corpus.vocab.txt
       fastw2v vocab --read-vocab corpus.vocab.txt -n 50
+      fastw2v vocab --read-vocab a.vocab.txt --read-vocab b.vocab.txt -o both.vocab.txt
     """
     from fastw2v.files import require_writable
-    from fastw2v.progress import Display
-    from fastw2v.vocabulary import read_vocabulary, write_vocabulary
+    from fastw2v.vocabulary import write_vocabulary
 
-    read_vocab = options.pop("read_vocab")
+    config, read_vocab = take_corpus_options(options)
     if bool(source) == bool(read_vocab):
         raise UsageError("give either a SOURCE to count or --read-vocab FILE to look at")
     if output:
         require_writable(Path(output))
-    if read_vocab:
-        vocabulary = read_vocabulary(Path(read_vocab))
-        n_tokens = int(vocabulary.counts.sum())
+    if source:
+        vocabulary, n_tokens = count_words(source, config, threads, quiet)
     else:
-        config = TrainConfig(threads=options.pop("threads"))
-        use_threads(config.threads)
-        display = Display(sys.stderr, quiet=quiet, verbose=False)
-        corpus = load_corpus(source, config, display, read_vocab=None, **options)
-        display.close()
-        vocabulary, n_tokens = corpus.vocabulary, corpus.n_words_read
+        vocabulary, n_tokens = choose_words(read_vocab, config)
     if output:
         write_vocabulary(Path(output), vocabulary)
     if not quiet:
         show_vocabulary(vocabulary, n_tokens, number)
+
+
+def count_words(
+    source: tuple[str, ...], config: ReadConfig, threads: int | None, quiet: bool
+) -> tuple[Vocabulary, int]:
+    """The vocabulary of a corpus and its tokens."""
+    from fastw2v.progress import Display
+
+    use_threads(TrainConfig(threads=threads).threads)
+    display = Display(sys.stderr, quiet=quiet, verbose=False)
+    corpus = load_corpus(source, config, display, threads)
+    display.close()
+    return corpus.vocabulary, corpus.n_words_read
+
+
+def choose_words(read_vocab: tuple[str, ...], config: ReadConfig) -> tuple[Vocabulary, int]:
+    """The words of vocabulary files that may stay, with the sums of their counts; and the tokens of all."""
+    from fastw2v.candidates import choose
+
+    given = read_vocabularies(read_vocab)
+    vocabulary, _ = choose(given, config, config.min_count, config.max_vocab)
+    return vocabulary, int(given.counts.sum())
 
 
 def show_vocabulary(vocabulary: Vocabulary, n_tokens: int, number: int) -> None:
