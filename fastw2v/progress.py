@@ -1,10 +1,16 @@
-"""What a user sees while a run goes on: one live line on a terminal, a line now and then elsewhere."""
+"""What a user sees while a run goes on: one live line on a terminal, a line now and then elsewhere.
+
+No colours, so there is nothing for NO_COLOR to turn off; TERM=dumb gets plain lines.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from typing import TextIO
 
+from fastw2v.machine import resident_memory
 from fastw2v.training import Progress
 
 LIVE_SECONDS = 0.1
@@ -23,27 +29,40 @@ def significant(rate: float) -> str:
     return f"{float(f'{rate:.4g}'):,.0f}"
 
 
+def memory_held() -> str:
+    """Resident memory of this process with its unit, or nothing where the system does not say."""
+    held = resident_memory()
+    if held is None:
+        return ""
+    return f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB"
+
+
+def reading_line(share: float, words: int, seconds: float) -> str:
+    """Percent of the rows, words, speed, time left, memory."""
+    left = seconds * (1 - share) / max(share, 1e-9)
+    rate = significant(words / max(seconds, 1e-9))
+    return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
+
+
 def training_line(progress: Progress) -> str:
-    """Percent, speed over wall-clock time, learning rate, mean loss a pair, time left."""
-    share = progress.words / max(progress.words_total, 1)
-    rate = progress.words / max(progress.seconds, 1e-9)
-    left = (progress.words_total - progress.words) / max(rate, 1e-9)
+    """Percent, speed over wall-clock time, learning rate, mean loss a pair, time left, memory."""
     return (
-        f"training {share:6.1%}  {significant(rate)} words/s  lr {progress.learning_rate:.6f}  "
-        f"loss {progress.mean_loss:.4f}  ETA {clock(left)}"
+        f"training {progress.share:6.1%}  {significant(progress.rate)} words/s  "
+        f"lr {progress.learning_rate:.6f}  loss {progress.mean_loss:.4f}  "
+        f"ETA {clock(progress.seconds_left)}  {memory_held()}"
     )
 
 
 class Display:
     """Writes progress to a stream, at most as often as someone can use it.
 
-    On a terminal the line is rewritten in place; elsewhere (a log, a notebook) plain lines come every ten
-    seconds. Quiet writes nothing but errors.
+    On a terminal the line is rewritten in place, cut to its width; elsewhere (a log, a notebook) plain lines
+    come every ten seconds. Quiet writes nothing but errors.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: bool = False) -> None:
         self.stream, self.quiet, self.verbose = stream, quiet, verbose
-        self.live = stream.isatty()
+        self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.pause = LIVE_SECONDS if self.live else 1.0 if verbose else PLAIN_SECONDS
         self.last_written = 0.0
         self.width = 0
@@ -55,6 +74,7 @@ class Display:
             return
         self.last_written = now
         if self.live:
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
             self.stream.write("\r" + line.ljust(self.width))
             self.width = len(line)
         else:

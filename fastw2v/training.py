@@ -52,6 +52,21 @@ class Progress(NamedTuple):
     learning_rate: float
     mean_loss: float
 
+    @property
+    def share(self) -> float:
+        """Of the run that is done, 0 to 1."""
+        return self.words / max(self.words_total, 1)
+
+    @property
+    def rate(self) -> float:
+        """Words a second."""
+        return self.words / max(self.seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        """At this rate."""
+        return (self.words_total - self.words) / max(self.rate, 1e-9)
+
 
 class Position(NamedTuple):
     """Where a run stands between two calls; with the two matrices that is all of its state.

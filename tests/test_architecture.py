@@ -31,7 +31,7 @@ LAYERS = [
     ],
     ["commands.resume"],
     ["commands.options", "commands.settings"],
-    ["checkpoint", "doctor", "progress"],
+    ["checkpoint", "doctor", "progress", "run_log"],
     ["training"],
     ["cache"],
     ["corpus", "evaluation", "formats", "next_item", "query"],

@@ -8,7 +8,16 @@ from types import SimpleNamespace
 import pytest
 
 from fastw2v import progress
-from fastw2v.progress import LIVE_SECONDS, PLAIN_SECONDS, Display, clock, significant, training_line
+from fastw2v.progress import (
+    LIVE_SECONDS,
+    PLAIN_SECONDS,
+    Display,
+    clock,
+    memory_held,
+    reading_line,
+    significant,
+    training_line,
+)
 from fastw2v.training import Progress
 
 
@@ -42,6 +51,7 @@ class Clock:
 @pytest.fixture
 def hand_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The display's clock, set by hand."""
+    monkeypatch.delenv("TERM", raising=False)
     hand = Clock()
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=hand.monotonic))
     return hand
@@ -74,10 +84,31 @@ def test_significant__four_digits(rate: float, expected: str) -> None:
     assert significant(rate) == expected
 
 
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that holds 1.5 GB."""
+    monkeypatch.setattr(progress, "resident_memory", lambda: 1_500_000_000)
+
+
+@pytest.mark.usefixtures("memory")
 def test_training_line__hand_worked() -> None:
     """30 of 120 words in 2 s: 25 %, 15 words/s, 90 words to go in 90/15 = 6 s."""
     line = training_line(Progress(30, 120, 2.0, 0.01875, 2.71828))
-    assert line == "training  25.0%  15 words/s  lr 0.018750  loss 2.7183  ETA 0:06"
+    assert line == "training  25.0%  15 words/s  lr 0.018750  loss 2.7183  ETA 0:06  1.5 GB"
+
+
+@pytest.mark.usefixtures("memory")
+def test_reading_line__hand_worked() -> None:
+    """A quarter in 2 s: three times as long is left; 100 words in 2 s are 50 a second."""
+    expected = "reading  25.0%  100 words  50 words/s  ETA 0:06  1.5 GB"
+    assert reading_line(0.25, 100, 2.0) == expected
+    assert "ETA 0:00" in reading_line(1.0, 0, 0.0)
+
+
+@pytest.mark.parametrize(("held", "expected"), [(999e6, "999 MB"), (1e9, "1.0 GB"), (None, "")])
+def test_memory_held__has_a_unit(monkeypatch: pytest.MonkeyPatch, held: float | None, expected: str) -> None:
+    monkeypatch.setattr(progress, "resident_memory", lambda: held)
+    assert memory_held() == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +129,7 @@ def test_training_line__edges_do_not_fail(state: Progress) -> None:
 
 def test_training_line__finished() -> None:
     assert training_line(Progress(120, 120, 2.0, 0.0, 1.0)).startswith("training 100.0%")
-    assert training_line(Progress(120, 120, 2.0, 0.0, 1.0)).endswith("ETA 0:00")
+    assert "ETA 0:00" in training_line(Progress(120, 120, 2.0, 0.0, 1.0))
 
 
 def test_display__rewrites_one_line_on_a_terminal(hand_clock: Clock) -> None:
@@ -109,6 +140,30 @@ def test_display__rewrites_one_line_on_a_terminal(hand_clock: Clock) -> None:
         display.update(line)
         assert terminal.screen() == [line]
     assert "\n" not in terminal.getvalue()
+
+
+def test_display__cuts_lines_to_the_terminal(hand_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrapped line would leave its beginning behind at every update."""
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+    Display(terminal).update("x" * 100)
+    assert terminal.screen() == ["x" * 19]
+
+
+def test_display__plain_lines_on_a_dumb_terminal(hand_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    Display(terminal).update("a line")
+    assert terminal.getvalue() == "a line\n"
+
+
+def test_display__writes_no_colours(hand_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Terminal()
+    display = Display(terminal)
+    display.update("a line")
+    display.say("done")
+    assert "\x1b" not in terminal.getvalue()
 
 
 def test_display__is_not_faster_than_a_reader(hand_clock: Clock) -> None:

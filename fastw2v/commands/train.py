@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
     from fastw2v.progress import Display
-    from fastw2v.training import Trained
+    from fastw2v.run_log import RunLog
+    from fastw2v.training import Progress, Trained
 
 OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_config")
 
@@ -57,6 +58,7 @@ OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_c
 )
 @click.option("--resume", metavar="DIR", help="Go on with the run kept there, with its options.")
 @click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
+@click.option("--log-json", metavar="FILE", help="Write a JSON object a line: settings, progress, result.")
 @click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
 @click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
 def train(
@@ -65,6 +67,7 @@ def train(
     dry_run: bool,
     verbose: bool,
     quiet: bool,
+    log_json: str | None,
     **options: Any,
 ) -> None:
     """Train vectors on SOURCE: Parquet files, folders of them, or glob patterns.
@@ -89,11 +92,16 @@ def train(
         config = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
         use_threads(config.threads)
         from fastw2v.progress import Display
+        from fastw2v.run_log import RunLog
+        from fastw2v.training import usable_cores
 
         display = Display(sys.stderr, quiet=quiet, verbose=verbose)
         target = Path(options["output"] or default_output(options["source"]))
-        outputs = Outputs(target, *(options[name] for name in OUTPUT_OPTIONS))
+        outputs = Outputs(target, log_json, *(options[name] for name in OUTPUT_OPTIONS))
         outputs.require_writable()
+        settings = resolved(options, config, target, config.threads or usable_cores())
+        log = stack.enter_context(RunLog(outputs.log))
+        log.start(settings)
         reading, read_vocab = take_corpus_options(dict(options))
         vocabulary = read_vocabularies(read_vocab) if read_vocab else None
         corpus = load_corpus(options["source"], reading, display, config.threads, vocabulary)
@@ -104,10 +112,12 @@ def train(
             return
         outputs.save_vocabulary(corpus)
         checkpoints = kept.checkpoints_of(corpus, config, options | {"output": target}) if kept else None
-        trained = run_training(corpus, config, display, checkpoints)
+        trained = run_training(corpus, config, display, log, checkpoints)
+        display.update(f"writing {target}")
         outputs.save(trained.embeddings)
-        outputs.save_config(options, config)
-        summarise(trained, target, display)
+        if outputs.config:
+            write_config(outputs.config, settings, click.get_current_context().command)
+        summarise(trained, target, display, log)
 
 
 class Outputs:
@@ -116,6 +126,7 @@ class Outputs:
     def __init__(
         self,
         target: Path,
+        log: str | None,
         file_format: str | None,
         escape: bool,
         outside: str | None,
@@ -129,11 +140,12 @@ class Outputs:
         self.outside = Path(outside) if outside else None
         self.vocabulary = Path(vocabulary) if vocabulary else None
         self.config = config_path(target) if with_config else None
+        self.log = Path(log) if log else None
         self.paths = formats.output_paths(target, self.format)
         if self.outside:
             self.outside_format = formats.detect_format(self.outside, default="text")
             self.paths += formats.output_paths(self.outside, self.outside_format)
-        self.paths += [path for path in (self.vocabulary, self.config) if path]
+        self.paths += [path for path in (self.vocabulary, self.config, self.log) if path]
 
     def require_writable(self) -> None:
         """Raise OutputError for a place that cannot be written, UsageError where two outputs are one file."""
@@ -171,17 +183,9 @@ class Outputs:
                 which="outside",
             )
 
-    def save_config(self, options: dict[str, Any], config: TrainConfig) -> None:
-        """Write the options of the run beside the vectors, if they go to a file."""
-        from fastw2v.training import usable_cores
-
-        if self.config:
-            values = resolved(options, config, self.target, config.threads or usable_cores())
-            write_config(self.config, values, click.get_current_context().command)
-
 
 def run_training(
-    corpus: Corpus, config: TrainConfig, display: Display, checkpoints: Checkpoints | None
+    corpus: Corpus, config: TrainConfig, display: Display, log: RunLog, checkpoints: Checkpoints | None
 ) -> Trained:
     """Train, telling the user how it goes."""
     from fastw2v import training
@@ -191,22 +195,28 @@ def run_training(
         display.say(str(config))
     if checkpoints and checkpoints.last:
         display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
-    stages = {"compile": "compiling the kernel (the first run for a size takes some seconds)"}
+    log.record(
+        "corpus",
+        words=corpus.n_words_read,
+        rows=corpus.n_rows,
+        tokens=len(corpus.ids),
+        vocabulary=len(corpus.vocabulary),
+    )
     with contextlib.ExitStack() as stack:
 
         def on_stage(stage: str) -> None:
-            display.update(stages.get(stage, stage), final=stage in stages)
-            if stage == "train" and checkpoints:  # a signal now waits for the end of a call
+            if stage == "compile":
+                line = "compiling the kernel (the first run for a size takes some seconds)"
+                display.update(line, final=True)
+            elif checkpoints:  # a signal now waits for the end of a call
                 stack.enter_context(interrupts.deferred())
 
+        def on_progress(progress: Progress) -> None:
+            display.update(training_line(progress))
+            log.progress(progress)
+
         try:
-            trained = training.train(
-                corpus,
-                config,
-                on_progress=lambda progress: display.update(training_line(progress)),
-                on_stage=on_stage,
-                keeper=checkpoints,
-            )
+            trained = training.train(corpus, config, on_progress, on_stage, checkpoints)
         except DivergedError as error:
             kept = checkpoints.last if checkpoints else None
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
@@ -239,8 +249,10 @@ def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]
     ]
 
 
-def summarise(trained: Trained, target: Path, display: Display) -> None:
-    """The closing lines: pairs, loss, seconds, place, and last the speed of training alone."""
+def summarise(trained: Trained, target: Path, display: Display, log: RunLog) -> None:
+    """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone."""
+    from dataclasses import fields
+
     from fastw2v.progress import significant
 
     display.say(
@@ -249,5 +261,8 @@ def summarise(trained: Trained, target: Path, display: Display) -> None:
     )
     embeddings = trained.embeddings
     display.say(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}")
+    summary = {field.name: getattr(trained, field.name) for field in fields(trained)}
+    del summary["embeddings"]
+    log.record("end", **summary, output=str(target), vectors=len(embeddings), dim=embeddings.dim)
     rate = significant(trained.words / max(trained.train_seconds, 1e-9))
     display.say(f"trained {trained.words:,} words in {trained.train_seconds:.1f} s: {rate} words/s")
