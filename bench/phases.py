@@ -19,7 +19,7 @@ from fastw2v.kernels.block import PHASES, clocked_units
 from fastw2v.kernels.jit import FASTMATH
 from fastw2v.kernels.run import COLUMNS
 from fastw2v.layout import UNIT, Tokens, Vectors, padded
-from fastw2v.training import aligned_zeros, epoch_schedule, make_estimator, make_sampler, make_window
+from fastw2v.training import aligned_zeros, make_estimator, make_sampler, make_schedule, make_window
 
 CHAINS = 12  # independent sums: 4 cycles of latency on two units are hidden by 8
 UNITS = 600  # 2.5 M tokens
@@ -117,7 +117,7 @@ def clocked_run(session: Session) -> Stream:
     vectors = Vectors(*(aligned_zeros(len(corpus.vocabulary), config.dim) for _ in range(2)))
     fill_initial(vectors.center[:, : config.dim], config.seed)
     sampler = make_sampler(corpus.vocabulary.counts, config)
-    schedule = epoch_schedule(config, len(session.material.corpus.ids), 0)
+    schedule = make_schedule(config, len(session.material.corpus.ids))
     arguments = (
         vectors,
         Tokens(corpus.ids, corpus.offsets),

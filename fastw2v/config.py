@@ -47,6 +47,7 @@ class TrainConfig:
     dynamic_window  draw the radius uniformly from 1..window, else always window
     threads         workers; None means every core the process may use
     seed            of the initial vectors and of every draw
+    shuffle         each epoch meets the sentences in another order, drawn from the seed
     deterministic   the same vectors for any number of threads (kernel block)
     backend         numba, or the NumPy reference
     kernel          estimator: block (shared, weighted noise), or pair (the textbook)
@@ -68,6 +69,7 @@ class TrainConfig:
     dynamic_window: bool = True
     threads: int | None = None
     seed: int = 1
+    shuffle: bool = False
     deterministic: bool = False
     backend: Backend = "numba"
     kernel: Kernel = "block"

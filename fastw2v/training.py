@@ -35,7 +35,7 @@ from fastw2v.layout import (
 )
 from fastw2v.machine import free_memory
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
-from fastw2v.splitmix import epoch_key
+from fastw2v.shuffling import epoch_parts
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
@@ -167,20 +167,19 @@ def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
     )
 
 
-def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus, sampler: Sampler) -> Backend:
-    """The trainer that config names, on these arrays."""
-    tokens = Tokens(corpus.ids, corpus.offsets)
-    window = make_window(config, corpus)
-    estimator = make_estimator(config, len(corpus.vocabulary))
+def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus) -> Callable[[Tokens], Backend]:
+    """The trainer that config names, for tokens of this corpus in any order."""
+    sampler = make_sampler(corpus.vocabulary.counts, config)
+    options = (sampler, make_window(config, corpus), make_estimator(config, len(corpus.vocabulary)))
     if config.backend == "reference":
         from fastw2v.reference import ReferenceBackend
 
-        return ReferenceBackend(vectors, tokens, sampler, window, estimator)
+        return lambda tokens: ReferenceBackend(vectors, tokens, *options)
     from fastw2v.kernels.run import KernelBackend, LockstepBackend
 
     n_workers = config.threads or usable_cores()
     kind = LockstepBackend if config.deterministic else KernelBackend
-    return kind(vectors, tokens, sampler, window, estimator, n_workers)
+    return lambda tokens: kind(vectors, tokens, *options, n_workers)
 
 
 def make_window(config: TrainConfig, corpus: Corpus) -> Window:
@@ -258,12 +257,12 @@ def train(
     start = keeper.restore(vectors) if keeper else None
     if start is None:
         fill_initial(vectors.center[:, : config.dim], config.seed)
-    backend = make_backend(config, vectors, corpus, make_sampler(corpus.vocabulary.counts, config))
+    backend_on = make_backend(config, vectors, corpus)
     stage = on_stage or (lambda name: None)
 
     stage("compile")
     started = time.perf_counter()
-    backend(epoch_schedule(config, len(corpus.ids), 0), 0, 0)
+    backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
     compile_seconds = time.perf_counter() - started
 
     def after_call(position: Position, progress: Progress) -> None:
@@ -273,7 +272,7 @@ def train(
             keeper.after_call(vectors, position, progress)
 
     stage("train")
-    end = run_epochs(backend, vectors, corpus, config, after_call, start or START)
+    end = run_epochs(backend_on, vectors, corpus, config, after_call, start or START)
     mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
     require_healthy(vectors, mean_loss, config)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
@@ -321,11 +320,11 @@ def require_usable(corpus: Corpus) -> None:
         )
 
 
-def epoch_schedule(config: TrainConfig, n_tokens: int, epoch: int) -> Schedule:
-    """What the units of one epoch share."""
+def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
+    """What the units of one part of an epoch share; n_tokens are those of the corpus."""
     return Schedule(
-        epoch_key=np.uint64(epoch_key(config.seed, epoch)),
-        words_before=epoch * n_tokens,
+        epoch_key=np.uint64(key),
+        words_before=words_before,
         words_total=config.epochs * n_tokens,
         learning_rate=config.lr,
         min_learning_rate=config.min_learning_rate,
@@ -333,7 +332,7 @@ def epoch_schedule(config: TrainConfig, n_tokens: int, epoch: int) -> Schedule:
 
 
 def run_epochs(
-    backend: Backend,
+    backend_on: Callable[[Tokens], Backend],
     vectors: Vectors,
     corpus: Corpus,
     config: TrainConfig,
@@ -344,34 +343,41 @@ def run_epochs(
 
     Where it is cut into calls does not change what is trained.
     """
-    n_units_each = n_units(len(corpus.ids))
+    tokens, n_tokens = Tokens(corpus.ids, corpus.offsets), len(corpus.ids)
     started = time.perf_counter() - position.seconds
     size, n_calls = 1, 0
     for epoch in range(position.epoch, config.epochs):
-        schedule = epoch_schedule(config, len(corpus.ids), epoch)
-        first = position.unit if epoch == position.epoch else 0
-        while first < n_units_each:
-            last = min(first + size * backend.units_at_once, n_units_each)
-            call_started = time.perf_counter()
-            totals = backend(schedule, first, last)
-            now = time.perf_counter()
-            mean_loss = totals.loss / max(totals.n_pairs, 1)
-            require_healthy(vectors, mean_loss, config, n_calls)
-            position = Position(epoch, last, position.totals.plus(totals), now - started)
-            after_call(position, progress_at(position, mean_loss, corpus, config))
-            n_groups = -(-(last - first) // backend.units_at_once)
-            size = min(next_size(n_groups, now - call_started), n_units_each)
-            first, n_calls = last, n_calls + 1
+        resumed = position.unit if epoch == position.epoch else 0
+        for part in epoch_parts(tokens, config.seed, epoch, config.shuffle, resumed):
+            backend = backend_on(part.tokens)
+            words_before = epoch * n_tokens + part.first_token
+            schedule = make_schedule(config, n_tokens, part.key, words_before)
+            first, end = max(0, resumed - part.first_unit), n_units(len(part.tokens.ids))
+            while first < end:
+                last = min(first + size * backend.units_at_once, end)
+                call_started = time.perf_counter()
+                totals = backend(schedule, first, last)
+                now = time.perf_counter()
+                mean_loss = totals.loss / max(totals.n_pairs, 1)
+                require_healthy(vectors, mean_loss, config, n_calls)
+                unit = part.first_unit + last
+                position = Position(epoch, unit, position.totals.plus(totals), now - started)
+                n_done = words_before + min(last * UNIT, len(part.tokens.ids))
+                after_call(position, progress_at(position, n_done, mean_loss, corpus, config))
+                n_groups = -(-(last - first) // backend.units_at_once)
+                size = next_size(n_groups, now - call_started)
+                first, n_calls = last, n_calls + 1
     return position
 
 
-def progress_at(position: Position, mean_loss: float, corpus: Corpus, config: TrainConfig) -> Progress:
-    """What is told of a position after a call whose pairs had that mean loss."""
+def progress_at(
+    position: Position, n_done: int, mean_loss: float, corpus: Corpus, config: TrainConfig
+) -> Progress:
+    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss."""
     n_tokens = len(corpus.ids)
-    done = position.epoch * n_tokens + min(position.unit * UNIT, n_tokens)
-    decayed = config.lr * (1 - done / (config.epochs * n_tokens))
+    decayed = config.lr * (1 - n_done / (config.epochs * n_tokens))
     return Progress(
-        words=round(done * corpus.n_words_read / n_tokens),
+        words=round(n_done * corpus.n_words_read / n_tokens),
         words_total=corpus.n_words_read * config.epochs,
         seconds=position.seconds,
         learning_rate=max(decayed, config.min_learning_rate),

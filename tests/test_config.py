@@ -27,6 +27,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "dynamic_window": True,
         "threads": None,
         "seed": 1,
+        "shuffle": False,
         "deterministic": False,
         "backend": "numba",
         "kernel": "block",

@@ -90,7 +90,7 @@ def test_run_epochs__learning_rate_falls_over_the_whole_run():
     config = TrainConfig(epochs=4, lr=0.1)
     vectors = Vectors(np.zeros((20, 16), np.float32), np.zeros((20, 16), np.float32))
     backend.units_at_once = 1
-    training.run_epochs(backend, vectors, corpus, config, lambda position, progress: None)
+    training.run_epochs(lambda tokens: backend, vectors, corpus, config, lambda position, progress: None)
     np.testing.assert_allclose(rates, 0.1 * (1 - np.arange(12) / 12))
 
 

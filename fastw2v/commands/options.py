@@ -54,6 +54,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--threads", type=int, help="Workers.  [default: every usable core]"),
         config_option("--seed", text="Of the initial vectors and all draws."),
+        config_option("--shuffle", is_flag=True, text="Take the sentences in another order each epoch."),
         config_option(
             "--deterministic", is_flag=True, text="The same vectors for any number of threads; slower."
         ),
