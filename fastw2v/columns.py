@@ -7,17 +7,29 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from fastw2v.config import ReadConfig
 from fastw2v.errors import UsageError
 
 USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
 
 
 class Column(NamedTuple):
-    """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them)."""
+    """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
+
+    Where rows are grouped, it holds one item a row, and the lists are made of them.
+    """
 
     name: str
     layout: str
+    group_by: str | None = None
+    order_by: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that must be read."""
+        return list(dict.fromkeys(filter(None, (self.name, self.group_by, self.order_by))))
 
 
 def layout_of(arrow_type: pa.DataType) -> str | None:
@@ -62,12 +74,10 @@ def _is_integer(arrow_type: pa.DataType) -> bool:
     return bool(pa.types.is_integer(_value_type(arrow_type)))
 
 
-def common_column(schemas: Sequence[tuple[str, pa.Schema]], wanted: str | None) -> Column:
-    """The column that all files (name, schema) share; raises UsageError naming one that differs from most.
-
-    wanted  the column's name; default: the first usual name that is usable, else the only usable column
-    """
-    columns = [find_column(name, schema, wanted) for name, schema in schemas]
+def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> Column:
+    """The column that all files (name, schema) share; raises UsageError naming one that differs from most."""
+    find = find_item_column if config.group_by else find_column
+    columns = [find(name, schema, config) for name, schema in schemas]
     [(common, n_files)] = Counter(columns).most_common(1)
     for (name, _), column in zip(schemas, columns, strict=True):
         if column != common:
@@ -75,18 +85,20 @@ def common_column(schemas: Sequence[tuple[str, pa.Schema]], wanted: str | None) 
                 f"{name}: column {column.name!r} holds {column.layout}, but {n_files} of {len(schemas)} "
                 f"files have {common.layout} in {common.name!r}; name a --column they share or leave it out"
             )
+    if config.group_by:
+        _check_types(schemas, common)
     return common
 
 
-def find_column(file: str, schema: pa.Schema, wanted: str | None) -> Column:
+def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
     """The column named, else the first usual name that is usable, else the only usable column.
 
     Bytes and integers may be anything, so they are not considered beside strings unless their name is usual.
     """
     usable = {field.name: layout for field in schema if (layout := layout_of(field.type))}
-    if wanted is not None:
-        _check_column(file, schema, wanted)
-        return Column(wanted, usable[wanted])
+    if config.column is not None:
+        _check_column(file, schema, config.column)
+        return Column(config.column, usable[config.column])
     usual = [name for name in USUAL_NAMES if name in usable]
     strings = [field.name for field in schema if field.name in usable and _is_string(field.type)]
     candidates = usual[:1] or list(dict.fromkeys(strings)) or list(usable)
@@ -102,16 +114,81 @@ def find_column(file: str, schema: pa.Schema, wanted: str | None) -> Column:
 
 def _check_column(file: str, schema: pa.Schema, name: str) -> None:
     """Raises UsageError for a column that is not there, is there twice, or is of no usable type."""
-    indices = schema.get_all_field_indices(name)
-    if not indices:
-        raise UsageError(f"{file}: no column {name!r}; --column may be {listed(schema.names)}")
-    if len(indices) > 1:
-        raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
-    arrow_type = schema.field(indices[0]).type
+    arrow_type = _type_of(file, schema, name, "--column")
     if layout_of(arrow_type) is None:
         raise UsageError(
             f"{file}: column {name!r} is {shown(arrow_type)}, not string or list<string>; {_cure(arrow_type)}"
         )
+
+
+def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataType:
+    """The type of the column that an option names; raises UsageError unless there is one."""
+    indices = schema.get_all_field_indices(name)
+    if not indices:
+        raise UsageError(f"{file}: no column {name!r}; {option} may be {listed(schema.names)}")
+    if len(indices) > 1:
+        raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
+    return schema.field(indices[0]).type
+
+
+def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
+    """The column of items in a table of one item a row: the one named, or the only one that may hold them."""
+    keys = {name: _type_of(file, schema, name, option) for option, name in _keys_of(config)}
+    for name, arrow_type in keys.items():
+        if not _is_sortable(arrow_type):
+            raise UsageError(
+                f"{file}: column {name!r} is {shown(arrow_type)}, which cannot be sorted; "
+                "group and order by numbers, strings or times"
+            )
+    if config.column is not None:
+        _type_of(file, schema, config.column, "--column")
+    wanted = [config.column] if config.column else [name for name in schema.names if name not in keys]
+    fields = [field for field in schema if field.name in wanted]
+    items = [field for field in fields if _is_text(field.type) or _is_integer(field.type)]
+    if len(items) != 1:
+        among = [f"{field.name}: {shown(field.type)}" for field in fields]
+        raise UsageError(
+            f"{file}: {len(items)} columns of {listed(among) or 'no others'} may be a row's item, "
+            "a string or an integer; choose it with --column"
+        )
+    layout = "tokens" if _is_text(items[0].type) else "integers"
+    return Column(items[0].name, layout, config.group_by, config.order_by)
+
+
+def _keys_of(config: ReadConfig) -> list[tuple[str, str]]:
+    """The columns that rows are sorted by, with the options that name them."""
+    keys = [("--group-by", config.group_by), ("--order-by", config.order_by)]
+    return [(option, name) for option, name in keys if name is not None]
+
+
+def _check_types(schemas: Sequence[tuple[str, pa.Schema]], column: Column) -> None:
+    """Raises UsageError where files have a column in types that cannot be sorted together."""
+    for name in column.names:
+        types = [sortable_type(schema.field(name).type) for _, schema in schemas]
+        [(common, n_files)] = Counter(types).most_common(1)
+        for (file, _), arrow_type in zip(schemas, types, strict=True):
+            if arrow_type != common:
+                raise UsageError(
+                    f"{file}: column {name!r} is {shown(arrow_type)}, but {n_files} of {len(schemas)} files "
+                    f"have {shown(common)}; give it one type to group rows of all of them"
+                )
+
+
+def sortable_type(arrow_type: pa.DataType) -> pa.DataType:
+    """The type that values have when they are sorted: no dictionary, no view, no limit of bytes."""
+    plain = _value_type(getattr(arrow_type, "storage_type", arrow_type))
+    if any(test(plain) for test in STRING_TESTS):
+        return pa.large_string()
+    return pa.large_binary() if any(test(plain) for test in BYTES_TESTS) else plain
+
+
+def _is_sortable(arrow_type: pa.DataType) -> bool:
+    plain = sortable_type(arrow_type)
+    try:
+        pc.sort_indices(pa.array([], plain))
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return False
+    return not pa.types.is_null(plain)
 
 
 def _cure(arrow_type: pa.DataType) -> str:

@@ -114,6 +114,8 @@ class ReadConfig:
 
     column      of strings, split at white space as str.split() does, or of lists of strings, taken as they
                 are; None: found by type and usual names
+    group_by    for a table of one item a row: the column that says which rows make a sentence
+    order_by    the column that orders them; None: as they come
     ids         what integers are: `words`, their digits; `places` from 0 in the given vocabulary; None:
                 places if a vocabulary is given and not all its words are integers themselves
     min_count   words rarer than this are left out
@@ -124,6 +126,8 @@ class ReadConfig:
     """
 
     column: str | None = None
+    group_by: str | None = None
+    order_by: str | None = None
     ids: Ids | None = None
     min_count: int = 5
     max_vocab: int | None = None
@@ -142,6 +146,8 @@ class ReadConfig:
             raise UsageError(
                 f"max_vocab = {self.max_vocab}: must be at least 2; negative sampling needs two words"
             )
+        if self.order_by is not None and self.group_by is None:
+            raise UsageError(f"order_by = {self.order_by!r} orders the rows of a group: give group_by too")
 
 
 def check_whole(option: str, value: int, lowest: int, highest: int) -> None:

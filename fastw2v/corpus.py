@@ -23,6 +23,7 @@ from fastw2v.columns import Column, common_column
 from fastw2v.config import ReadConfig
 from fastw2v.encoding import encode
 from fastw2v.errors import CorpusError, OutputError, UsageError
+from fastw2v.grouping import Grouping
 from fastw2v.layouts import Batch, Piece, as_batches, checked_places
 from fastw2v.objects import open_object
 from fastw2v.sources import Opened, open_files
@@ -48,8 +49,8 @@ class Corpus(NamedTuple):
     offsets       int64 (n_sentences + 1,): sentence s is ids[offsets[s]:offsets[s + 1]], never empty
     vocabulary    Vocabulary
     n_words_read  all tokens, also those outside the vocabulary
-    n_rows        all rows, also null and empty ones
-    n_null        null rows and null list items, which are skipped
+    n_rows        all rows, also null and empty ones; of a table of one item a row, the groups
+    n_null        null rows and null list items, which are skipped, and rows without item, group or order
     """
 
     ids: NDArray[np.int32]
@@ -87,12 +88,14 @@ def read_corpus(
         raise UsageError(f"threads = {threads}: must be at least 1")
     try:
         opened = open_source(source)
-        column = common_column(opened.schemas, config.column)
-        given = _given(vocabulary, column, config)
-        feed = Feed(as_batches(_pieces(opened, column, given), column), opened.n_rows)
+        column = common_column(opened.schemas, config)
+        given, grouping = _given(vocabulary, column, config), Grouping(column)
+        pieces = _checked(opened.read(column), column, given)
+        lists = grouping.lists(pieces) if column.group_by else pieces
+        feed = Feed(as_batches(lists, column), opened.n_rows)
         counters = _count(feed, threads, on_progress)
         numbering = _number(opened.name, counters, given, config)
-        n_null = sum(counter.n_null for counter in counters)
+        n_null = grouping.n_skipped + sum(counter.n_null for counter in counters)
         segments = [segment for counter in counters for segment in counter.segments]
         del counters  # `encode` gives the segments back one by one
         ids, offsets = encode(segments, numbering.final_ids, threads)
@@ -109,8 +112,7 @@ def open_source(source: Any) -> Opened:
     return open_files(source) if all(isinstance(name, str | Path) for name in names) else open_object(source)
 
 
-def _pieces(opened: Opened, column: Column, given: Given | None) -> Iterator[Piece]:
-    pieces = opened.read(column)
+def _checked(pieces: Iterator[Piece], column: Column, given: Given | None) -> Iterator[Piece]:
     return checked_places(pieces, column.name, len(given.ranks)) if given and given.are_places else pieces
 
 
@@ -143,6 +145,7 @@ class Feed:
         with self._lock:
             batch = next(self._batches, None)
             if batch is None:
+                self._expected_rows = max(self.n_rows, 1)
                 return None
             ordinal, first_key = self._next
             self._next = ordinal + 1, first_key + most_tokens(batch)

@@ -90,7 +90,7 @@ def _read_stream(reader: pa.RecordBatchReader, column: Column) -> Iterator[Piece
             batch = next(reader, None)
             if batch is None:
                 return
-            batch = batch.select([column.name])
+            batch = batch.select(column.names)
             batch.validate(full=True)  # wrong offsets would be read as other memory
         yield from _slices(place, batch)
 

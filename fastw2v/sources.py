@@ -187,7 +187,7 @@ def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) 
     with arrow_errors(f"{place} is corrupt"):
         metadata = parquet.metadata.row_group(group)
         size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata, column))
-        for batch in parquet.iter_batches(size, [group], columns=[column.name], use_threads=False):
+        for batch in parquet.iter_batches(size, [group], columns=column.names, use_threads=False):
             n_rows += batch.num_rows
             yield Piece(place, batch)
         if n_rows != metadata.num_rows:

@@ -35,7 +35,7 @@ LAYERS = [
     ["training"],
     ["cache"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
-    ["candidates", "objects"],
+    ["candidates", "grouping", "objects"],
     ["sources"],
     ["remote"],
     ["encoding", "layouts"],
@@ -57,8 +57,8 @@ LAYERS = [
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["embeddings", "interrupts", "parquet_writer", "vocabulary"],
-    ["columns", "files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
+    ["columns", "embeddings", "interrupts", "parquet_writer", "vocabulary"],
+    ["files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
@@ -72,6 +72,7 @@ LIBRARIES = {
         "columns",
         "corpus",
         "formats.parquet",
+        "grouping",
         "layouts",
         "objects",
         "parquet_writer",

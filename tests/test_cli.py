@@ -215,6 +215,24 @@ def test_train__vocabulary_options_reach_the_corpus(corpus, tmp_path, capfd):
     assert (code, "none: cannot be read" in err) == (3, True)
 
 
+def test_train__a_table_of_items_trains_to_the_vectors_of_its_lists(tmp_path, capfd):
+    rng = np.random.default_rng(0)
+    lists = [[f"i{n}" for n in rng.integers(0, 20, size)] for size in rng.integers(1, 30, 50)]
+    rows = [(i, k, item) for i, row in enumerate(lists) for k, item in enumerate(row)]
+    starts = [row for row in rows if row[1] == 0]  # sessions come in the order in which they begin
+    others = [row for row in rows if row[1] > 0]
+    shuffled = starts + [others[i] for i in rng.permutation(len(others))]
+    names = ("session", "time", "item")
+    pq.write_table(
+        pa.table(dict(zip(names, zip(*shuffled, strict=True), strict=True))), tmp_path / "long.parquet"
+    )
+    pq.write_table(pa.table({"tokens": lists}), tmp_path / "lists.parquet")
+    keys = ["--group-by", "session", "--order-by", "time"]
+    assert run(capfd, "train", tmp_path / "long.parquet", "-o", tmp_path / "a.txt", *keys, *FAST)[0] == 0
+    assert run(capfd, "train", tmp_path / "lists.parquet", "-o", tmp_path / "b.txt", *FAST)[0] == 0
+    assert (tmp_path / "a.txt").read_bytes() == (tmp_path / "b.txt").read_bytes()
+
+
 def test_main__interrupt_is_exit_130(corpus, tmp_path):
     """Ctrl-C in the middle of a long run ends it within two seconds and leaves no file."""
     output = tmp_path / "v.txt"

@@ -42,6 +42,8 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
 def test_read_config__defaults_are_those_of_word2vec() -> None:
     expected = {
         "column": None,
+        "group_by": None,
+        "order_by": None,
         "ids": None,
         "min_count": 5,
         "max_vocab": None,

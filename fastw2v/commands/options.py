@@ -111,6 +111,10 @@ def corpus_options(min_count: int) -> Callable[..., Any]:
     options = [
         click.option("--read-vocab", metavar="FILE", multiple=True, help="Use these words and counts."),
         click.option("--column", help="Column of the corpus.  [default: found by type and name]"),
+        click.option(
+            "--group-by", metavar="NAME", help="Make a sentence of the rows equal here, an item each."
+        ),
+        click.option("--order-by", metavar="NAME", help="Order of a group's rows.  [default: as they come]"),
         click.option("--ids", type=click.Choice(get_args(Ids)), help="What integers are."),
         click.option("--lowercase", is_flag=True, help="Put words in lower case."),
         click.option("--keep-list", metavar="FILE", help="Only these words, one a line."),
