@@ -37,6 +37,13 @@ def coverage(
     return rows
 
 
+def plotted_ranks(n_words: int, n_points: int) -> NDArray[np.int64]:
+    """At most n_points ranks from 1 to n_words, evenly on a logarithmic scale; none of no words."""
+    if not n_words:
+        return np.empty(0, np.int64)
+    return np.unique(np.geomspace(1, n_words, n_points).astype(np.int64))
+
+
 def zipf_plot(counts: NDArray[np.int64], width: int = WIDTH, height: int = HEIGHT) -> list[str]:
     """Count against rank, both logarithmic, as lines of text with axes.
 
@@ -45,7 +52,7 @@ def zipf_plot(counts: NDArray[np.int64], width: int = WIDTH, height: int = HEIGH
     counts = counts[counts > 0]
     if not len(counts):
         return []
-    ranks = np.unique(np.geomspace(1, len(counts), 8 * width).astype(np.int64))
+    ranks = plotted_ranks(len(counts), 8 * width)
     across, up = np.log(ranks), np.log(counts[ranks - 1])
     columns = np.rint(across / max(across[-1], 1e-9) * (width - 1)).astype(int)
     rows = np.rint((up - up[-1]) / max(up[0] - up[-1], 1e-9) * (height - 1)).astype(int)

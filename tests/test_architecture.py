@@ -57,7 +57,7 @@ LAYERS = [
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["columns", "embeddings", "interrupts", "parquet_writer", "vocabulary"],
+    ["columns", "embeddings", "interrupts", "parquet_writer", "pictures", "vocabulary"],
     ["files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
@@ -81,6 +81,7 @@ LIBRARIES = {
     },
     "click": {"cli"},  # and commands.*
     "fsspec": {"remote"},
+    "matplotlib": {"pictures"},
 }
 MAX_LINES = 60
 

@@ -201,6 +201,30 @@ def test_vocab__adds_vocabularies_up_and_chooses_from_them(tmp_path, capfd):
     assert (tmp_path / "c").read_text() == "the 7\ncat 4\n"
 
 
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("SVG", b"<?xml"), ("pdf", b"%PDF")])
+def test_vocab__draws_a_picture(corpus, tmp_path, capfd, suffix, start):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / f"zipf.{suffix}"
+    assert run(capfd, "vocab", corpus, "-q", "--picture", picture) == (0, "", "")
+    assert picture.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "message"),
+    [("zipf.gif", 2, "no picture is named '.gif'"), ("missing/zipf.png", 5, "there is no folder")],
+)
+def test_vocab__refuses_a_picture_before_it_counts(corpus, tmp_path, capfd, picture, code, message):
+    actual, out, err = run(capfd, "vocab", corpus, "--picture", tmp_path / picture)
+    assert (actual, out, len(err.splitlines())) == (code, "", 1)
+    assert message in err
+
+
+def test_vocab__says_that_matplotlib_is_missing(corpus, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, _, err = run(capfd, "vocab", corpus, "--picture", tmp_path / "zipf.png")
+    assert (code, "pip install 'fastw2v[picture]'" in err) == (2, True)
+
+
 def test_train__vocabulary_options_reach_the_corpus(corpus, tmp_path, capfd):
     (tmp_path / "a").write_text("w1 5\nw2 2\nw11 0\n")
     (tmp_path / "b").write_text("w1 3\nw3 1\nw4 9\n")

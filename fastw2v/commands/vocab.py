@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", nargs=-1)
 @click.option("-o", "--output", help="Write the vocabulary here, `word count` lines.")
+@click.option("--picture", metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
 @corpus_options(min_count=1)
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
-@click.option("-q", "--quiet", is_flag=True, help="Only write the file.")
+@click.option("-q", "--quiet", is_flag=True, help="Only write the files.")
 def vocab(
     source: tuple[str, ...],
     output: str | None,
+    picture: str | None,
     threads: int | None,
     number: int,
     quiet: bool,
@@ -43,10 +45,11 @@ def vocab(
     Examples:
       fastw2v vocab corpus.parquet
       fastw2v vocab shards/ --min-count 5 -o corpus.vocab.txt
-      fastw2v vocab --read-vocab corpus.vocab.txt -n 50
+      fastw2v vocab --read-vocab corpus.vocab.txt -n 50 --picture zipf.png
       fastw2v vocab --read-vocab a.vocab.txt --read-vocab b.vocab.txt -o both.vocab.txt
     """
     from fastw2v.files import require_writable
+    from fastw2v.pictures import require_picture, save_zipf
     from fastw2v.vocabulary import write_vocabulary
 
     config, read_vocab = take_corpus_options(options)
@@ -54,12 +57,16 @@ def vocab(
         raise UsageError("give either a SOURCE to count or --read-vocab FILE to look at")
     if output:
         require_writable(Path(output))
+    if picture:
+        require_picture(Path(picture))
     if source:
         vocabulary, n_tokens = count_words(source, config, threads, quiet)
     else:
         vocabulary, n_tokens = choose_words(read_vocab, config)
     if output:
         write_vocabulary(Path(output), vocabulary)
+    if picture:
+        save_zipf(Path(picture), vocabulary.counts)
     if not quiet:
         show_vocabulary(vocabulary, n_tokens, number)
 
