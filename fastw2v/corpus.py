@@ -8,6 +8,7 @@ not depend on which that was.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -74,8 +75,8 @@ def read_corpus(
     source       a file, a folder (its *.parquet, recursively), a pattern with *, a URI, or a list of these;
                  also text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of
                  `objects`
-    vocabulary   use this one, with its counts, instead of counting; min_count and max_vocab do not apply. In
-                 any order; `Corpus.vocabulary` is in the order of ids
+    vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
+                 not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
     threads      workers; the result does not depend on it
     on_progress  called about ten times a second with the share of rows handed out and the words read so far
     options      of `ReadConfig`: column, min_count, max_vocab …
@@ -241,23 +242,40 @@ class Numbering(NamedTuple):
 def _number(name: str, counters: Sequence[WordCounter], given: Given | None, config: ReadConfig) -> Numbering:
     """Merge the workers' words and give those of the vocabulary their ids."""
     merged, entries = merge_tables([counter.table for counter in counters])
-    if given and given.are_places:
-        vocabulary, ids = given.vocabulary, given.ranks[integers_of(merged)]
-    else:
-        if config.lowercase:
-            merged, lower = lowered(name, merged)
-            entries = [lower[of_worker] for of_worker in entries]
-        vocabulary, ids = (
-            (given.vocabulary, _known(merged, given.vocabulary)) if given else _counted(name, merged, config)
-        )
-    counts = merged.records[: merged.n_words[0], COUNT]
-    n_words_read = int(counts.sum())
-    if given and not counts[ids >= 0].any():
+    if config.lowercase and not (given and given.are_places):
+        merged, lower = lowered(name, merged)
+        entries = [lower[of_worker] for of_worker in entries]
+    number = functools.partial(_in_given, given=given) if given else _counted
+    vocabulary, ids = number(name, merged, config)
+    n_words_read = int(merged.records[: merged.n_words[0], COUNT].sum())
+    return Numbering(vocabulary, [ids[of_worker] for of_worker in entries], n_words_read)
+
+
+def _in_given(
+    name: str, table: Table, config: ReadConfig, given: Given
+) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The given vocabulary, and for each entry of a table the id in it or -1.
+
+    Where all its counts are 0, as of a word list, those of the table are taken, and min_count and max_vocab apply.
+    """
+    vocabulary = given.vocabulary
+    ids = given.ranks[integers_of(table)] if given.are_places else _known(table, vocabulary)
+    counts = table.records[: table.n_words[0], COUNT]
+    if not counts[ids >= 0].any():
         raise UsageError(
-            f"{name}: none of its {n_words_read:,} words is in the given vocabulary of {len(vocabulary):,}; "
+            f"{name}: none of its {counts.sum():,} words is in the given vocabulary of {len(vocabulary):,}; "
             "give the vocabulary of this corpus or none"
         )
-    return Numbering(vocabulary, [ids[of_worker] for of_worker in entries], n_words_read)
+    if vocabulary.counts.any():
+        return vocabulary, ids
+    found = np.zeros(len(vocabulary), np.int64)
+    np.add.at(found, ids[ids >= 0], counts[ids >= 0])
+    chosen, ranks = choose(
+        Vocabulary(vocabulary.words, found), ReadConfig(), config.min_count, config.max_vocab
+    )
+    if len(chosen) < 2:
+        raise UsageError(f"{name}: {_too_few(found, len(chosen), config.min_count)}")
+    return chosen, np.append(ranks, np.int32(-1))[ids]
 
 
 def _counted(name: str, table: Table, config: ReadConfig) -> tuple[Vocabulary, NDArray[np.int32]]:

@@ -23,9 +23,7 @@ def require_picture(path: Path) -> None:
     that cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"{path}: no picture is named {path.suffix!r}; end it in {', '.join(SUFFIXES)}"
-        )
+        raise UsageError(f"{path}: no picture is named {path.suffix!r}; end it in {', '.join(SUFFIXES)}")
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError(f"{path}: a picture needs matplotlib; pip install 'fastw2v[picture]'")
     require_writable(path)

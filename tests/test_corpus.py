@@ -106,6 +106,21 @@ def test_read_corpus__keeps_the_ids_and_counts_of_a_given_vocabulary(tmp_path: P
     assert actual.n_words_read == 9
 
 
+def test_read_corpus__counts_the_words_of_a_vocabulary_without_counts(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", ["b a a c", "a b d", "c e"])
+    no_counts = Vocabulary(["e", "c", "x", "b", "a"], np.zeros(5, np.int64))
+    actual = read_corpus(path, vocabulary=no_counts, min_count=2, threads=2)
+    assert actual.vocabulary.words == ["a", "c", "b"]
+    assert actual.vocabulary.counts.tolist() == [3, 2, 2]
+    assert actual.ids.tolist() == [2, 0, 0, 1, 0, 2, 1]
+    assert actual.n_words_read == 9
+    ids = (np.array([3, 4, 4, 1, 0]), np.array([0, 4, 5]))
+    actual = read_corpus(ids, vocabulary=no_counts, min_count=1, max_vocab=2)
+    assert (actual.vocabulary.words, actual.ids.tolist()) == (["a", "e"], [0, 0, 1])
+    message = error_of(UsageError, path, vocabulary=no_counts, min_count=3)
+    assert "1 of 5 distinct words occur at least min_count = 3 times" in message
+
+
 def test_read_corpus__refuses_a_vocabulary_that_fits_nothing(tmp_path: Path) -> None:
     path = write_texts(tmp_path / "c.parquet", "a b c")
     message = error_of(UsageError, path, vocabulary=Vocabulary(["x", "y"], np.array([2, 1])))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fastw2v import cli
@@ -42,3 +46,58 @@ def test_readme__defaults_are_those_of_the_code():
     assert len(numbers) > 8
     for option in numbers:
         assert float(shown[option.opts[0]]) == option.default, option.name
+
+
+def section(title):
+    """The text of a section of README."""
+    return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+CORPORA = section("Corpora, one command each")
+COMMANDS = [
+    shlex.split(line, comments=True) for line in CORPORA.splitlines() if line.startswith("    fastw2v ")
+]
+SNIPPETS = [line for line in CORPORA.splitlines() if line.startswith("read_corpus(")]
+
+
+@pytest.fixture
+def corpora(tmp_path, monkeypatch):
+    """The files that the section names, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    texts, lists, numbers = ["a b c a", "b c"], [["a", "b", "c", "a"], ["b", "c"]], [[0, 1, 2, 0], [1, 2]]
+    rows = {"session": [1, 2, 1, 1, 2, 1], "time": [1, 2, 2, 3, 3, 4], "item": list("abbcca")}
+    for name in ("corpus", "monday", "tuesday", "shards/part-0", "shards/part-1"):
+        (tmp_path / "shards").mkdir(exist_ok=True)
+        pq.write_table(pa.table({"text": texts * 3}), f"{name}.parquet")
+    pq.write_table(pa.table({"products": lists, "tags": lists}), "baskets.parquet")
+    pq.write_table(pa.table({"products": numbers}), "numbers.parquet")
+    pq.write_table(pa.table({"input_ids": numbers}), "encoded.parquet")
+    pq.write_table(pa.table(rows), "events.parquet")
+    Path("tokens.vocab.txt").write_text("a 0\nb 0\nc 0\n")
+    Path("lines.txt").write_text("\n".join(texts))
+    with pa.output_stream("lines.txt.zst", compression="zstd") as stream:
+        stream.write("\n".join(texts).encode())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_readme__command_of_each_corpus_trains(corpora, command):
+    if "://" in command[2]:
+        pytest.skip("no network")
+    options = ["--dim", "4", "--epochs", "1", "--threads", "1", "--min-count", "1", "-q", "-o", "v.txt"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command[1:], *options])
+    assert stop.value.code == 0
+    words = {line.split()[0] for line in Path("v.txt").read_text().splitlines()[1:]}
+    assert words == (set("012") if "numbers.parquet" in command else set("abc"))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_readme__snippet_of_each_object_reads(corpora, snippet):
+    from fastw2v.corpus import read_corpus
+
+    names = {"read_corpus": read_corpus, "pyarrow": pa, "ids": np.arange(4), "offsets": np.array([0, 2, 4])}
+    for library in ("pandas", "polars", "duckdb"):
+        if library in snippet:
+            names[library] = pytest.importorskip(library)
+    assert len(eval(snippet.partition("  #")[0], names).ids) > 0
