@@ -20,6 +20,7 @@ from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
+from fastw2v.commands.map import draw_map
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
 from fastw2v.errors import FastW2VError, OutputError, UsageError
@@ -59,7 +60,7 @@ def variables_of(command: click.Command) -> Iterator[str]:
             yield str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
 
 
-for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, export, doctor):
+for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, draw_map, export, doctor):
     cli.add_command(command)
 
 

@@ -26,6 +26,7 @@ LAYERS = [
         "commands.doctor",
         "commands.evaluate",
         "commands.export",
+        "commands.map",
         "commands.train",
         "commands.vocab",
     ],
@@ -33,7 +34,8 @@ LAYERS = [
     ["commands.options", "commands.settings"],
     ["checkpoint", "doctor", "progress", "run_log"],
     ["training"],
-    ["cache"],
+    ["cache", "maps.page", "maps.picture"],
+    ["maps.projection"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
     ["candidates", "grouping", "objects"],
     ["sources"],
@@ -142,7 +144,7 @@ def each_module() -> pytest.MarkDecorator:
 
 def test_layers__name_every_module() -> None:
     """A new module gets a row in LAYERS."""
-    assert {module_name(path) for path in MODULES} - {"kernels", "commands", ""} <= set(DEPTH)
+    assert {module_name(path) for path in MODULES} - {"kernels", "commands", "maps", ""} <= set(DEPTH)
 
 
 @each_module()

@@ -1,0 +1,59 @@
+"""`fastw2v map`: words in the plane, as a page or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.errors import UsageError
+
+if TYPE_CHECKING:
+    from fastw2v.maps.projection import Method
+
+KINDS = {".html": "html", ".png": "png", ".svg": "svg"}
+METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
+
+
+@click.command("map")
+@click.argument("vectors")
+@click.option("-o", "--output", required=True, help="Page (.html) or picture (.png, .svg).")
+@click.option("-n", "--number", type=int, default=1000, help="Most frequent words to show.")
+@click.option(
+    "--method",
+    type=click.Choice(tuple(METHODS)),
+    default="pca",
+    help="tsne needs scikit-learn, umap umap-learn.",
+)
+@click.option("--seed", type=int, default=1, help="Of t-SNE and UMAP.")
+@vectors_options
+def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, **options: Any) -> None:
+    """Lay out the most frequent words of VECTORS in the plane, near ones near each other.
+
+    A page needs no other file and no network: point at a word for its neighbours, search, zoom, move.
+
+    \b
+    Examples:
+      fastw2v map corpus.vectors.txt -o map.html
+      fastw2v map corpus.vectors.txt -o map.png -n 300 --method tsne
+    """
+    from fastw2v.files import require_writable
+    from fastw2v.maps.page import write_page
+    from fastw2v.maps.picture import write_picture
+    from fastw2v.maps.projection import lay_out
+
+    path = Path(output)
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
+    require_writable(path)
+    word_map = lay_out(load_vectors(vectors, **options), number, method, seed)
+    title = Path(vectors).name
+    if kind == "html":
+        caption = f"The {len(word_map.words):,} most frequent words, by {METHODS[method]}"
+        write_page(path, word_map, title, caption)
+    else:
+        write_picture(path, word_map, title, kind)
+    click.echo(f"wrote a map of {len(word_map.words):,} words to {output}", err=True)
