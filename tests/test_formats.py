@@ -189,14 +189,14 @@ def test_load__npy_of_other_floats(tmp_path: Path, dtype: str) -> None:
 
 
 def test_save__outside_vectors(tmp_path: Path, embeddings: Embeddings) -> None:
-    save(tmp_path / "u.bin", embeddings, which="outside")
+    save(tmp_path / "u.bin", embeddings, vectors="outside")
     assert embeddings.outside_vectors is not None
     assert bits(load(tmp_path / "u.bin").center_vectors) == bits(embeddings.outside_vectors)
 
 
 def test_save__outside_vectors_that_were_not_kept(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="outside vectors, which were not kept"):
-        save(tmp_path / "u.bin", Embeddings(FIXTURE_WORDS, FIXTURE_VECTORS), which="outside")
+        save(tmp_path / "u.bin", Embeddings(FIXTURE_WORDS, FIXTURE_VECTORS), vectors="outside")
 
 
 @pytest.mark.parametrize("format", FORMATS)

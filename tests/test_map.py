@@ -81,7 +81,7 @@ def test_lay_out__parts_groups(groups: Embeddings, method: Any) -> None:
     if method == "tsne":
         pytest.importorskip("sklearn.manifold")
     if method == "umap":
-        pytest.importorskip("umap")
+        pytest.importorskip("umap.umap_")
     word_map = lay_out(groups, 60, method, 1)
     own, between = spread(word_map.places)
     assert own < between / 3

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fastw2v import cli
 from fastw2v.commands.options import FORMATS, VECTORS
-from fastw2v.embeddings import Embeddings, Which, select_vectors
+from fastw2v.embeddings import Embeddings, Which, select_vectors, with_outside
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
 from fastw2v.formats import Format, check_words, load, output_paths, save
 
@@ -371,7 +371,7 @@ def test_export__sum_normalised_in_gensim(
         from gensim.models import KeyedVectors
     v, u, target = tmp_path / "v.bin", tmp_path / "u.txt", tmp_path / "target.bin"
     save(v, embeddings)
-    save(u, embeddings, which="outside")
+    save(u, embeddings, vectors="outside")
     arguments = ["export", v, target, "--outside", u, "--vectors", which, "--normalize"]
     assert run(capfd, *arguments) == (0, "", f"wrote 102 vectors to {target}\n")
     actual = KeyedVectors.load_word2vec_format(str(target), binary=True)
@@ -434,3 +434,56 @@ def test_export__a_nearest_neighbour_library_finds_the_same(
     assert found[0] == "w7"
     _, out, _ = run(capfd, "nearest", tmp_path / "v.bin", "w7", "-n", 5)
     assert [line.split("\t")[1] for line in out.splitlines()] == found[1:]
+
+
+# ---- train -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, rng: np.random.Generator) -> Path:
+    rows = [[f"item {number}" for number in row] for row in rng.integers(0, 20, (60, 10)).tolist()]
+    pq.write_table(pa.table({"tokens": rows}), tmp_path / "corpus.parquet")
+    return tmp_path / "corpus.parquet"
+
+
+FAST = ["--dim", "8", "--epochs", "1", "--threads", "1", "--min-count", "1", "-q", "--no-save-config"]
+
+
+def test_train__writes_what_export_would(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Sums and pairs of both matrices, and words with spaces in Parquet."""
+    raw, both, outside = tmp_path / "v.parquet", tmp_path / "both.parquet", tmp_path / "u.parquet"
+    form = ["--vectors", "concatenated", "--normalize", "--float16"]
+    assert run(capfd, "train", corpus, "-o", raw, *FAST, "--save-outside", outside) == (0, "", "")
+    assert run(capfd, "train", corpus, "-o", both, *FAST, *form) == (0, "", "")
+    embeddings = with_outside(load(raw), load(outside))
+    expected = select_vectors(embeddings, "concatenated", normalize=True).astype(np.float16)
+    assert np.array_equal(load(both).center_vectors, expected)
+    assert load(both).words[0].startswith("item ")
+
+
+def test_train__what_cannot_be_written_is_told_before_training(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, message in (
+        (["-o", tmp_path / "v.bin", "--float16"], "format binary holds no float16"),
+        (["-o", tmp_path / "v.safetensors"], "use v/model.safetensors"),
+        (["-o", tmp_path / "v.parquet", "--save-outside", tmp_path / "u.txt"], "--escape"),
+    ):
+        code, _, err = run(capfd, "train", corpus, *FAST, *arguments)
+        assert code == 2
+        assert message in err
+    assert list(tmp_path.iterdir()) == [corpus]
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("v.npy", ["--float16"]), ("v.npy", ["--vectors", "concatenated"]), ("v.npy", [])]
+)
+def test_train__dry_run_knows_the_size(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, form: list[str]
+) -> None:
+    arguments = ["train", corpus, "-o", tmp_path / name, *FAST, "--escape", "--dim", "2000", *form]
+    estimated = float(run(capfd, *arguments, "--dry-run")[1].split("about ")[1].split()[0]) * 1e6
+    assert run(capfd, *arguments)[0] == 0
+    assert estimated == pytest.approx((tmp_path / name).stat().st_size, rel=0.02, abs=6e4)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from fastw2v.commands.options import FORMATS, VECTORS
-
-if TYPE_CHECKING:
-    from fastw2v.embeddings import Which
+from fastw2v.commands.options import FORMATS, form_options
 
 
 @click.command()
@@ -20,11 +17,7 @@ if TYPE_CHECKING:
 @click.option("--to", "target_format", type=click.Choice(FORMATS), help="Of TARGET.  [default: by suffix]")
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
-@click.option(
-    "--vectors", "which", type=click.Choice(VECTORS), default="center", help="What to write for a word."
-)
-@click.option("--normalize", is_flag=True, help="Scale each vector to length 1.")
-@click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors).")
+@form_options
 def export(
     source: str,
     target: str,
@@ -32,8 +25,7 @@ def export(
     target_format: str | None,
     escape: bool,
     outside: str | None,
-    which: Which,
-    **changes: bool,
+    **form: Any,
 ) -> None:
     """Convert vectors from SOURCE to TARGET.
 
@@ -56,12 +48,12 @@ def export(
     from fastw2v.files import require_writable
 
     target_format = formats.detect_format(Path(target), target_format)
-    if changes["float16"]:
+    if form["float16"]:
         formats.require_halves(target_format)
     for path in formats.output_paths(Path(target), target_format):
         require_writable(path)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
-    formats.save(Path(target), embeddings, format=target_format, escape=escape, which=which, **changes)
+    formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)

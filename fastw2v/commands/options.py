@@ -78,6 +78,20 @@ def default_output(source: Sequence[str]) -> str:
     return f"{name or 'corpus'}.vectors.txt"
 
 
+def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is written for a word: arguments of formats.save."""
+    options = [
+        click.option(
+            "--vectors", type=click.Choice(VECTORS), default="center", help="What to write of a word."
+        ),
+        click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
+        click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors)."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of commands that read vectors to answer from them; the arguments of `load_vectors`."""
     choice = click.Choice(FORMATS)

@@ -14,6 +14,7 @@ from fastw2v.commands.options import (
     FORMATS,
     corpus_options,
     default_output,
+    form_options,
     load_corpus,
     read_vocabularies,
     take_corpus_options,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from fastw2v.run_log import RunLog
     from fastw2v.training import Progress, Trained
 
-OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_config")
+TEXT_BYTES = 12  # a component in a text file, with its space: 11.9 measured on 24 M of them
+TEXT_FORMATS = ("text", "tsv")
+FORM_OPTIONS = ("escape", "vectors", "normalize", "float16")
+OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 
 
 @click.command()
@@ -50,6 +54,7 @@ OUTPUT_OPTIONS = ("file_format", "escape", "save_outside", "save_vocab", "save_c
 @click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
 @click.option("--save-vocab", metavar="FILE", help="Write the vocabulary, `word count` lines.")
 @corpus_options(min_count=5)
+@form_options
 @training_options
 @settings_options
 @click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
@@ -97,7 +102,8 @@ def train(
 
         display = Display(sys.stderr, quiet=quiet, verbose=verbose)
         target = Path(options["output"] or default_output(options["source"]))
-        outputs = Outputs(target, log_json, *(options[name] for name in OUTPUT_OPTIONS))
+        form = {name: options[name] for name in FORM_OPTIONS}
+        outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
         outputs.require_writable()
         settings = resolved(options, config, target, config.threads or usable_cores())
         log = stack.enter_context(RunLog(outputs.log))
@@ -127,23 +133,25 @@ class Outputs:
         self,
         target: Path,
         log: str | None,
+        form: dict[str, Any],
         file_format: str | None,
-        escape: bool,
         outside: str | None,
         vocabulary: str | None,
         with_config: bool,
     ) -> None:
         from fastw2v import formats
 
-        self.target, self.escape = target, escape
-        self.format = file_format or formats.detect_format(target, default="text")
+        self.target, self.form = target, form
+        self.format = formats.detect_format(target, file_format, default="text")
+        if form["float16"]:
+            formats.require_halves(self.format)
         self.outside = Path(outside) if outside else None
         self.vocabulary = Path(vocabulary) if vocabulary else None
         self.config = config_path(target) if with_config else None
         self.log = Path(log) if log else None
         self.paths = formats.output_paths(target, self.format)
+        self.outside_format = formats.detect_format(self.outside, default="text") if self.outside else None
         if self.outside:
-            self.outside_format = formats.detect_format(self.outside, default="text")
             self.paths += formats.output_paths(self.outside, self.outside_format)
         self.paths += [path for path in (self.vocabulary, self.config, self.log) if path]
 
@@ -157,10 +165,18 @@ class Outputs:
             raise UsageError("two outputs have the same name: give --save-outside and --save-vocab their own")
 
     def require_writable_words(self, words: list[str]) -> None:
-        """Raise UsageError for a word that the format cannot carry."""
-        from fastw2v.formats import check_tokens
+        """Raise UsageError for a word that a format cannot carry."""
+        from fastw2v.formats import check_words
 
-        check_tokens(words, escape=self.escape)
+        check_words(words, self.format, escape=self.form["escape"])
+        if self.outside_format:
+            check_words(words, self.outside_format, escape=self.form["escape"])
+
+    def component_bytes(self) -> int:
+        """Bytes on disk for each of the dim numbers of a word, in all files."""
+        size = TEXT_BYTES if self.format in TEXT_FORMATS else 2 if self.form["float16"] else 4
+        size *= 2 if self.form["vectors"] == "concatenated" else 1
+        return size + (TEXT_BYTES if self.outside_format in TEXT_FORMATS else 4 if self.outside else 0)
 
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write the vocabulary if it was asked for: before training, so it is there even if that stops."""
@@ -173,14 +189,14 @@ class Outputs:
         """Write the vectors."""
         from fastw2v import formats
 
-        formats.save(self.target, embeddings, format=self.format, escape=self.escape)
+        formats.save(self.target, embeddings, format=self.format, **self.form)
         if self.outside:
             formats.save(
                 self.outside,
                 embeddings,
                 format=self.outside_format,
-                escape=self.escape,
-                which="outside",
+                escape=self.form["escape"],
+                vectors="outside",
             )
 
 
@@ -225,9 +241,6 @@ def run_training(
     return trained
 
 
-TEXT_BYTES = 12  # a component in a text file, with its space: 11.9 measured on 24 M of them
-
-
 def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]:
     """What a run on this corpus takes: tokens, memory, disk."""
     from fastw2v.training import matrix_bytes
@@ -235,11 +248,8 @@ def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]
     n_words = len(corpus.vocabulary)
     matrices = matrix_bytes(n_words, config.dim)
     ids = corpus.ids.nbytes + corpus.offsets.nbytes
-    n_files = 2 if outputs.outside else 1
-    component = TEXT_BYTES if outputs.format == "text" else 4
-    disk = n_files * (
-        n_words * config.dim * component + sum(len(word) + 1 for word in corpus.vocabulary.words)
-    )
+    disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
+    disk += n_words * config.dim * outputs.component_bytes()
     return [
         f"vocabulary  {n_words:,} words",
         f"tokens      {len(corpus.ids):,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",

@@ -34,7 +34,7 @@ from fastw2v.formats.tokens import (
     shown,
 )
 
-__all__ = ["Format", "Which", "check_tokens", "check_words", "detect_format", "load", "output_paths", "save"]
+__all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
 
 Format = Literal["text", "binary", "npy", "parquet", "safetensors", "tsv"]
 
@@ -108,7 +108,7 @@ def save(
     *,
     format: str | None = None,
     escape: bool = False,
-    which: Which = "center",
+    vectors: Which = "center",
     normalize: bool = False,
     float16: bool = False,
 ) -> None:
@@ -116,7 +116,7 @@ def save(
 
     format      text, binary, npy, parquet, safetensors or tsv; by default from the suffix
     escape      write white space in words as backslash escapes
-    which       center, outside, their sum, or both concatenated
+    vectors     center, outside, their sum, or both concatenated
     normalize   scale each vector to length 1
     float16     write numbers of 16 bits; npy, parquet and safetensors only
 
@@ -127,7 +127,7 @@ def save(
     if float16:
         require_halves(detected)
     check_words(embeddings.words, detected, escape=escape)
-    matrix = select_vectors(embeddings, which, normalize=normalize)
+    matrix = select_vectors(embeddings, vectors, normalize=normalize)
     _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
     if float16:
         with np.errstate(over="ignore"):  # found on the next line

@@ -13,6 +13,7 @@ from fastw2v.errors import UsageError
 Method = Literal["pca", "tsne", "umap"]
 PLACES_AT_ONCE = 1 << 23  # cosines held at once: 32 MB
 PERPLEXITY = 30  # t-SNE's usual
+EXACT_WORDS = 300  # fewer are quicker without the tree of Barnes and Hut
 
 
 class WordMap(NamedTuple):
@@ -68,7 +69,8 @@ def _tsne(unit: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     if perplexity < 1:
         raise UsageError(f"t-SNE of {len(unit)} words cannot be made; ask for at least 4 or use pca")
     init = _fitted(_pca(unit, seed)).astype(np.float32) * 1e-4
-    places: Any = TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(unit)
+    method = "exact" if len(unit) < EXACT_WORDS else "barnes_hut"
+    places: Any = TSNE(perplexity=perplexity, init=init, random_state=seed, method=method).fit_transform(unit)
     return np.asarray(places, dtype=np.float64)
 
 
