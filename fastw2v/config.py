@@ -13,6 +13,7 @@ Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
 Ids = Literal["words", "places"]
+Matrix = Literal["center", "outside"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -56,6 +57,7 @@ class TrainConfig:
     precision       of the factors in kernel block's products with the noise: float32, or bfloat16, which some
                     processors multiply twice as fast. Vectors and sums are float32 in any case
     loss            negative-sampling, or softmax (reference backend only)
+    freeze          the matrix to leave as it starts: center or outside
     """
 
     dim: int = 100
@@ -77,6 +79,7 @@ class TrainConfig:
     shared_negatives: int = 32
     precision: Precision = "float32"
     loss: Loss = "negative-sampling"
+    freeze: Matrix | None = None
 
     def __post_init__(self) -> None:
         """Check every limit.

@@ -56,6 +56,8 @@ class Schedule(NamedTuple):
     words_before   tokens trained in earlier epochs
     words_total    tokens of the whole run, all epochs
     learning_rate  at the start of the run; falls linearly with the words done, never below min_learning_rate
+    center_share   of the learning rate that rows of V are stepped with: 0 freezes them, else 1
+    outside_share  the same for rows of U
     """
 
     epoch_key: np.uint64
@@ -63,6 +65,8 @@ class Schedule(NamedTuple):
     words_total: int
     learning_rate: float
     min_learning_rate: float
+    center_share: float = 1.0
+    outside_share: float = 1.0
 
 
 class Window(NamedTuple):

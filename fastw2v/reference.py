@@ -46,6 +46,8 @@ from fastw2v.splitmix import noise_stream, token_bits
 
 Array = NDArray[Any]
 LOW_32 = 0xFFFFFFFF
+Shares = tuple[float, float]  # of the learning rate, for rows of V and of U: 0 freezes a matrix
+BOTH = (1.0, 1.0)
 
 
 class LossAndGradients(NamedTuple):
@@ -178,6 +180,11 @@ def learning_rate_at(schedule: Schedule, position: int) -> float:
     return max(schedule.learning_rate * (1 - done), schedule.min_learning_rate)
 
 
+def shares_of(schedule: Schedule) -> Shares:
+    """Shares of the learning rate for rows of V and of U."""
+    return schedule.center_share, schedule.outside_share
+
+
 def keep_token(tokens: Tokens, sampler: Sampler, key: int, window: Window, position: int) -> KeptToken | None:
     """The token at a position with its radius, or None where subsampling drops it."""
     word = int(tokens.ids[position])
@@ -225,7 +232,12 @@ def outside_words(kept: list[KeptToken], i: int) -> list[int]:
 
 
 def sgns_step(
-    vectors: Vectors, center: int, outside: int, negatives: list[int], learning_rate: float
+    vectors: Vectors,
+    center: int,
+    outside: int,
+    negatives: list[int],
+    learning_rate: float,
+    shares: Shares = BOTH,
 ) -> float:
     """One step of stochastic gradient descent on J_neg-sample(v_c, o, U), in place; returns J before it.
 
@@ -241,16 +253,18 @@ def sgns_step(
         error = sign * sigmoid(sign * score).astype(v_c.dtype)
         loss += float(softplus(sign * score))
         grad_center += error * u_w
-        vectors.outside[word] -= v_c.dtype.type(learning_rate) * error * v_c
-    vectors.center[center] -= v_c.dtype.type(learning_rate) * grad_center
+        vectors.outside[word] -= v_c.dtype.type(learning_rate * shares[1]) * error * v_c
+    vectors.center[center] -= v_c.dtype.type(learning_rate * shares[0]) * grad_center
     return loss
 
 
-def softmax_step(vectors: Vectors, center: int, outside: int, learning_rate: float) -> float:
+def softmax_step(
+    vectors: Vectors, center: int, outside: int, learning_rate: float, shares: Shares = BOTH
+) -> float:
     """One step on J_naive-softmax, in place; returns J before it. Costs the whole vocabulary a pair."""
     step = naive_softmax_loss(vectors.center[center], outside, vectors.outside)
-    vectors.center[center] -= learning_rate * step.grad_center
-    vectors.outside[...] -= learning_rate * step.grad_outside
+    vectors.center[center] -= learning_rate * shares[0] * step.grad_center
+    vectors.outside[...] -= learning_rate * shares[1] * step.grad_outside
     return step.loss
 
 
@@ -355,12 +369,14 @@ def block_terms(
     )
 
 
-def descend_together(vectors: Vectors, terms: list[BlockTerms], learning_rate: float) -> None:
+def descend_together(
+    vectors: Vectors, terms: list[BlockTerms], learning_rate: float, shares: Shares = BOTH
+) -> None:
     """One step, in place, on blocks whose gradients were all taken at the present vectors."""
     words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[:3] for term in terms), strict=True))
-    descend(vectors.center, words, grads, moves, learning_rate)
+    descend(vectors.center, words, grads, moves, learning_rate * shares[0])
     words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[3:6] for term in terms), strict=True))
-    descend(vectors.outside, words, grads, moves, learning_rate)
+    descend(vectors.outside, words, grads, moves, learning_rate * shares[1])
 
 
 def block_step(
@@ -370,10 +386,11 @@ def block_step(
     noise: list[int],
     estimator: Estimator,
     learning_rate: float,
+    shares: Shares = BOTH,
 ) -> tuple[float, int]:
     """One step on a block of centres that share the noise words, in place; returns (loss, pairs)."""
     terms = block_terms(vectors, kept, centers, noise, estimator)
-    descend_together(vectors, [terms], learning_rate)
+    descend_together(vectors, [terms], learning_rate, shares)
     return terms.loss, terms.n_pairs
 
 
@@ -388,7 +405,7 @@ def train_unit_pair(
 ) -> Totals:
     """Train one unit in place, as kernel `pair` does; no negatives means the naive-softmax loss."""
     key = int(schedule.epoch_key)
-    learning_rate = learning_rate_at(schedule, unit * UNIT)
+    learning_rate, shares = learning_rate_at(schedule, unit * UNIT), shares_of(schedule)
     draws = noise_stream(key, unit)
     kept, centers = keep_unit(tokens, sampler, key, window, unit)
     loss, n_pairs = 0.0, 0
@@ -397,9 +414,9 @@ def train_unit_pair(
             center = kept[i].word
             if estimator.n_negatives:
                 negatives = draw_negatives(sampler.unigram_table, draws, outside, estimator.n_negatives)
-                loss += sgns_step(vectors, center, outside, negatives, learning_rate)
+                loss += sgns_step(vectors, center, outside, negatives, learning_rate, shares)
             else:
-                loss += softmax_step(vectors, center, outside, learning_rate)
+                loss += softmax_step(vectors, center, outside, learning_rate, shares)
             n_pairs += 1
     return Totals(loss, n_pairs, len(centers))
 
@@ -415,7 +432,7 @@ def train_unit_block(
 ) -> Totals:
     """Train one unit in place, as kernel `block` does."""
     key = int(schedule.epoch_key)
-    learning_rate = learning_rate_at(schedule, unit * UNIT)
+    learning_rate, shares = learning_rate_at(schedule, unit * UNIT), shares_of(schedule)
     draws = noise_stream(key, unit)
     kept, centers = keep_unit(tokens, sampler, key, window, unit)
     loss, n_pairs = 0.0, 0
@@ -424,7 +441,7 @@ def train_unit_block(
             draw_noise(sampler.unigram_table, bits) for bits in islice(draws, estimator.shared_negatives)
         ]
         span = range(start, min(start + estimator.block_size, centers.stop))
-        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator, learning_rate)
+        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator, learning_rate, shares)
         loss, n_pairs = loss + block_loss, n_pairs + block_pairs
     return Totals(loss, n_pairs, len(centers))
 
@@ -448,7 +465,7 @@ def train_group(
 ) -> Totals:
     """Train units side by side, in place, as kernel `lockstep` does: a block of each makes one step."""
     key = int(schedule.epoch_key)
-    learning_rate = learning_rate_at(schedule, units.start * UNIT)
+    learning_rate, shares = learning_rate_at(schedule, units.start * UNIT), shares_of(schedule)
     lanes, n_kept = [], 0
     for unit in units:
         kept, centers = keep_unit(tokens, sampler, key, window, unit)
@@ -463,7 +480,7 @@ def train_group(
             bits = islice(lane.draws, estimator.shared_negatives)
             noise = [draw_noise(sampler.unigram_table, word_bits) for word_bits in bits]
             terms.append(block_terms(vectors, lane.kept, lane.blocks.pop(), noise, estimator))
-        descend_together(vectors, terms, learning_rate)
+        descend_together(vectors, terms, learning_rate, shares)
         loss += sum(term.loss for term in terms)
         n_pairs += sum(term.n_pairs for term in terms)
     return Totals(loss, n_pairs, n_kept)

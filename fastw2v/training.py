@@ -328,6 +328,8 @@ def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before
         words_total=config.epochs * n_tokens,
         learning_rate=config.lr,
         min_learning_rate=config.min_learning_rate,
+        center_share=float(config.freeze != "center"),
+        outside_share=float(config.freeze != "outside"),
     )
 
 

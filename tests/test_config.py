@@ -35,6 +35,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "shared_negatives": 32,
         "precision": "float32",
         "loss": "negative-sampling",
+        "freeze": None,
     }
     assert dataclasses.asdict(TrainConfig()) == expected
 

@@ -546,7 +546,7 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     steps: list[Step] = []
 
     def record(vectors: Vectors, *arguments: Any) -> float:
-        steps.append(Step(*arguments))
+        steps.append(Step(*arguments[:4]))
         return 1.0
 
     monkeypatch.setattr(reference, "sgns_step", record)

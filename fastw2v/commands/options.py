@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from fastw2v.config import Backend, Ids, Kernel, Loss, Precision, ReadConfig, TrainConfig
+from fastw2v.config import Backend, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         config_option("--block-size", text="Centres that share noise (kernel block)."),
         config_option("--shared-negatives", text="Noise words they share (kernel block)."),
         config_option("--precision", type=precisions, text="Of the products with the noise (kernel block)."),
+        click.option(
+            "--freeze", type=click.Choice(get_args(Matrix)), help="Leave these vectors as they start."
+        ),
         config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
     ]
     for option in reversed(options):

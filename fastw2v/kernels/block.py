@@ -39,9 +39,9 @@ from fastw2v.kernels.units import (
     aligned_rows,
     draw_noise,
     keep_unit,
-    learning_rate_at,
     new_kept,
     noise_state_of,
+    rates_at,
 )
 from fastw2v.layout import FLOATS_PER_LINE, LARGEST_MOVE, UNIT
 
@@ -655,12 +655,15 @@ def update_block(vectors, scratch, n_centers, n_outside, columns):
 
 
 @level_jit
-def block_step(vectors, kept, span, learning_rate, weight, scratch):
-    """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs)."""
+def block_step(vectors, kept, span, rates, weight, scratch):
+    """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs).
+
+    rates  learning rates of rows of V and of U
+    """
     n_centers = span[1] - span[0]
     loss, n_pairs, n_outside = score_block(vectors, kept, span, weight, scratch)
-    limit_steps(scratch.center_moves, scratch.centers, n_centers, learning_rate)
-    limit_steps(scratch.outside_moves, scratch.outside, n_outside, learning_rate)
+    limit_steps(scratch.center_moves, scratch.centers, n_centers, rates[0])
+    limit_steps(scratch.outside_moves, scratch.outside, n_outside, rates[1])
     tick(scratch.clock, STEPS)
     update_block(vectors, scratch, n_centers, n_outside, (0, scratch.centers.rows.shape[1]))
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
@@ -682,7 +685,7 @@ def draw_block_noise(unigram_table, state, count, noise):
 def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch):
     """All blocks of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
-    learning_rate, reach = step
+    rates, reach = step
     weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
     next_noise = np.empty(scratch.weights.shape[1], np.int64)
     loss, n_pairs = 0.0, 0
@@ -696,9 +699,7 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scrat
         next_stop = min(stop + estimator.block_size, end)
         contexts = (min(stop + reach, size), min(next_stop + reach, size))
         look_ahead(kept, (stop, next_stop), contexts, next_noise, scratch.ahead)
-        block_loss, block_pairs = block_step(
-            vectors, kept, (start, stop, size), learning_rate, weight, scratch
-        )
+        block_loss, block_pairs = block_step(vectors, kept, (start, stop, size), rates, weight, scratch)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs
@@ -716,7 +717,7 @@ def clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, 
             break
         span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
         noise_state = noise_state_of(schedule.epoch_key, unit)
-        step = (learning_rate_at(schedule, unit * UNIT), window.reach)
+        step = (rates_at(schedule, unit * UNIT), window.reach)
         loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch)
         totals[worker, 0] += loss
         totals[worker, 1] += n_pairs

@@ -29,7 +29,7 @@ from fastw2v.kernels.block import (
 )
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, yield_core
 from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
-from fastw2v.kernels.units import Kept, keep_unit, learning_rate_at, new_kept, noise_state_of
+from fastw2v.kernels.units import Kept, keep_unit, new_kept, noise_state_of, rates_at
 from fastw2v.layout import FLOATS_PER_LINE, UNIT
 
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
@@ -151,7 +151,7 @@ def limit_lanes(word_moves, sides, sizes, learning_rate):
 
 
 @level_jit
-def train_round(vectors, sampler, window, estimator, lanes, learning_rate, totals, worker, n_workers):
+def train_round(vectors, sampler, window, estimator, lanes, rates, totals, worker, n_workers):
     """One block of every lane: all workers' scores, then steps, then updates."""
     n_lanes, scratch = len(lanes.spans), lanes.scratch
     for lane in range(worker, n_lanes, n_workers):
@@ -162,9 +162,9 @@ def train_round(vectors, sampler, window, estimator, lanes, learning_rate, total
     meet(lanes, n_workers)
     n_centers, n_outside = lanes.blocks[:, 0], lanes.blocks[:, 1]
     if worker == 0:
-        limit_lanes(scratch.center_moves, scratch.centers, n_centers, learning_rate)
+        limit_lanes(scratch.center_moves, scratch.centers, n_centers, rates[0])
     if worker == n_workers - 1:
-        limit_lanes(scratch.outside_moves, scratch.outside, n_outside, learning_rate)
+        limit_lanes(scratch.outside_moves, scratch.outside, n_outside, rates[1])
     meet(lanes, n_workers)
     n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
     first, last = worker * n_lines // n_workers, (worker + 1) * n_lines // n_workers
@@ -190,6 +190,6 @@ def train_units(
         for lane in range(worker, n_lanes, n_workers):
             start_unit(tokens, sampler, schedule, window, estimator, lanes, lane, first + lane, units[1])
         meet(lanes, n_workers)
-        learning_rate = learning_rate_at(schedule, first * UNIT)
+        rates = rates_at(schedule, first * UNIT)
         for _ in range(lanes.n_blocks.max()):
-            train_round(vectors, sampler, window, estimator, lanes, learning_rate, totals, worker, n_workers)
+            train_round(vectors, sampler, window, estimator, lanes, rates, totals, worker, n_workers)

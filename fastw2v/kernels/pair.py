@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
-from fastw2v.kernels.jit import fast_jit
+from fastw2v.kernels.jit import fast_jit, inlined_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles import add_row, copy_row, push_row, row_dot
 from fastw2v.kernels.units import (
     aligned_rows,
     draw_noise,
     keep_unit,
-    learning_rate_at,
     new_kept,
     noise_state_of,
+    rates_at,
 )
 from fastw2v.layout import FLOATS_PER_LINE, UNIT
 
@@ -41,27 +41,37 @@ def draw_negatives(unigram_table, state, outside, count, negatives):
     return state, n
 
 
+@inlined_jit
+def push_outside(vectors, word, error, rates, scratch):
+    """Step u_w by −rate·error·v_c, and add −rate·error·u_w, as u_w was, to the steps of v_c."""
+    v_c, grad_center = 0, 1
+    if rates[1] == ZERO:  # frozen
+        add_row(scratch, grad_center, -rates[0] * error, vectors.outside, word)
+    else:
+        push_row(vectors.outside, word, -rates[1] * error, scratch, v_c, scratch, grad_center)
+
+
 @fast_jit
-def sgns_step(vectors, center, outside, negatives, learning_rate, scratch):
+def sgns_step(vectors, center, outside, negatives, rates, scratch):
     """One step of stochastic gradient descent on J_neg-sample(v_c, o, U); returns J before the step.
 
     J = −log σ(u_oᵀv_c) − Σ_k log σ(−u_kᵀv_c). Changes row `center` of V and rows `outside` and `negatives`
     of U, those one after the other, so a word drawn twice counts twice (Mikolov et al. 2013, equation 4).
-    scratch float32 (2, padded_dim): v_c as it was, and the sum of its steps.
+    rates    learning rates of rows of V and of U
+    scratch  float32 (2, padded_dim): v_c as it was, and the sum of its steps
     """
     v_c, grad_center = 0, 1
     copy_row(scratch, v_c, vectors.center, center)
     scratch[grad_center] = ZERO
     score = row_dot(scratch, v_c, vectors.outside, outside)
     loss = np.float64(softplus(-score))
-    step = -learning_rate * (sigmoid(score) - ONE)
-    push_row(vectors.outside, outside, step, scratch, v_c, scratch, grad_center)
+    push_outside(vectors, outside, sigmoid(score) - ONE, rates, scratch)
     for word in negatives:
         score = row_dot(scratch, v_c, vectors.outside, word)
         loss += softplus(score)
-        step = -learning_rate * sigmoid(score)
-        push_row(vectors.outside, word, step, scratch, v_c, scratch, grad_center)
-    add_row(vectors.center, center, ONE, scratch, grad_center)
+        push_outside(vectors, word, sigmoid(score), rates, scratch)
+    if rates[0] > ZERO:
+        add_row(vectors.center, center, ONE, scratch, grad_center)
     return loss
 
 
@@ -69,7 +79,7 @@ def sgns_step(vectors, center, outside, negatives, learning_rate, scratch):
 def train_unit(vectors, kept, span, sampler, noise_state, step, scratch):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
-    learning_rate, n_negatives = step
+    rates, n_negatives = step
     negatives = np.empty(n_negatives, np.int64)
     loss, n_pairs = 0.0, 0
     for i in range(begin, end):
@@ -84,7 +94,7 @@ def train_unit(vectors, kept, span, sampler, noise_state, step, scratch):
             for k in range(n):
                 for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
                     prefetch_row(vectors.outside, negatives[k], d)
-            loss += sgns_step(vectors, kept.ids[i], kept.ids[j], negatives[:n], learning_rate, scratch)
+            loss += sgns_step(vectors, kept.ids[i], kept.ids[j], negatives[:n], rates, scratch)
             n_pairs += 1
     return loss, n_pairs
 
@@ -104,7 +114,7 @@ def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, to
             break
         span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
         noise_state = noise_state_of(schedule.epoch_key, unit)
-        step = (learning_rate_at(schedule, unit * UNIT), estimator.n_negatives)
+        step = (rates_at(schedule, unit * UNIT), estimator.n_negatives)
         loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, scratch)
         totals[worker, 0] += loss
         totals[worker, 1] += n_pairs

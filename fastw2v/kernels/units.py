@@ -57,6 +57,13 @@ def learning_rate_at(schedule, position):
 
 
 @jit
+def rates_at(schedule, position):
+    """The learning rates of rows of V and of U."""
+    rate = learning_rate_at(schedule, position)
+    return rate * np.float32(schedule.center_share), rate * np.float32(schedule.outside_share)
+
+
+@jit
 def draw_noise(unigram_table, bits):
     """One word from 64 random bits: the high half picks a slot, the low half the slot's word or its alias."""
     slot = np.int64(((bits >> SHIFT_32) * np.uint64(unigram_table.shape[0])) >> SHIFT_32)
