@@ -256,7 +256,7 @@ def _in_given(
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """The given vocabulary, and for each entry of a table the id in it or -1.
 
-    Where all its counts are 0, as of a word list, those of the table are taken, and min_count and max_vocab apply.
+    Where all its counts are 0, as of a word list, the table's are taken; then min_count and max_vocab apply.
     """
     vocabulary = given.vocabulary
     ids = given.ranks[integers_of(table)] if given.are_places else _known(table, vocabulary)
