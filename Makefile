@@ -1,12 +1,12 @@
 # Two commands do everything on a machine with nothing but Python and pip:
 #   make demo    install, make the planted corpus, train, show neighbours and how much was recovered
-#   make test    install with the dev extra, run the suite
+#   make test    install with the dev extra, run the suite (make coverage: and say what it does not reach)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test lint install dev clean
+.PHONY: demo test coverage lint install dev clean
 
 # The stamp depends on pyproject.toml, so a changed dependency installs again.
 $(VENV)/installed: pyproject.toml
@@ -27,6 +27,9 @@ demo: install
 
 test: dev
 	$(BIN)/python -m pytest -q
+
+coverage: dev
+	$(BIN)/python -m pytest -q --cov --cov-report=term-missing --cov-fail-under=95
 
 lint: dev
 	$(BIN)/ruff check .

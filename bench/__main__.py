@@ -29,6 +29,15 @@ def kernels(session: Any) -> None:
     measure(session)
 
 
+def faults(records: Records, share: float, rows: tuple[str, ...]) -> bool:
+    """Its modules train as they are imported, so only when asked for."""
+    from bench.faults import ROWS, faults
+
+    if unknown := set(rows) - ROWS.keys():
+        raise click.UsageError(f"--row {min(unknown)!r} is none of {', '.join(ROWS)}")
+    return faults(records, share, rows)
+
+
 MEASURES: dict[str, Callable[[Any], None]] = {
     "throughput": throughput,
     "quality": quality,
@@ -59,7 +68,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 
 
 @click.command(context_settings=SETTINGS)
-@click.argument("measures", nargs=-1, required=True, type=click.Choice([*MEASURES, "report"]))
+@click.argument("measures", nargs=-1, required=True, type=click.Choice([*MEASURES, "faults", "report"]))
 @click.option("--corpus", type=FILE, help="Parquet file.  [default: the planted corpus]")
 @click.option("--column", help="Column of the corpus.")
 @click.option(
@@ -85,6 +94,8 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Each side runs once in a round.")
 @click.option("--seeds", type=click.IntRange(1), default=3, help="Runs of ours in quality; peers run once.")
 @click.option("--only", multiple=True, metavar="NAME", help="Measure this trainer; repeatable.")
+@click.option("--row", "rows", multiple=True, metavar="NAME", help="Of faults, run this row; repeatable.")
+@click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="Of the counts of faults.")
 @peer_option("word2vec", "word2vec.c")
 @peer_option("pword2vec", "pWord2Vec")
 @peer_option("fasttext", "fastText")
@@ -100,6 +111,8 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option("--write", type=FILE, multiple=True, help="Page whose generated tables `report` makes anew.")
 def main(
     measures: tuple[str, ...],
+    rows: tuple[str, ...],
+    share: float,
     json_file: Path | None,
     figures: Path | None,
     write: tuple[Path, ...],
@@ -107,19 +120,21 @@ def main(
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
-    MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), and
-    report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
-    noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
+    MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), faults
+    (kills, signals, full disks, damaged files), and report, which only tells of the results in a --json
+    file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides alternate, speeds do
+    not. Peers that are not given are left out.
 
     \b
     Examples:
       python -m bench throughput quality scaling kernels --corpus text8.parquet
       python -m bench throughput --corpus text8.parquet --word2vec ./word2vec --rounds 5 --json results.jsonl
       python -m bench quality --corpus text8.parquet --eval sets --epochs 1
+      python -m bench faults --share 0.1 --row kill --row signals
       python -m bench report --json results.jsonl --figures bench/figures --write bench/README.md
     """
     to_measure = [name for name in MEASURES if name in measures]
-    if not to_measure and json_file is None:
+    if set(measures) == {"report"} and json_file is None:
         raise click.UsageError("report tells of the results in a file: give --json FILE")
     records = Records(json_file)
     if to_measure:
@@ -127,14 +142,17 @@ def main(
         with open_session(options, records, bool(NEED_TEXT & set(to_measure))) as session:
             for name in to_measure:
                 MEASURES[name](session)
-    rows = read_records(json_file) if json_file and "report" in measures else records.rows
-    click.echo(report.as_text(rows))
+    all_passed = "faults" not in measures or faults(records, share, rows)
+    results = read_records(json_file) if json_file and "report" in measures else records.rows
+    click.echo(report.as_text(results))
     for page in write:
-        report.rewrite(page, rows)
+        report.rewrite(page, results)
     if figures:
         from bench.figures import draw
 
-        draw(rows, figures)
+        draw(results, figures)
+    if not all_passed:
+        sys.exit(1)
 
 
 def options_of(given: dict[str, Any]) -> Options:

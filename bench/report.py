@@ -269,6 +269,16 @@ def headline(rows: list[Row]) -> str:
     return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
 
 
+def faults(rows: list[Row]) -> str:
+    """What was done to a run and what came of it, the last time each was done."""
+    newest = {row["row"]: row for row in of_bench(rows, "faults")}
+    lines = [
+        [row["title"], row["figures"], row["wanted"], "yes" if row["passed"] else "NO"]
+        for row in newest.values()
+    ]
+    return table(["what is done", "what came of it", "wanted", "passed"], lines)
+
+
 SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "headline": headline,
     "throughput": throughput,
@@ -276,6 +286,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
+    "faults": faults,
 }
 
 

@@ -145,9 +145,7 @@ class Folder:
         except OutputError:
             os.close(self.descriptor)
             raise
-        for leftover in path.glob(TEMPORARY):  # under the lock: of a process that ended while it wrote
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
+        self.remove_leftovers()
 
     def __enter__(self) -> Folder:
         return self
@@ -156,6 +154,12 @@ class Folder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self.descriptor)
+
+    def remove_leftovers(self) -> None:
+        """Remove unfinished checkpoints: under the lock they are of processes that ended meanwhile."""
+        for leftover in self.path.glob(TEMPORARY):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints, oldest first, damaged ones too."""
@@ -359,6 +363,7 @@ class Checkpoints:
         for old in self.folder.checkpoints():
             if old != path and (self.last is None or old != self.last.path):
                 remove_folder(old)
+        self.folder.remove_leftovers()
         self.last, self.words, self.written_at = saved, progress.words, time.monotonic()
         interrupts.set_outcome(self.outcome)
 

@@ -1,0 +1,141 @@
+"""Kernels compiled otherwise, each way in a process of its own: with bounds checks, not at all, for any CPU.
+
+    NUMBA_BOUNDSCHECK=1 python -m bench.checked bounds 1000
+    NUMBA_DISABLE_JIT=1 python -m bench.checked plain 20
+    NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= python -m bench.checked generic 1
+
+Each prints a line of what it found and ends with a traceback where something is wrong. Machine code of
+another build must not be found in the cache: give a NUMBA_CACHE_DIR of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastw2v.config import TrainConfig
+
+N_WORDS = 12
+LENGTHS = st.lists(st.integers(0, 40) | st.integers(4000, 4200), min_size=1, max_size=8)
+
+
+def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, ...]:
+    """Arguments of a kernel for sentences of these lengths of random words, and how many units they are."""
+    from fastw2v import training
+    from fastw2v.corpus import Corpus
+    from fastw2v.layout import Tokens, Vectors, n_units
+    from fastw2v.vocabulary import Vocabulary
+
+    ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths)).astype(np.int32)
+    offsets = np.cumsum([0, *lengths])
+    counts = np.maximum(np.bincount(ids, minlength=N_WORDS), 1)
+    vocabulary = Vocabulary([f"w{i}" for i in range(N_WORDS)], counts)
+    corpus = Corpus(ids, offsets, vocabulary, len(ids), len(lengths), 0)
+    vectors = Vectors(*(training.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
+    schedule = training.epoch_schedule(config, max(len(ids), 1), 0)
+    sampler = training.make_sampler(counts, config)
+    arrays = (vectors, Tokens(ids, offsets), sampler, schedule, training.make_window(config, corpus))
+    return *arrays, training.make_estimator(config), n_units(len(ids))
+
+
+def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
+    """One worker in this thread, without the parallel region; returns the loss."""
+    *inputs, end = arrays
+    totals = np.zeros((1, 8))
+    kernel(*inputs, np.array([0, end]), totals, 0)
+    return float(totals[0, 0])
+
+
+def bounds(n_corpora: int) -> str:
+    """Both kernels and the tokenizer on random corpora, with every index checked."""
+    from fastw2v.corpus import read_corpus, write_text_parquet
+    from fastw2v.kernels import block, pair
+
+    assert numba.config.BOUNDSCHECK, "set NUMBA_BOUNDSCHECK=1"
+    kernels = {"block": block.train_units, "pair": pair.train_units}
+    health = list(HealthCheck)  # a bounds-checked kernel is slow
+    examples = settings(max_examples=n_corpora, deadline=None, derandomize=True, suppress_health_check=health)
+
+    @examples
+    @given(LENGTHS, st.integers(1, 60), st.booleans(), st.integers(0, 99))
+    def train(lengths: list[int], window: int, dynamic: bool, seed: int) -> None:
+        for name, kernel in kernels.items():
+            config = TrainConfig(dim=16, window=window, dynamic_window=dynamic, kernel=name)  # type: ignore[arg-type]
+            assert np.isfinite(run_serially(kernel, arrays_of(config, lengths, seed)))
+
+    @examples
+    @given(st.lists(st.text(max_size=40), min_size=1, max_size=20))
+    def read(rows: list[str]) -> None:
+        rows = [row.encode(errors="ignore").decode() for row in [*rows, "two words"]]
+        write_text_parquet(path, rows)
+        assert read_corpus(path, min_count=1).n_words_read == sum(len(row.split()) for row in rows)
+
+    for name, kernel in kernels.items():
+        require_checks(kernel, TrainConfig(dim=16, kernel=name))  # type: ignore[arg-type]
+    train()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "c.parquet"
+        read()
+    return f"{n_corpora} corpora each of block, pair, tokenizer"
+
+
+def require_checks(kernel: Any, config: TrainConfig) -> None:
+    """The kernel must notice an id that is none: else this build checks nothing, and proves nothing."""
+    vectors, tokens, *rest = arrays_of(config, [50], 0)
+    tokens.ids[25] = 10**6
+    try:
+        run_serially(kernel, (vectors, tokens, *rest))
+    except IndexError:
+        return
+    raise AssertionError(f"kernel {config.kernel} read beyond its arrays unnoticed")
+
+
+def plain(n_corpora: int) -> str:
+    """What needs no compiler, run by Python itself: the splitting of text, and the sampling of units.
+
+    The kernels' steps use instructions that Python has no words for (`kernels.intrinsics`, `kernels.tiles`).
+    """
+    from fastw2v.corpus import read_corpus, write_text_parquet
+    from fastw2v.kernels import units
+    from fastw2v.reference import keep_unit
+
+    assert numba.config.DISABLE_JIT, "set NUMBA_DISABLE_JIT=1"
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder, np.errstate(over="ignore"):
+        for seed in range(n_corpora):
+            rows = [" ".join(f"w{i}" for i in rng.integers(0, 9, rng.integers(0, 30))) for _ in range(20)]
+            write_text_parquet(Path(folder) / "c.parquet", [*rows, "two words"])
+            corpus = read_corpus(Path(folder) / "c.parquet", min_count=1)
+            assert corpus.n_words_read == sum(len(row.split()) for row in rows) + 2
+            _, tokens, sampler, schedule, window, _, _ = arrays_of(TrainConfig(), [30, 0, 4500], seed)
+            for unit in (0, 1):
+                kept = units.new_kept(window)
+                begin, end, size = units.keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
+                expected, centres = keep_unit(tokens, sampler, int(schedule.epoch_key), window, unit)
+                assert kept.ids[begin:end].tolist() == [expected[i].word for i in centres]
+                assert kept.radius[begin:end].tolist() == [expected[i].radius for i in centres]
+                assert size >= end
+    return f"{n_corpora} corpora through tokenizer and subsampling"
+
+
+def generic(n_corpora: int) -> str:
+    """Both kernels for a processor without extensions and without fast mathematics, beside the reference."""
+    compile_plainly = numba.njit
+    numba.njit = lambda *function, **options: compile_plainly(*function, **{**options, "fastmath": False})
+    from bench.agreement import assert_kernels_agree
+
+    assert numba.config.CPU_NAME == "generic", "set NUMBA_CPU_NAME=generic"
+    largest = [max(assert_kernels_agree(TrainConfig(dim=20 + i)).values()) for i in range(n_corpora)]
+    return f"largest difference from the reference {max(largest):.1e}"
+
+
+if __name__ == "__main__":
+    ways = {"bounds": bounds, "plain": plain, "generic": generic}
+    sys.stdout.write(ways[sys.argv[1]](int(sys.argv[2])) + "\n")
