@@ -1,1 +1,32 @@
+"""Skip-gram word vectors with negative sampling, from Parquet, at the speed of the machine.
+
+    vectors = fastw2v.train("corpus.parquet", dim=300, negatives=10)
+    vectors.nearest("paris")
+    vectors.save("corpus.vectors.bin")
+
+Nothing heavy is imported before one of these is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastw2v.api import STOP, Embeddings, Moment, load, save, train
+
+__all__ = ["STOP", "Embeddings", "Moment", "__version__", "load", "save", "train"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """The names of `fastw2v.api`, imported when first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module("fastw2v.api"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, whether used yet or not."""
+    return sorted({*globals(), *__all__})

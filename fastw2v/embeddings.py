@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from gensim.models import KeyedVectors
 
 Which = Literal["center", "outside", "sum", "concatenated"]
 
@@ -57,6 +63,54 @@ class Embeddings:
         """The centre vector of a word, float32 (dim,); KeyError when there is none."""
         row: NDArray[np.float32] = self.center_vectors[self.index[word]]
         return row
+
+    def nearest(self, word: str | Sequence[str], n: int = 10) -> list[tuple[str, float]]:
+        """The n words with the highest cosine to `word`, or to the mean of several, best first."""
+        from fastw2v import query
+
+        return query.nearest(self, word, n)
+
+    def analogy(self, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
+        """The n best answers d to "a is to b as c is to d" by 3CosAdd, best first."""
+        from fastw2v import query
+
+        return query.analogy(self, a, b, c, n)
+
+    def similarity(self, a: str, b: str) -> float:
+        """Cosine of two words."""
+        from fastw2v import query
+
+        return query.similarity(self, a, b)
+
+    def save(self, path: str | Path, **options: Any) -> None:
+        """Write a file that other tools read, in the format of its suffix; options are `formats.save`'s."""
+        from fastw2v import formats
+
+        formats.save(Path(path), self, **options)
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> Embeddings:
+        """Read a file of vectors, in the format of its suffix; options are `formats.load`'s."""
+        from fastw2v import formats
+
+        return formats.load(Path(path), **options)
+
+    def to_arrow(self) -> pa.Table:
+        """A pyarrow.Table: word string, count int64, vector fixed_size_list<float32>, as in Parquet files."""
+        from fastw2v.formats.parquet import as_arrow
+
+        return as_arrow(self.words, self.counts, self.center_vectors)
+
+    def to_gensim(self) -> KeyedVectors:
+        """gensim's KeyedVectors with these centre vectors and counts; needs gensim."""
+        from gensim.models import KeyedVectors
+
+        vectors = KeyedVectors(self.dim, count=0, dtype=np.float32)
+        vectors.add_vectors(self.words, self.center_vectors)
+        if self.counts is not None:
+            for word, count in zip(self.words, self.counts.tolist(), strict=True):
+                vectors.set_vecattr(word, "count", count)
+        return vectors
 
     @property
     def dim(self) -> int:

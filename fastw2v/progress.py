@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from fastw2v.machine import resident_memory
@@ -51,6 +52,17 @@ def training_line(progress: Progress) -> str:
         f"lr {progress.learning_rate:.6f}  loss {progress.mean_loss:.4f}  "
         f"ETA {clock(progress.seconds_left)}  {memory_held()}"
     )
+
+
+def reading_shown(display: Display) -> Callable[[float, int], None]:
+    """What `read_corpus` calls as it goes on; the clock starts now."""
+    started = time.perf_counter()
+
+    def on_progress(share: float, words: int) -> None:
+        if words:  # the first batch is handed out before it is counted
+            display.update(reading_line(share, words, time.perf_counter() - started))
+
+    return on_progress
 
 
 class Display:

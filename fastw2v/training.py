@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -36,8 +36,10 @@ from fastw2v.layout import (
 from fastw2v.machine import free_memory
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.shuffling import epoch_parts
+from fastw2v.vocabulary import Vocabulary
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
+COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
 EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
@@ -93,6 +95,41 @@ class Keeper(Protocol):
 
     def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Told after each call of the backend where the run stands; may raise to end it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run between two calls of the backend, as callbacks see it.
+
+    epoch      of how many epochs something is trained, from 1
+    progress   Progress
+    """
+
+    epoch: int
+    progress: Progress
+    vocabulary: Vocabulary
+    vectors: Vectors
+    dim: int
+
+    def embeddings(self) -> Embeddings:
+        """A copy of the vectors as they are now; takes the memory of both matrices."""
+        center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
+        if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
+            center, outside = center.copy(), outside.copy()
+        return Embeddings(self.vocabulary.words, center, outside, self.vocabulary.counts)
+
+
+Callback = Callable[[Moment], bool | None]  # True, which `STOP` is, ends the run
+
+
+class Watchers(NamedTuple):
+    """Callbacks of a run: after each call of the backend, at most half a second apart, and each epoch."""
+
+    on_chunk: Callback | None = None
+    on_epoch: Callback | None = None
+
+
+NOBODY = Watchers()
 
 
 @dataclass(frozen=True)
@@ -241,11 +278,15 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     on_stage: Callable[[str], None] | None = None,
     keeper: Keeper | None = None,
+    init: Embeddings | None = None,
+    watchers: Watchers = NOBODY,
 ) -> Trained:
     """Train vectors on an encoded corpus.
 
     on_progress is called after each call of the backend (at most half a second apart for the kernels),
-    on_stage with "compile" and "train" as they begin, keeper before the first call and after each.
+    on_stage with "compile" and "train" as they begin, keeper before the first call and after each. Words of
+    init start with their vectors there, other words as usual. What the watchers get is a Moment; where one
+    returns True the run ends after that call.
 
     Raises UsageError (vocabulary under two words, arrays that are no corpus), DivergedError, OutputError
     (memory), and what keeper raises.
@@ -257,6 +298,9 @@ def train(
     start = keeper.restore(vectors) if keeper else None
     if start is None:
         fill_initial(vectors.center[:, : config.dim], config.seed)
+        require_known(config, init)
+        if init:
+            fill_known(vectors, corpus.vocabulary.words, init, config.dim)
     backend_on = make_backend(config, vectors, corpus)
     stage = on_stage or (lambda name: None)
 
@@ -265,11 +309,20 @@ def train(
     backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
     compile_seconds = time.perf_counter() - started
 
-    def after_call(position: Position, progress: Progress) -> None:
+    words = corpus.n_words_read * config.epochs
+
+    def after_call(position: Position, progress: Progress) -> bool:
         if on_progress:
             on_progress(progress)
         if keeper:
             keeper.after_call(vectors, position, progress)
+        nonlocal words
+        words = progress.words
+        moment = Moment(position.epoch + 1, progress, corpus.vocabulary, vectors, config.dim)
+        is_epoch = words == moment.epoch * corpus.n_words_read
+        called = [watchers.on_chunk, watchers.on_epoch if is_epoch else None]
+        stops = [callback(moment) for callback in called if callback]
+        return any(stops)
 
     stage("train")
     end = run_epochs(backend_on, vectors, corpus, config, after_call, start or START)
@@ -278,13 +331,38 @@ def train(
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
     return Trained(
         embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
-        words=corpus.n_words_read * config.epochs,
+        words=words,
         kept_words=end.totals.n_kept,
         pairs=end.totals.n_pairs,
         mean_loss=mean_loss,
         compile_seconds=compile_seconds,
         train_seconds=end.seconds,
     )
+
+
+def require_known(config: TrainConfig, init: Embeddings | None) -> None:
+    """Raise UsageError for vectors to start from that do not fit the run."""
+    if init is not None and init.dim != config.dim:
+        raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
+    if config.freeze == "outside" and (init is None or init.outside_vectors is None):
+        raise UsageError(
+            "freeze outside would leave the outside vectors zero: start from vectors with outside ones"
+        )
+
+
+def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: int) -> None:
+    """Copy the vectors of the words that init has; its outside vectors only if it has them.
+
+    Raises UsageError where it has none of them.
+    """
+    rows = np.array([i for i, word in enumerate(words) if word in init], np.int64)
+    if not len(rows):
+        raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
+    places = np.array([init.index[words[i]] for i in rows], np.int64)
+    for matrix, known in ((vectors.center, init.center_vectors), (vectors.outside, init.outside_vectors)):
+        for start in range(0, len(rows) if known is not None else 0, COPIED_ROWS):
+            part = slice(start, start + COPIED_ROWS)
+            matrix[rows[part], :dim] = known[places[part]]  # type: ignore[index]
 
 
 def require_usable(corpus: Corpus) -> None:
@@ -338,10 +416,12 @@ def run_epochs(
     vectors: Vectors,
     corpus: Corpus,
     config: TrainConfig,
-    after_call: Callable[[Position, Progress], None],
+    after_call: Callable[[Position, Progress], bool],
     position: Position = START,
 ) -> Position:
     """Every epoch from a position on, in calls of about CALL_SECONDS; returns where it ends.
+
+    That is where after_call, told of each call, returns True, or at the end of the last epoch.
 
     Where it is cut into calls does not change what is trained.
     """
@@ -365,7 +445,8 @@ def run_epochs(
                 unit = part.first_unit + last
                 position = Position(epoch, unit, position.totals.plus(totals), now - started)
                 n_done = words_before + min(last * UNIT, len(part.tokens.ids))
-                after_call(position, progress_at(position, n_done, mean_loss, corpus, config))
+                if after_call(position, progress_at(position, n_done, mean_loss, corpus, config)):
+                    return position
                 n_groups = -(-(last - first) // backend.units_at_once)
                 size = next_size(n_groups, now - call_started)
                 first, n_calls = last, n_calls + 1

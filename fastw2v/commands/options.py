@@ -189,20 +189,15 @@ def load_corpus(
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
-    from fastw2v.progress import reading_line, significant
+    from fastw2v.progress import reading_shown, significant
     from fastw2v.training import usable_cores
 
     started = time.perf_counter()
-
-    def on_progress(share: float, words: int) -> None:
-        if words:  # the first batch is handed out before it is counted
-            display.update(reading_line(share, words, time.perf_counter() - started))
-
     corpus = read_corpus(
         source if len(source) > 1 else source[0],
         vocabulary=vocabulary,
         threads=threads or usable_cores(),
-        on_progress=on_progress,
+        on_progress=reading_shown(display),
         **vars(config),
     )
     seconds = time.perf_counter() - started

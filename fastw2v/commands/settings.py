@@ -30,7 +30,7 @@ ONCE = {
     "log_json",
     "checkpoint_every",
 }  # of a call, not of the vectors
-PATHS = {"output", "save_outside", "save_vocab", "keep_list", "stop_list"}
+PATHS = {"output", "save_outside", "save_vocab", "keep_list", "stop_list", "init_vectors", "init_outside"}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),

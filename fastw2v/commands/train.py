@@ -56,6 +56,8 @@ OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 @corpus_options(min_count=5)
 @form_options
 @training_options
+@click.option("--init-vectors", metavar="FILE", help="Start from these vectors, words matched by name.")
+@click.option("--init-outside", metavar="FILE", help="And from these outside vectors of the same words.")
 @settings_options
 @click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
 @click.option(
@@ -118,7 +120,8 @@ def train(
             return
         outputs.save_vocabulary(corpus)
         checkpoints = kept.checkpoints_of(corpus, config, options | {"output": target}) if kept else None
-        trained = run_training(corpus, config, display, log, checkpoints)
+        init = None if kept and kept.saved else load_init(options, corpus, display)
+        trained = run_training(corpus, config, display, log, checkpoints, init)
         display.update(f"writing {target}")
         outputs.save(trained.embeddings)
         if outputs.config:
@@ -200,8 +203,31 @@ class Outputs:
             )
 
 
+def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
+    """The vectors to start from, if any; raises UsageError for outside vectors alone."""
+    from fastw2v import formats
+    from fastw2v.embeddings import with_outside
+
+    center, outside = options["init_vectors"], options["init_outside"]
+    if not center:
+        if outside:
+            raise UsageError("--init-outside needs --init-vectors: give both files of one training")
+        return None
+    init = formats.load(Path(center), unescape=options["escape"])
+    if outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"]))
+    words = corpus.vocabulary.words
+    display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
+    return init
+
+
 def run_training(
-    corpus: Corpus, config: TrainConfig, display: Display, log: RunLog, checkpoints: Checkpoints | None
+    corpus: Corpus,
+    config: TrainConfig,
+    display: Display,
+    log: RunLog,
+    checkpoints: Checkpoints | None,
+    init: Embeddings | None,
 ) -> Trained:
     """Train, telling the user how it goes."""
     from fastw2v import training
@@ -232,7 +258,7 @@ def run_training(
             log.progress(progress)
 
         try:
-            trained = training.train(corpus, config, on_progress, on_stage, checkpoints)
+            trained = training.train(corpus, config, on_progress, on_stage, checkpoints, init)
         except DivergedError as error:
             kept = checkpoints.last if checkpoints else None
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"

@@ -7,7 +7,7 @@ Reading takes lists of any floats, as other tools write them, and needs only `wo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,24 +28,33 @@ BATCH_NUMBERS = 1 << 20
 
 def write_parquet(table: Table) -> None:
     """Write a Parquet file of a table."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     n_words, dim = table.matrix.shape
-    item = pa.field("item", pa.from_numpy_dtype(table.matrix.dtype), nullable=False)
-    vector = pa.list_(item, dim)
-    columns = [("word", pa.string()), ("count", pa.int64()), ("vector", vector)]
-    schema = pa.schema([pa.field(name, kind, nullable=name == "count") for name, kind in columns])
+    schema = as_arrow([], None, table.matrix[:0]).schema
     options: dict[str, Any] = {"use_dictionary": False, "compression": "zstd", "write_page_checksum": True}
     rows = max(1, GROUP_NUMBERS // dim)
     with atomic_writer(table.path) as file, pq.ParquetWriter(file, schema, **options) as writer:
         for start in range(0, n_words, rows):
             part = slice(start, start + rows)
-            words = pa.array(table.words[part], pa.string())
-            counts = pa.nulls(len(words), pa.int64()) if table.counts is None else table.counts[part]
-            numbers = pa.array(table.matrix[part].reshape(-1))
-            vectors = pa.FixedSizeListArray.from_arrays(numbers, type=vector)
-            writer.write_table(pa.table([words, pa.array(counts), vectors], schema=schema))
+            counts = None if table.counts is None else table.counts[part]
+            writer.write_table(as_arrow(table.words[part], counts, table.matrix[part]))
+
+
+def as_arrow(words: Sequence[str], counts: NDArray[np.int64] | None, matrix: NDArray[Any]) -> pa.Table:
+    """A table of words, counts (n_words,) and their vectors, float32 or float16 (n_words, dim)."""
+    import pyarrow as pa
+
+    item = pa.field("item", pa.from_numpy_dtype(matrix.dtype), nullable=False)
+    vector = pa.list_(item, matrix.shape[1])
+    columns = [("word", pa.string()), ("count", pa.int64()), ("vector", vector)]
+    schema = pa.schema([pa.field(name, kind, nullable=name == "count") for name, kind in columns])
+    arrays = [
+        pa.array(words, pa.string()),
+        pa.nulls(len(words), pa.int64()) if counts is None else pa.array(counts, pa.int64()),
+        pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), type=vector),
+    ]
+    return pa.table(arrays, schema=schema)
 
 
 def read_parquet(source: Source) -> Embeddings:
