@@ -138,15 +138,17 @@ class Feed:
         self.n_rows = 0
         self._expected_rows = max(expected_rows, 1)
         self._batches = batches
+        self._is_stopped = False
         self._lock = threading.Lock()
         self._next = (0, 0)
 
     def take(self) -> Ticket | None:
         """The next batch, or None after the last one and after `stop`."""
         with self._lock:
-            batch = next(self._batches, None)
+            batch = None if self._is_stopped else next(self._batches, None)
             if batch is None:
-                self._expected_rows = max(self.n_rows, 1)
+                if not self._is_stopped:  # the end; what was expected may be a guess
+                    self._expected_rows = max(self.n_rows, 1)
                 return None
             ordinal, first_key = self._next
             self._next = ordinal + 1, first_key + most_tokens(batch)
@@ -161,7 +163,7 @@ class Feed:
     def stop(self) -> None:
         """Let no worker start another batch."""
         with self._lock:
-            self._batches = iter(())
+            self._is_stopped = True
 
 
 def _count(feed: Feed, threads: int, on_progress: Callable[[float, int], None] | None) -> list[WordCounter]:
@@ -270,9 +272,8 @@ def _in_given(
         return vocabulary, ids
     found = np.zeros(len(vocabulary), np.int64)
     np.add.at(found, ids[ids >= 0], counts[ids >= 0])
-    chosen, ranks = choose(
-        Vocabulary(vocabulary.words, found), ReadConfig(), config.min_count, config.max_vocab
-    )
+    recounted = Vocabulary(vocabulary.words, found)
+    chosen, ranks = choose(recounted, ReadConfig(), config.min_count, config.max_vocab)
     if len(chosen) < 2:
         raise UsageError(f"{name}: {_too_few(found, len(chosen), config.min_count)}")
     return chosen, np.append(ranks, np.int32(-1))[ids]

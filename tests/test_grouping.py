@@ -217,3 +217,11 @@ def test_read_corpus__names_the_row_group_whose_rows_are_corrupt(tmp_path: Path)
     path.write_bytes(content)
     message = error_of(CorpusError, path, column="item", group_by="item")
     assert message.startswith(f"{path}: row group 1 (of 4, from 0) is corrupt (")
+
+
+def test_read_corpus__progress_of_groups_ends_at_all_of_them(tmp_path: Path) -> None:
+    """There are fewer groups than the rows that were expected."""
+    path = write_table(tmp_path / "c.parquet", GROUPS["int32"], ORDERS["uint8"], ITEM_TYPES["string"])
+    shares: list[float] = []
+    read_corpus(path, on_progress=lambda share, words: shares.append(share), **LONG)
+    assert shares[-1] == 1.0
