@@ -88,7 +88,7 @@ LIBRARIES = {
     },
     "click": {"cli"},  # and commands.*
     "fsspec": {"remote"},
-    "matplotlib": {"pictures"},
+    "matplotlib": {"maps.picture", "pictures"},
 }
 MAX_LINES = 60
 

@@ -163,6 +163,8 @@ def test_read_corpus__lists_the_candidates(tmp_path: Path) -> None:
         (NUMBERS, "int64", "cast it to string"),
         (pa.array([True, False]), "bool", "cast it to string"),
         (pa.array([1.5, 2.5]), "double", "cast it to string"),
+        (pa.array([[True], [False]]), "list<element: bool>", "cast it to list<string>"),
+        (pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())), "map<string, string", "list<string>"),
         (pa.array([None, None]), "null", "cast it to string"),
         (pa.array([[1.5], [2.5]]), "list<element: double>", "cast it to list<string>"),
         (pa.array([[["a"]], [["b"]]]), "list<element: list<element: string>>", "flatten it"),
