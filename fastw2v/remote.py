@@ -32,6 +32,11 @@ class File(NamedTuple):
     path: str
     system: pafs.FileSystem
 
+    @property
+    def bare_name(self) -> str:
+        """The name in lower case; of a URI without its query."""
+        return (self.name if self.system == LOCAL else self.name.partition("?")[0]).lower()
+
 
 class Base(NamedTuple):
     """Where a URI's path begins to be searched: the URI up to there, its path, its file system."""

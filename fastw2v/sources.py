@@ -20,7 +20,7 @@ from fastw2v.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote
 
 READ_BYTES = 1 << 16
 REMOTE_READ_BYTES = 4 << 20  # a request each
-LINE_FILES = (".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # one sentence a line
+LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
 LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
@@ -131,7 +131,7 @@ def read_footer(file: File) -> Shard:
         info = file.system.get_file_info(file.path)
     if not info.is_file:
         raise CorpusError(f"{file.name}: no such file; check the name")
-    if _is_lines(file):
+    if file.bare_name.endswith(tuple(LINE_FILES)):
         n_rows = (info.size or 0) // GUESSED_LINE + 1
         return Shard(file, pa.schema([(LINE_COLUMN, pa.string())]), n_rows, is_lines=True)
     with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
@@ -140,11 +140,6 @@ def read_footer(file: File) -> Shard:
         if n_rows != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
         return Shard(file, parquet.schema_arrow, n_rows)
-
-
-def _is_lines(file: File) -> bool:
-    """By the name's end; a URI may go on with a query."""
-    return file.name.partition("?")[0].lower().endswith(LINE_FILES)
 
 
 @contextlib.contextmanager
@@ -163,7 +158,7 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
         yield parquet
 
 
-# ---- Pieces- -----------------------------------------------------------------------------------------------
+# ---- Pieces ------------------------------------------------------------------------------------------------
 
 
 def read_pieces(shards: Iterable[Shard], column: Column) -> Iterator[Piece]:
@@ -206,10 +201,11 @@ def _decoded_bytes(group: pq.RowGroupMetaData, column: Column) -> float:
 def _read_lines(file: File) -> Iterator[Piece]:
     """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
     place = f"{file.name}: the text"
+    codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
     kept: list[bytes] = []  # of a line that is not complete yet
     with (
         arrow_errors(f"{file.name}: cannot be read as lines of text"),
-        file.system.open_input_stream(file.path, buffer_size=READ_BYTES) as stream,
+        file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
     ):
         while chunk := stream.read(BATCH_BYTES):
             end = chunk.rfind(b"\n") + 1

@@ -163,5 +163,8 @@ def test_read_corpus__reads_over_http(server: str, tmp_path: Path) -> None:
     write_text_parquet(tmp_path / "c.parquet", [str(row) for row in rows], rows_per_group=100)
     (tmp_path / "c.txt").write_text("\n".join(map(str, rows)))
     assert as_plain(read_corpus(f"{server}/c.parquet", min_count=1)) == naive_corpus(rows)
-    assert as_plain(read_corpus(f"{server}/c.txt?signed=1", min_count=1)) == naive_corpus(rows)
+    with pa.output_stream(str(tmp_path / "c.txt.gz"), compression="gzip") as stream:
+        stream.write((tmp_path / "c.txt").read_bytes())
+    for name in ("c.txt?signed=1", "c.txt.gz?signed=1", "c.txt.gz"):
+        assert as_plain(read_corpus(f"{server}/{name}", min_count=1)) == naive_corpus(rows)
     assert "no such file" in error_of(CorpusError, f"{server}/x.parquet")

@@ -120,6 +120,11 @@ def test_read_corpus__reads_lines_like_rows(tmp_path: Path, suffix: str) -> None
     assert as_plain(read_corpus(path, min_count=1)) == naive_corpus(LINES.split("\n"))
 
 
+def test_read_corpus__a_local_name_may_hold_a_question_mark(tmp_path: Path) -> None:
+    (tmp_path / "why?.txt").write_text(LINES)
+    assert as_plain(read_corpus(tmp_path / "why?.txt", min_count=1)) == naive_corpus(list(LINES.split("\n")))
+
+
 def test_read_corpus__lines_of_any_length_whatever_the_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
