@@ -509,7 +509,7 @@ def npy(array: NDArray[Any]) -> Callable[[Path], None]:
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "not a readable npy file"),
         (lambda path: path.write_bytes(b""), "not a readable npy file"),
         (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)), "not a readable npy file"),
-        (lambda path: path.with_name("v.vocab.txt").unlink(), "vocabulary cannot be read"),
+        (lambda path: path.with_name("v.vocab.txt").unlink(), "cannot be read .*word count"),
         (lambda path: path.with_name("v.vocab.txt").write_bytes(b"the\n"), "line 1"),
     ],
 )
