@@ -55,8 +55,9 @@ def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
 
 def bounds(n_corpora: int) -> str:
     """Both kernels and the tokenizer on random corpora, with every index checked."""
-    from fastw2v.corpus import read_corpus, write_text_parquet
+    from fastw2v.corpus import read_corpus
     from fastw2v.kernels import block, pair
+    from fastw2v.parquet_writer import write_text_parquet
 
     assert numba.config.BOUNDSCHECK, "set NUMBA_BOUNDSCHECK=1"
     kernels = {"block": block.train_units, "pair": pair.train_units}
@@ -102,8 +103,9 @@ def plain(n_corpora: int) -> str:
 
     The kernels' steps use instructions that Python has no words for (`kernels.intrinsics`, `kernels.tiles`).
     """
-    from fastw2v.corpus import read_corpus, write_text_parquet
+    from fastw2v.corpus import read_corpus
     from fastw2v.kernels import units
+    from fastw2v.parquet_writer import write_text_parquet
     from fastw2v.reference import keep_unit
 
     assert numba.config.DISABLE_JIT, "set NUMBA_DISABLE_JIT=1"

@@ -34,6 +34,7 @@ from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.files import TEMPORARY, atomic_folder, atomic_writer, remove_folder, require_writable
 from fastw2v.formats.tokens import check_tokens, escape_token
 from fastw2v.layout import Totals, Vectors
+from fastw2v.storage import in_parts
 from fastw2v.training import Position, Progress, require_healthy
 from fastw2v.vocabulary import Vocabulary, write_vocabulary
 
@@ -88,8 +89,9 @@ def fingerprints(corpus: Corpus) -> Fingerprints:
         chunk = "".join(f"{len(word)}:{word}" for word in words[start : start + CHUNK_WORDS])
         vocabulary.update(chunk.encode(errors="surrogatepass"))
     tokens = hashlib.sha256(b"%d" % corpus.n_words_read)
-    tokens.update(np.ascontiguousarray(corpus.offsets, "<i8").data)
-    tokens.update(np.ascontiguousarray(corpus.ids, "<i4").data)
+    for array, dtype in ((corpus.offsets, "<i8"), (corpus.ids, "<i4")):
+        for part in in_parts(array):
+            tokens.update(np.ascontiguousarray(part, dtype).data)
     return Fingerprints(vocabulary.hexdigest(), tokens.hexdigest())
 
 

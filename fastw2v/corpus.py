@@ -8,9 +8,10 @@ not depend on which that was.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,25 +23,31 @@ from numpy.typing import NDArray
 from fastw2v.candidates import choose, integers_of, lowered, may_stay
 from fastw2v.columns import Column, common_column
 from fastw2v.config import ReadConfig
-from fastw2v.encoding import encode
+from fastw2v.corpus_cache import Cache
+from fastw2v.encoding import Encoder
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.grouping import Grouping
 from fastw2v.layouts import Batch, Piece, as_batches, checked_places
+from fastw2v.memory import Memory, budget
 from fastw2v.objects import open_object
-from fastw2v.sources import Opened, open_files
+from fastw2v.sources import Opened, find_files, open_files
+from fastw2v.storage import Shelf
 from fastw2v.tokenizer import (
     COUNT,
     FIRST_SEEN,
+    Loss,
     Table,
     WordCounter,
     merge_tables,
     most_tokens,
+    sum_of,
     table_of,
     words_of,
 )
 from fastw2v.vocabulary import Vocabulary, ranked
 
 PROGRESS_SECONDS = 0.1
+HALF_OF_FREE = Memory()
 
 
 class Corpus(NamedTuple):
@@ -52,6 +59,10 @@ class Corpus(NamedTuple):
     n_words_read  all tokens, also those outside the vocabulary
     n_rows        all rows, also null and empty ones; of a table of one item a row, the groups
     n_null        null rows and null list items, which are skipped, and rows without item, group or order
+    loss          what was dropped while counting, where memory did not suffice for all words
+    notes         lines for the user: what was found in the cache, or dropped
+
+    Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
     """
 
     ids: NDArray[np.int32]
@@ -60,6 +71,8 @@ class Corpus(NamedTuple):
     n_words_read: int
     n_rows: int
     n_null: int
+    loss: Loss = Loss()
+    notes: tuple[str, ...] = ()
 
 
 def read_corpus(
@@ -67,6 +80,7 @@ def read_corpus(
     *,
     vocabulary: Vocabulary | None = None,
     threads: int = 1,
+    memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
     **options: Any,
 ) -> Corpus:
@@ -77,7 +91,8 @@ def read_corpus(
                  `objects`
     vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
                  not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
-    threads      workers; the result does not depend on it
+    threads      workers; the result does not depend on it (but where words had to be dropped, see `loss`)
+    memory       how much to use, and a folder that keeps the ids of files for the next run
     on_progress  called about ten times a second with the share of rows handed out and the words read so far
     options      of `ReadConfig`: column, min_count, max_vocab …
 
@@ -87,30 +102,67 @@ def read_corpus(
     config = ReadConfig(**options)
     if threads < 1:
         raise UsageError(f"threads = {threads}: must be at least 1")
+    room = budget(memory.limit, threads)
+    cache = _cache_of(source, config, vocabulary, memory.cache_dir)
+    if cache and (kept := cache.load(threads)):
+        return _corpus(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+    notes = [cache.note] if cache and cache.note else []
     try:
-        opened = open_source(source)
-        column = common_column(opened.schemas, config)
-        given, grouping = _given(vocabulary, column, config), Grouping(column)
-        pieces = _checked(opened.read(column), column, given)
-        lists = grouping.lists(pieces) if column.group_by else pieces
-        feed = Feed(as_batches(lists, column), opened.n_rows)
-        counters = _count(feed, threads, on_progress)
-        numbering = _number(opened.name, counters, given, config)
-        n_null = grouping.n_skipped + sum(counter.n_null for counter in counters)
-        segments = [segment for counter in counters for segment in counter.segments]
-        del counters  # `encode` gives the segments back one by one
-        ids, offsets = encode(segments, numbering.final_ids, threads)
+        with contextlib.closing(Shelf(room.ids)) as shelf:
+            workers = Workers(threads, shelf, room.table, on_progress)
+            encoder, vocabulary, numbers = _number_source(source, config, vocabulary, workers)
+            if cache and not numbers["n_dropped"]:
+                ids, offsets = cache.save(encoder, vocabulary, numbers)
+            else:
+                ids, offsets = encoder.stored(room.ids)
     except MemoryError as error:
         raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
         pa.default_memory_pool().release_unused()
-    return Corpus(ids, offsets, numbering.vocabulary, numbering.n_words_read, feed.n_rows, n_null)
+    return _corpus(ids, offsets, vocabulary, numbers, notes)
+
+
+def _cache_of(
+    source: Any, config: ReadConfig, vocabulary: Vocabulary | None, folder: Path | None
+) -> Cache | None:
+    """The place of a corpus in the cache; None without a folder, and for an object."""
+    if folder is None or not _names_files(source):
+        return None
+    options = vars(config) | {
+        "keep_words": None if config.keep_words is None else sorted(config.keep_words),
+        "stop_words": sorted(config.stop_words),
+        "vocabulary": vocabulary and [vocabulary.words, vocabulary.counts.tolist()],
+    }
+    return Cache(folder, find_files(source), options)
+
+
+def _corpus(
+    ids: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    numbers: Mapping[str, int],
+    notes: Sequence[str],
+) -> Corpus:
+    loss = Loss(*(numbers[name] for name in Loss._fields))
+    if loss.n_dropped:
+        notes = [
+            *notes,
+            f"the words exceeded the memory limit: dropped {loss.n_dropped:,} rare ones with "
+            f"{loss.n_dropped_tokens:,} tokens while counting; a word's count may be short by up to "
+            f"{loss.short_by:,}: raise --memory-limit to count exactly",
+        ]
+    n_words_read, n_rows, n_null = (numbers[name] for name in ("n_words_read", "n_rows", "n_null"))
+    return Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, loss, tuple(notes))
+
+
+def _names_files(source: Any) -> bool:
+    names = source if isinstance(source, list | tuple) else [source]
+    return all(isinstance(name, str | Path) for name in names)
 
 
 def open_source(source: Any) -> Opened:
     """Names of files, or else an object that holds the corpus."""
-    names = source if isinstance(source, list | tuple) else [source]
-    return open_files(source) if all(isinstance(name, str | Path) for name in names) else open_object(source)
+    return open_files(source) if _names_files(source) else open_object(source)
 
 
 def _checked(pieces: Iterator[Piece], column: Column, given: Given | None) -> Iterator[Piece]:
@@ -166,15 +218,57 @@ class Feed:
             self._is_stopped = True
 
 
-def _count(feed: Feed, threads: int, on_progress: Callable[[float, int], None] | None) -> list[WordCounter]:
-    """Split, count and number all words in the given number of threads, one table each."""
-    counters = [WordCounter(worker) for worker in range(threads)]
+class Workers(NamedTuple):
+    """How a corpus is read: threads, where provisional ids go, bytes for each table, whom to tell."""
+
+    threads: int
+    shelf: Shelf
+    table_bytes: int
+    on_progress: Callable[[float, int], None] | None
+
+    def counters(self, known: Table | None) -> list[WordCounter]:
+        """A counter for each, that never drops the known words."""
+        return [
+            WordCounter(worker, shelf=self.shelf, known=known, table_bytes=self.table_bytes)
+            for worker in range(self.threads)
+        ]
+
+
+def _number_source(
+    source: Any, config: ReadConfig, vocabulary: Vocabulary | None, workers: Workers
+) -> tuple[Encoder, Vocabulary, dict[str, int]]:
+    """Read a source: what makes its ids, its vocabulary, and the numbers of a Corpus and of its Loss."""
+    opened = open_source(source)
+    column = common_column(opened.schemas, config)
+    given, grouping = _given(vocabulary, column, config), Grouping(column)
+    pieces = _checked(opened.read(column), column, given)
+    lists = grouping.lists(pieces) if column.group_by else pieces
+    feed = Feed(as_batches(lists, column), opened.n_rows)
+    counters = workers.counters(_to_keep(given, config))
+    _count(feed, counters, workers.on_progress)
+    numbering = _number(opened.name, counters, given, config)
+    numbers = {
+        "n_words_read": numbering.n_words_read,
+        "n_rows": feed.n_rows,
+        "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
+        **sum_of(counter.loss for counter in counters)._asdict(),
+    }
+    segments = [segment for counter in counters for segment in counter.segments]
+    del counters  # the encoder gives the segments back one by one
+    encoder = Encoder(segments, numbering.final_ids, workers.shelf, workers.threads)
+    return encoder, numbering.vocabulary, numbers
+
+
+def _count(
+    feed: Feed, counters: Sequence[WordCounter], on_progress: Callable[[float, int], None] | None
+) -> None:
+    """Split, count and number all words, each counter in a thread."""
 
     def report() -> None:
         if on_progress:
             on_progress(feed.share, sum(counter.n_tokens for counter in counters))
 
-    with ThreadPoolExecutor(threads, "fastw2v-reader") as pool:
+    with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
             futures = [pool.submit(_work, feed, counter) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
@@ -184,7 +278,6 @@ def _count(feed: Feed, threads: int, on_progress: Callable[[float, int], None] |
     for future in futures:
         future.result()
     report()
-    return counters
 
 
 def _work(feed: Feed, counter: WordCounter) -> None:
@@ -228,16 +321,24 @@ def _given(vocabulary: Vocabulary | None, column: Column, config: ReadConfig) ->
     return Given(chosen, ranks, column.layout == "integers" and is_place)
 
 
+def _to_keep(given: Given | None, config: ReadConfig) -> Table | None:
+    """The words that must not be dropped while counting. Lower case hides what they look like."""
+    if given is None or (config.lowercase and not given.are_places):
+        return None
+    places = map(str, np.flatnonzero(given.ranks >= 0).tolist())
+    return table_of(list(places) if given.are_places else given.vocabulary.words)
+
+
 class Numbering(NamedTuple):
     """What the words' numbers are.
 
     vocabulary    Vocabulary
-    final_ids     for each worker int32 (n_words,): entry of its table to id, or -1
+    final_ids     for each worker and generation int32 (n_words,): entry of its table to id, or -1
     n_words_read  tokens
     """
 
     vocabulary: Vocabulary
-    final_ids: list[NDArray[np.int32]]
+    final_ids: list[list[NDArray[np.int32]]]
     n_words_read: int
 
 
@@ -249,8 +350,10 @@ def _number(name: str, counters: Sequence[WordCounter], given: Given | None, con
         entries = [lower[of_worker] for of_worker in entries]
     number = functools.partial(_in_given, given=given) if given else _counted
     vocabulary, ids = number(name, merged, config)
-    n_words_read = int(merged.records[: merged.n_words[0], COUNT].sum())
-    return Numbering(vocabulary, [ids[of_worker] for of_worker in entries], n_words_read)
+    final_ids = [
+        counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
+    ]
+    return Numbering(vocabulary, final_ids, sum(counter.n_tokens for counter in counters))
 
 
 def _in_given(

@@ -6,14 +6,15 @@ the second knows where each begins and can write all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import bare_jit
+from fastw2v.storage import FileRoom, Place, Room, Shelf, mapped_corpus, temporary_errors
 from fastw2v.tokenizer import ROW_END, Segment
 
 N_IDS, HEAD, N_ENDED, TAIL, HAS_END, TALLY_SIZE = 0, 1, 2, 3, 4, 5
@@ -61,16 +62,6 @@ def place_segment(provisional, mapping, ids, offsets, first, is_open):  # type: 
                 n += 1
 
 
-class Place(NamedTuple):
-    """Where a segment's ids and sentences go: n_ids from first_id on, n_ends from first_end on."""
-
-    first_id: int
-    n_ids: int
-    first_end: int
-    n_ends: int
-    is_open: bool
-
-
 def places_of(tallies: NDArray[np.int64]) -> list[Place]:
     """The place of each segment, from what they hold: int64 (n_segments, TALLY_SIZE)."""
     places, n_ids, n_ends, is_open = [], 0, 0, False
@@ -82,37 +73,68 @@ def places_of(tallies: NDArray[np.int64]) -> list[Place]:
     return places
 
 
-def encode(
-    segments: list[Segment], mappings: Sequence[NDArray[np.int32]], threads: int = 1
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Final ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) of all rows in the order of the corpus.
+class Encoder:
+    """Makes final ids of the segments of all workers, in the order of the corpus.
 
-    Words mapped to -1 are left out, and so are rows without any word. `segments` is emptied on the way: the
-    provisional ids are given back while the final ones fill, so that memory holds them once.
+    Words mapped to -1 are left out, and so are rows without any word. `segments` is emptied: provisional ids
+    are given back while the final ones are written, so that memory holds them once.
 
-    segments  of all workers, in the order in which each of them made its own
-    mappings  for each worker int32 (n_words,): entry to final id, or -1
+    segments  in the order in which each worker made its own
+    mappings  for each worker and generation int32 (n_words,): entry to final id, or -1
+    shelf     that keeps the segments' ids
     """
-    segments.sort(key=lambda segment: segment.ordinal)
-    waiting = dict(enumerate(segments))
-    segments.clear()
-    tallies = np.zeros((len(waiting), TALLY_SIZE), np.int64)
 
-    def tally(number: int) -> None:
-        segment = waiting[number]
-        tally_segment(segment.ids, mappings[segment.worker], tallies[number])
+    def __init__(
+        self,
+        segments: list[Segment],
+        mappings: Sequence[Sequence[NDArray[np.int32]]],
+        shelf: Shelf,
+        threads: int = 1,
+    ) -> None:
+        segments.sort(key=lambda segment: segment.ordinal)
+        self._waiting = dict(enumerate(segments))
+        segments.clear()
+        self._mappings, self._shelf, self._threads = mappings, shelf, threads
+        tallies = np.zeros((len(self._waiting), TALLY_SIZE), np.int64)
 
-    def place(number: int) -> None:
-        segment, where = waiting.pop(number), places[number]
-        ids_here = ids[where.first_id : where.first_id + where.n_ids]
-        ends_here = offsets[where.first_end + 1 :][: where.n_ends]
-        mapping = mappings[segment.worker]
-        place_segment(segment.ids, mapping, ids_here, ends_here, where.first_id, int(where.is_open))
+        def tally(number: int) -> None:
+            tally_segment(*self._load(self._waiting[number]), tallies[number])
 
-    with ThreadPoolExecutor(threads, "fastw2v-encoder") as pool:
-        list(pool.map(tally, range(len(tallies))))
-        places = places_of(tallies)
-        ids = np.empty(sum(own.n_ids for own in places), np.int32)
-        offsets = np.zeros(sum(own.n_ends for own in places) + 1, np.int64)
-        list(pool.map(place, range(len(tallies))))
-    return ids, offsets
+        self._for_each(tally, len(tallies))
+        self._places = places_of(tallies)
+        self.n_ids = sum(place.n_ids for place in self._places)
+        self.n_sentences = sum(place.n_ends for place in self._places)
+
+    def write(self, room: Room) -> None:
+        """Fill a room for n_ids and n_sentences."""
+
+        def fill(number: int) -> None:
+            place = self._places[number]
+            provisional, mapping = self._load(self._waiting.pop(number))
+            ids, ends = room.open(place)
+            place_segment(provisional, mapping, ids, ends, place.first_id, int(place.is_open))
+            room.close(place, ids, ends)
+
+        self._for_each(fill, len(self._places))
+
+    def stored(self, most_bytes: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,), in a temporary file if they take more.
+
+        Raises OutputError where that cannot be written.
+        """
+        if 4 * self.n_ids + 8 * (self.n_sentences + 1) <= most_bytes:
+            room = Room(self.n_ids, self.n_sentences)
+            self.write(room)
+            return room.ids, room.offsets
+        with temporary_errors(), tempfile.TemporaryFile(prefix="fastw2v-") as file:
+            self.write(FileRoom(file.fileno(), self.n_ids, self.n_sentences))
+            return mapped_corpus(file.fileno(), self.n_ids, self.n_sentences)
+
+    def _load(self, segment: Segment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The ids of a segment, and what they mean."""
+        return self._shelf.ids_of(segment.ids), self._mappings[segment.worker][segment.generation]
+
+    def _for_each(self, work: Callable[[int], None], n: int) -> None:
+        with ThreadPoolExecutor(self._threads, "fastw2v-encoder") as pool:
+            for _ in pool.map(work, range(n)):
+                pass

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+CONTAINER = Path("/sys/fs/cgroup")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -34,7 +35,12 @@ def huge_pages() -> str | None:
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had without swapping."""
+    """Bytes that can be had without swapping, within the limit of a container."""
+    known = [size for size in (_available_memory(), _left_in_container()) if size is not None]
+    return min(known, default=None)
+
+
+def _available_memory() -> int | None:
     available = _field(read_or_nothing("/proc/meminfo"), "MemAvailable")
     if available:
         return int(available.split()[0]) * 1024
@@ -42,6 +48,12 @@ def free_memory() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return None
+
+
+def _left_in_container() -> int | None:
+    """What a control group (version 2) leaves; cached files count as used, so there may be more."""
+    limit, used = (read_or_nothing(CONTAINER / name).strip() for name in ("memory.max", "memory.current"))
+    return max(int(limit) - int(used), 0) if limit.isdecimal() and used.isdecimal() else None
 
 
 def resident_memory() -> int | None:

@@ -9,8 +9,8 @@ The kernels neither raise nor allocate: they return a status, Python makes room 
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastw2v.errors import UsageError
 from fastw2v.kernels.intrinsics import bits_of_64_bytes, prefetch_row, trailing_zeros
 from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
+from fastw2v.storage import Kept, Shelf, new_pages
 
 ROW_END = -1  # stands after the last provisional id of each row that is not null
 MAX_WORDS = 2**31 - 1  # ids are int32
@@ -34,7 +35,6 @@ ROW, POSITION, NEXT, N_EDGES, N_IDS, KEY, N_NULL, CURSOR_SIZE = 0, 1, 2, 3, 4, 5
 QUEUE_TOKENS = 256
 EDGES_A_CHUNK = 68  # 64, the end of a row that ends with a token, and two for the row
 BLOCK_IDS = 1 << 19  # a huge page
-HUGE_PAGE = 1 << 21  # bytes; with pages of 4 KB a token took 28 ns instead of 20
 FIRST_WORDS, FIRST_BYTES = 1 << 15, 1 << 18
 
 
@@ -107,14 +107,32 @@ class Queue(NamedTuple):
 class Segment(NamedTuple):
     """Provisional ids of one batch or a part of it, as one worker numbered them.
 
-    ordinal  place of the batch in the corpus
-    worker   whose table the ids refer to
-    ids      int32 (n,), entries and ROW_END
+    ordinal     place of the batch in the corpus
+    worker      whose table the ids refer to
+    generation  how often that table had been pruned
+    ids         int32 (n,), entries and ROW_END, as a Shelf keeps them
     """
 
     ordinal: int
     worker: int
-    ids: NDArray[np.int32]
+    generation: int
+    ids: Kept
+
+
+class Loss(NamedTuple):
+    """What was dropped while counting: words (one may go more than once) and their tokens.
+
+    short_by   what the count of a word may lack at most
+    """
+
+    n_dropped: int = 0
+    n_dropped_tokens: int = 0
+    short_by: int = 0
+
+
+def sum_of(losses: Iterable[Loss]) -> Loss:
+    """All together."""
+    return Loss(*map(sum, zip(Loss(), *losses, strict=True)))
 
 
 # --- bytes ---
@@ -297,21 +315,6 @@ def fill_slots(table):  # type: ignore[no-untyped-def]
         table.slots[slot] = entry
 
 
-def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
-    """An array of n zeros in pages of its own, which go back to the system when it is dropped.
-
-    malloc keeps part of what is freed: 56 MB more after reading 17 million words. Raises MemoryError.
-    """
-    n_bytes = max(n, 1) * np.dtype(dtype).itemsize
-    try:
-        pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError as error:
-        raise MemoryError(f"no {n_bytes:,} bytes for words") from error
-    if hasattr(mmap, "MADV_HUGEPAGE") and n_bytes >= HUGE_PAGE:
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, dtype)
-
-
 def new_table(hash_mask: int = ALL_BITS) -> Table:
     """An empty table. hash_mask   bits of the hash that count; fewer only make it slower."""
     table = Table(
@@ -356,6 +359,56 @@ def with_more_bytes(table: Table, n_bytes: int) -> Table:
     arena = new_pages(max(2 * len(table.arena), used + n_bytes), np.uint8)
     arena[:used] = table.arena[:used]
     return table._replace(arena=arena)
+
+
+def with_room(table: Table, n_bytes: int) -> Table:
+    """The same words with room for one more, of n_bytes."""
+    if table.n_words[0] == len(table.records):
+        table = with_more_words(table)
+    if table.ends[table.n_words[0]] + n_bytes > len(table.arena):
+        table = with_more_bytes(table, n_bytes)
+    return table
+
+
+def bytes_of(table: Table) -> int:
+    """Bytes of memory that a table takes."""
+    return int(table.slots.nbytes + table.records.nbytes + table.ends.nbytes + table.arena.nbytes)
+
+
+def copy_of(table: Table) -> Table:
+    """A table of its own with the same words."""
+
+    def copied(array: NDArray[Any]) -> NDArray[Any]:
+        copy = new_pages(array.size, array.dtype.type).reshape(array.shape)
+        copy[:] = array
+        return copy
+
+    return Table(
+        slots=copied(table.slots),
+        records=copied(table.records),
+        ends=copied(table.ends),
+        arena=copied(table.arena),
+        n_words=table.n_words.copy(),
+        hash_mask=table.hash_mask,
+    )
+
+
+@bare_jit
+def drop_words(table, entries):  # type: ignore[no-untyped-def]
+    """Move every word of a table to entries[e], which rise; -1 drops it. All slots are empty before."""
+    n, end = 0, 0
+    for e in range(table.n_words[0]):
+        if entries[e] < 0:
+            continue
+        start, stop = table.ends[e], table.ends[e + 1]
+        for k in range(start, stop):
+            table.arena[end + k - start] = table.arena[k]
+        for field in range(4):
+            table.records[n, field] = table.records[e, field]
+        end += stop - start
+        n += 1
+        table.ends[n] = end
+    table.n_words[0] = n
 
 
 # --- reading a batch ---
@@ -516,18 +569,36 @@ def most_tokens(batch: Strings | Lists) -> int:
 class WordCounter:
     """One worker's words, and its provisional ids of the batches it was given, in rising order.
 
-    table     the distinct words so far
+    table     the distinct words so far, but for rare ones where they outgrow table_bytes
     segments  the provisional ids, in the order of the calls
+    prunings  for each time the table was pruned int32 (n_words,): entry before to entry after, or -1
+    loss      what that took away
     n_tokens  tokens so far
     n_null    null rows and null list items so far
     """
 
-    def __init__(self, worker: int = 0, hash_mask: int = ALL_BITS, block_ids: int = BLOCK_IDS) -> None:
+    def __init__(
+        self,
+        worker: int = 0,
+        *,
+        shelf: Shelf | None = None,
+        known: Table | None = None,
+        table_bytes: int = sys.maxsize,
+        hash_mask: int = ALL_BITS,
+        block_ids: int = BLOCK_IDS,
+    ) -> None:
+        """known   words that are never pruned and keep their entries; table_bytes   grow no further"""
         self.worker = worker
-        self.table = new_table(hash_mask)
+        self.table = new_table(hash_mask) if known is None else copy_of(known)
+        self.n_known = int(self.table.n_words[0])
         self.n_tokens = 0
         self.n_null = 0
         self.segments: list[Segment] = []
+        self.prunings: list[NDArray[np.int32]] = []
+        self.loss = Loss()
+        self._shelf = shelf or Shelf()
+        self._table_bytes = table_bytes
+        self._floor = 0
         self._queue = new_queue()
         self._block_ids = block_ids
         self._free = np.empty(0, np.int32)
@@ -551,20 +622,51 @@ class WordCounter:
         self.n_tokens += int(cursor[KEY]) - first_key
 
     def _make_room(self, status: int, ordinal: int, cursor: NDArray[np.int64]) -> None:
-        if status == TABLE_FULL:
-            self.table = with_more_words(self.table)
-        elif status == ARENA_FULL:
-            start, stop = self._queue.edges[2 * cursor[NEXT] :][:2].tolist()
-            self.table = with_more_bytes(self.table, stop - start)
-        else:
+        if status == IDS_FULL:
             self._close_segment(ordinal, cursor)
-            self._free = new_pages(self._block_ids, np.int32)
+            if not len(self._free):
+                self._free = self._shelf.new_block(self._block_ids)
+            return
+        start, stop = self._queue.edges[2 * cursor[NEXT] :][:2].tolist()
+        if 2 * bytes_of(self.table) > self._table_bytes:
+            self._close_segment(ordinal, cursor)
+            self._prune()
+        self.table = with_room(self.table, stop - start)
+
+    def _prune(self) -> None:
+        """Drop the rarest words, at least half of them, and all that are as rare as any dropped before."""
+        n_words = int(self.table.n_words[0])
+        counts = self.table.records[:n_words, COUNT]
+        unknown = counts[self.n_known :]
+        if 2 * len(unknown) < n_words:  # it would soon be full again
+            return
+        middle = len(unknown) // 2
+        self._floor = max(self._floor, int(np.partition(unknown, middle)[middle]))
+        is_kept = counts > self._floor
+        is_kept[: self.n_known] = True
+        dropped = counts[~is_kept]
+        self.loss = sum_of([self.loss, Loss(len(dropped), int(dropped.sum()), self._floor)])
+        entries = np.where(is_kept, np.cumsum(is_kept, dtype=np.int32) - 1, np.int32(-1)).astype(np.int32)
+        self.table.slots.fill(-1)
+        drop_words(self.table, entries)
+        fill_slots(self.table)
+        self.prunings.append(entries)
+
+    def final_ids(self, of_entries: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+        """For the segments of each generation int32 (n_words,): entry to final id, or -1.
+
+        of_entries   the same for the entries of the table as it is now
+        """
+        mappings = [of_entries]
+        for entries in reversed(self.prunings):
+            mappings.append(np.where(entries < 0, np.int32(-1), mappings[-1][entries]))
+        return mappings[::-1]
 
     def _close_segment(self, ordinal: int, cursor: NDArray[np.int64]) -> None:
         n_ids = int(cursor[N_IDS])
         if n_ids:
-            self.segments.append(Segment(ordinal, self.worker, self._free[:n_ids]))
-            self._free = self._free[n_ids:]
+            kept, self._free = self._shelf.keep(self._free, n_ids)
+            self.segments.append(Segment(ordinal, self.worker, len(self.prunings), kept))
         cursor[N_IDS] = 0
 
 
@@ -641,10 +743,7 @@ def merge_tables(tables: Sequence[Table]) -> tuple[Table, list[NDArray[np.int32]
         entries = np.empty(other.n_words[0], np.int32)
         done, status = add_words(merged, other, entries, 0)
         while status != DONE:
-            if status == TABLE_FULL:
-                merged = with_more_words(merged)
-            else:
-                merged = with_more_bytes(merged, int(other.ends[done + 1] - other.ends[done]))
+            merged = with_room(merged, int(other.ends[done + 1] - other.ends[done]))
             done, status = add_words(merged, other, entries, done)
         mappings.append(entries)
     return merged, mappings

@@ -36,6 +36,7 @@ from fastw2v.layout import (
 from fastw2v.machine import free_memory
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.shuffling import epoch_parts
+from fastw2v.storage import forget, in_parts
 from fastw2v.vocabulary import Vocabulary
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
@@ -221,7 +222,7 @@ def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus) -> Calla
 
 def make_window(config: TrainConfig, corpus: Corpus) -> Window:
     """The window that config names, reaching no farther than the longest sentence does."""
-    longest = int(np.diff(corpus.offsets).max(initial=1))
+    longest = max(int(np.diff(part).max(initial=1)) for part in in_parts(corpus.offsets, overlap=1))
     return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
 
 
@@ -385,13 +386,16 @@ def require_usable(corpus: Corpus) -> None:
                 f"{name} are {array.dtype} of shape {array.shape}: a contiguous array of {np.dtype(dtype)} "
                 "with one axis is needed"
             )
-    if len(corpus.ids) and not (corpus.ids.min() >= 0 and corpus.ids.max() < len(words)):
-        raise UsageError(
-            f"ids are from {corpus.ids.min()} to {corpus.ids.max()}: they are places in the vocabulary, "
-            f"from 0 to {len(words) - 1}"
-        )
+    for part in in_parts(corpus.ids):
+        if not (part.min() >= 0 and part.max() < len(words)):
+            raise UsageError(
+                f"ids are from {part.min()} to {part.max()}: they are places in the vocabulary, "
+                f"from 0 to {len(words) - 1}"
+            )
     ends = corpus.offsets[[0, -1]].tolist() if len(corpus.offsets) else []
-    if ends != [0, len(corpus.ids)] or (corpus.offsets[1:] < corpus.offsets[:-1]).any():
+    if ends != [0, len(corpus.ids)] or any(
+        (part[1:] < part[:-1]).any() for part in in_parts(corpus.offsets, overlap=1)
+    ):
         raise UsageError(
             f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
             "ids[offsets[s]:offsets[s + 1]]"
@@ -440,6 +444,8 @@ def run_epochs(
                 call_started = time.perf_counter()
                 totals = backend(schedule, first, last)
                 now = time.perf_counter()
+                forget(corpus.ids)
+                forget(corpus.offsets)
                 mean_loss = totals.loss / max(totals.n_pairs, 1)
                 require_healthy(vectors, mean_loss, config, n_calls)
                 unit = part.first_unit + last

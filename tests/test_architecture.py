@@ -39,9 +39,10 @@ LAYERS = [
     ["maps.projection"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
     ["candidates", "grouping", "objects"],
-    ["sources"],
+    ["corpus_cache", "sources"],
     ["remote"],
-    ["encoding", "layouts"],
+    ["layouts"],
+    ["encoding"],
     [
         "formats.binary",
         "formats.npy",
@@ -60,8 +61,8 @@ LAYERS = [
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["columns", "embeddings", "interrupts", "parquet_writer", "pictures", "vocabulary"],
-    ["files", "layout", "machine", "sampling", "splitmix", "config", "zipf"],
+    ["columns", "embeddings", "interrupts", "memory", "parquet_writer", "pictures", "vocabulary"],
+    ["files", "layout", "machine", "sampling", "splitmix", "config", "storage", "zipf"],
     ["errors", "kernels", "commands", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}

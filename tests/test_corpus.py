@@ -230,6 +230,6 @@ def test_read_corpus__turns_the_end_of_memory_into_a_line(
     def no_memory(*arguments: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(corpus_module, "encode", no_memory)
+    monkeypatch.setattr(corpus_module, "Encoder", no_memory)
     path = write_texts(tmp_path / "c.parquet", "a b")
     assert "memory ended while reading the corpus; read fewer" in error_of(OutputError, path, min_count=1)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastw2v import encoding, tokenizer
-from fastw2v.encoding import encode
+from fastw2v.encoding import Encoder
 from fastw2v.errors import UsageError
+from fastw2v.storage import Shelf, new_pages
 from fastw2v.tokenizer import (
     ALL_BITS,
     COUNT,
@@ -22,7 +23,6 @@ from fastw2v.tokenizer import (
     WordCounter,
     merge_tables,
     most_tokens,
-    new_pages,
     read_only,
     table_of,
     words_of,
@@ -91,7 +91,11 @@ def read_rows(
     batches: list[list[Row]], n_workers: int = 1, hash_mask: int = ALL_BITS, block_ids: int = 1 << 10
 ) -> NaiveCorpus:
     """What `read_corpus` does with rows in batches; the last worker gets the first one."""
-    counters = [WordCounter(worker, hash_mask, block_ids) for worker in range(n_workers)]
+    shelf = Shelf()
+    counters = [
+        WordCounter(worker, shelf=shelf, hash_mask=hash_mask, block_ids=block_ids)
+        for worker in range(n_workers)
+    ]
     parts = [as_batch(rows) for rows in batches]
     keys = np.cumsum([0, *map(most_tokens, parts)])
     for ordinal, part in enumerate(parts):
@@ -103,7 +107,8 @@ def read_rows(
     final[order] = np.arange(len(order))
     segments = [segment for counter in counters for segment in counter.segments]
     n_words = int(records[:, COUNT].sum())
-    ids, offsets = encode(segments, [final[own] for own in entries], threads=n_workers)
+    final_ids = [counter.final_ids(final[own]) for counter, own in zip(counters, entries, strict=True)]
+    ids, offsets = Encoder(segments, final_ids, shelf, n_workers).stored(sys.maxsize)
     assert sum(counter.n_tokens for counter in counters) == n_words
     return NaiveCorpus(
         ids=ids.tolist(),
@@ -297,7 +302,7 @@ def test_encode__gives_back_segments_and_leaves_out_words_and_empty_rows() -> No
     counter = WordCounter(block_ids=2)
     counter.read(as_strings(["x x", "a x b", "", "x", "b a a"]))
     segments = list(counter.segments)
-    ids, offsets = encode(segments, [np.array([-1, 1, 0], np.int32)], threads=2)
+    ids, offsets = Encoder(segments, [[np.array([-1, 1, 0], np.int32)]], Shelf(), 2).stored(sys.maxsize)
     assert segments == []
     assert ids.dtype == np.int32
     assert ids.tolist() == [1, 0, 0, 1, 1]

@@ -20,6 +20,7 @@ from fastw2v.errors import UsageError
 if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
+    from fastw2v.memory import Memory
     from fastw2v.progress import Display
     from fastw2v.vocabulary import Vocabulary
 
@@ -138,6 +139,12 @@ def corpus_options(min_count: int) -> Callable[..., Any]:
         click.option("--stop-list", metavar="FILE", help="Not these words, one a line."),
         click.option("--min-count", type=int, default=min_count, help="Drop words that occur less often."),
         click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words."),
+        click.option(
+            "--memory-limit",
+            metavar="SIZE",
+            help="Memory beside the matrices, like 2GB; the rest is in files.  [default: half of the free]",
+        ),
+        click.option("--cache-dir", metavar="DIR", help="Keep the encoded corpus here for the next run."),
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,6 +171,14 @@ def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str,
     return replace(config, ids=config.ids or "words") if len(read_vocab) > 1 else config, read_vocab
 
 
+def take_memory(options: dict[str, Any]) -> Memory:
+    """Move the options on memory out of a command's options."""
+    from fastw2v.memory import Memory, parse_size
+
+    limit, folder = options.pop("memory_limit"), options.pop("cache_dir")
+    return Memory(parse_size(limit) if limit else None, Path(folder) if folder else None)
+
+
 def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
     """The sum of vocabulary files in the order of their lines, which is that of places."""
     import numpy as np
@@ -186,9 +201,11 @@ def load_corpus(
     display: Display,
     threads: int | None,
     vocabulary: Vocabulary | None = None,
+    memory: Memory | None = None,
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
+    from fastw2v.memory import Memory
     from fastw2v.progress import reading_shown, significant
     from fastw2v.training import usable_cores
 
@@ -197,10 +214,13 @@ def load_corpus(
         source if len(source) > 1 else source[0],
         vocabulary=vocabulary,
         threads=threads or usable_cores(),
+        memory=memory or Memory(),
         on_progress=reading_shown(display),
         **vars(config),
     )
     seconds = time.perf_counter() - started
+    for note in corpus.notes:
+        display.say(note)
     rate = significant(corpus.n_words_read / max(seconds, 1e-9))
     display.say(
         f"read {corpus.n_words_read:,} words in {corpus.n_rows:,} rows in {seconds:.1f} s ({rate} words/s); "

@@ -18,6 +18,7 @@ from fastw2v.commands.options import (
     load_corpus,
     read_vocabularies,
     take_corpus_options,
+    take_memory,
     training_options,
     use_threads,
 )
@@ -84,6 +85,7 @@ def train(
       fastw2v train corpus.parquet --dim 300 -k 10
       fastw2v train shards/ --column tokens --min-count 1 -o items.vectors.bin
       fastw2v train 'logs-*.parquet' --window 10 --sample 1e-5 --threads 8
+      fastw2v train large.parquet --memory-limit 2GB --cache-dir cache
       fastw2v train baskets.parquet --preset items
       fastw2v train --config corpus.vectors.config.toml
       fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
@@ -111,8 +113,9 @@ def train(
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
         reading, read_vocab = take_corpus_options(dict(options))
+        memory = take_memory(dict(options))
         vocabulary = read_vocabularies(read_vocab) if read_vocab else None
-        corpus = load_corpus(options["source"], reading, display, config.threads, vocabulary)
+        corpus = load_corpus(options["source"], reading, display, config.threads, vocabulary, memory)
         outputs.require_writable_words(corpus.vocabulary.words)
         if dry_run:
             display.close()
@@ -273,16 +276,29 @@ def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]
 
     n_words = len(corpus.vocabulary)
     matrices = matrix_bytes(n_words, config.dim)
-    ids = corpus.ids.nbytes + corpus.offsets.nbytes
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()
     return [
         f"vocabulary  {n_words:,} words",
         f"tokens      {len(corpus.ids):,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
-        f"ids         {ids / 1e6:,.1f} MB of memory",
+        ids_line(corpus),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
     ]
+
+
+def ids_line(corpus: Corpus) -> str:
+    """Where the encoded corpus is, and how much it takes."""
+    from fastw2v.storage import pages_of
+
+    megabytes = (corpus.ids.nbytes + corpus.offsets.nbytes) / 1e6
+    if pages_of(corpus.ids) is None:
+        return f"ids         {megabytes:,.1f} MB of memory"
+    while_reading = 4 * (corpus.n_words_read + corpus.n_rows) / 1e6
+    return (
+        f"ids         {megabytes:,.1f} MB of disk, and up to {while_reading:,.1f} MB more in "
+        "the folder for temporary files while reading"
+    )
 
 
 def summarise(trained: Trained, target: Path, display: Display, log: RunLog) -> None:

@@ -13,12 +13,14 @@ from fastw2v.commands.options import (
     load_corpus,
     read_vocabularies,
     take_corpus_options,
+    take_memory,
     use_threads,
 )
 from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
+    from fastw2v.memory import Memory
     from fastw2v.vocabulary import Vocabulary
 
 
@@ -53,6 +55,7 @@ def vocab(
     from fastw2v.vocabulary import write_vocabulary
 
     config, read_vocab = take_corpus_options(options)
+    memory = take_memory(options)
     if bool(source) == bool(read_vocab):
         raise UsageError("give either a SOURCE to count or --read-vocab FILE to look at")
     if output:
@@ -60,7 +63,7 @@ def vocab(
     if picture:
         require_picture(Path(picture))
     if source:
-        vocabulary, n_tokens = count_words(source, config, threads, quiet)
+        vocabulary, n_tokens = count_words(source, config, threads, quiet, memory)
     else:
         vocabulary, n_tokens = choose_words(read_vocab, config)
     if output:
@@ -72,14 +75,14 @@ def vocab(
 
 
 def count_words(
-    source: tuple[str, ...], config: ReadConfig, threads: int | None, quiet: bool
+    source: tuple[str, ...], config: ReadConfig, threads: int | None, quiet: bool, memory: Memory
 ) -> tuple[Vocabulary, int]:
     """The vocabulary of a corpus and its tokens."""
     from fastw2v.progress import Display
 
     use_threads(TrainConfig(threads=threads).threads)
     display = Display(sys.stderr, quiet=quiet, verbose=False)
-    corpus = load_corpus(source, config, display, threads)
+    corpus = load_corpus(source, config, display, threads, memory=memory)
     display.close()
     return corpus.vocabulary, corpus.n_words_read
 
