@@ -39,7 +39,7 @@ def parse_size(text: str) -> int:
 
     Raises UsageError for anything else.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?i?)b?", text.strip().lower())
     if match is None or match[2] not in UNITS:
         raise UsageError(f"{text!r} is not a size: write for example 2GB, 512MiB or 1000000")
     return int(float(match[1]) * UNITS[match[2]])

@@ -339,3 +339,28 @@ def test_estimate__disk_is_near_the_file(corpus, tmp_path, capfd):
         out = run(capfd, "train", corpus, "-o", tmp_path / name, "--dry-run", "--dim", "2000", *FAST[2:])[1]
         megabytes = float(out.split("about ")[1].split()[0])
         assert megabytes * 1e6 == pytest.approx((tmp_path / name).stat().st_size, rel=near, abs=6e4)
+
+
+def test_train__reads_once_with_a_cache(corpus, tmp_path, capfd):
+    arguments = ["train", corpus, "--cache-dir", tmp_path / "cache", "--memory-limit", "1GB", *FAST]
+    vectors = []
+    for name in ("first", "second"):
+        code, _, err = run(capfd, *arguments, "-o", tmp_path / f"{name}.txt")
+        assert code == 0
+        vectors.append((tmp_path / f"{name}.txt").read_text())
+        assert ("nothing to read: found the encoded corpus in " in err) == (name == "second")
+    assert vectors[0] == vectors[1]
+    code, out, _ = run(capfd, *arguments, "--dry-run")
+    assert code == 0
+    assert "ids         0.0 MB of disk" in out
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [("2 bytes", "'2 bytes' is not a size"), ("1MB", "memory_limit = 1 MB: 1 threads need at least")],
+)
+def test_train__refuses_a_memory_limit_that_is_none(corpus, tmp_path, capfd, limit, message):
+    code, _, err = run(capfd, "train", corpus, "--memory-limit", limit, "-o", tmp_path / "v.txt", *FAST)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from fastw2v import corpus as corpus_module
 from fastw2v import layouts, tokenizer
 from fastw2v.corpus import Feed, read_corpus
 from fastw2v.errors import CorpusError, OutputError, UsageError
+from fastw2v.memory import Budget
+from fastw2v.storage import pages_of
 from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write, write_texts
@@ -233,3 +236,45 @@ def test_read_corpus__turns_the_end_of_memory_into_a_line(
     monkeypatch.setattr(corpus_module, "Encoder", no_memory)
     path = write_texts(tmp_path / "c.parquet", "a b")
     assert "memory ended while reading the corpus; read fewer" in error_of(OutputError, path, min_count=1)
+
+
+# ---- Memory ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("ids_bytes", [0, 1000])
+def test_read_corpus__is_the_same_in_files(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, threads: int, ids_bytes: int
+) -> None:
+    rows: list[Row] = [" ".join(map(str, rng.geometric(0.05, n))) for n in rng.integers(0, 40, 200)]
+    path = write(tmp_path / "c.parquet", rows, row_group_size=50)
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(ids_bytes, 1 << 30))
+    monkeypatch.setattr(layouts, "BATCH_ROWS", 7)
+    corpus = read_corpus(path, min_count=3, threads=threads)
+    assert pages_of(corpus.ids) is not None
+    assert as_plain(corpus) == naive_corpus(rows, min_count=3)
+    assert corpus.notes == ()
+
+
+def test_read_corpus__leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(0, 1 << 30))
+    corpus = read_corpus(write_texts(tmp_path / "c.parquet", "a b a", "b"), min_count=1)
+    assert corpus.ids.tolist() == [0, 1, 0, 1]
+    assert list(folder.iterdir()) == []
+
+
+def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(1 << 30, 0))
+    rows = ["a a a", " ".join(f"rare{i}" for i in range(100)), "a a"]
+    corpus = read_corpus(write_texts(tmp_path / "c.parquet", *rows), min_count=1)
+    assert corpus.vocabulary.words[0] == "a"
+    assert corpus.vocabulary.counts[0] == 5
+    assert corpus.n_words_read == 105
+    assert corpus.loss.n_dropped_tokens == 105 - len(corpus.ids) > 50
+    [note] = corpus.notes
+    assert f"dropped {corpus.loss.n_dropped} rare ones with {corpus.loss.n_dropped_tokens} tokens" in note
+    assert f"may be short by up to {corpus.loss.short_by}: raise --memory-limit to count exactly" in note

@@ -240,8 +240,8 @@ def test_read_corpus__one_large_row_group_in_little_memory(tmp_path: Path, rng: 
     """Peak memory beyond ids and offsets, in a process that has loaded everything before."""
     row = " ".join(map(str, rng.integers(0, 10_000, 2_000)))
     small, large = write(tmp_path / "s.parquet", [row] * 2), tmp_path / "l.parquet"
-    write(large, [row] * 10_000, row_group_size=10_000, use_dictionary=False)
-    assert pq.ParquetFile(large).metadata.row_group(0).total_byte_size > 90e6
+    write(large, [row] * 20_000, row_group_size=20_000, use_dictionary=False)
+    assert pq.ParquetFile(large).metadata.row_group(0).total_byte_size > 180e6
     command = [sys.executable, "-c", MEASURE, str(small), str(large)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 80e6  # 37 to 61 MB measured
+    assert int(done.stdout) < 120e6  # 42 to 79 MB measured, with groups of 100 to 400 MB

@@ -253,6 +253,84 @@ def test_read__no_rows() -> None:
     assert read_rows([[]]) == naive_corpus([])
 
 
+# --- tables that outgrow their memory ---
+
+
+def read_pruned(rows: list[Row], table_bytes: int, known: Sequence[str] = ()) -> WordCounter:
+    """One worker's counter with little room for words, after rows in batches of five."""
+    counter = WordCounter(table_bytes=table_bytes, known=table_of(known) if known else None, block_ids=7)
+    key = 0
+    for first in range(0, len(rows), 5):
+        batch = as_batch(rows[first : first + 5])
+        counter.read(batch, first, key)
+        key += most_tokens(batch)
+    return counter
+
+
+def assert_consistent(counter: WordCounter, rows: list[Row]) -> None:
+    """Ids say what counts say; counts lack no more than they are said to; no token is lost untold."""
+    table = counter.table
+    n_words = int(table.n_words[0])
+    words = words_of(table, np.arange(n_words))
+    counts = table.records[:n_words, COUNT].tolist()
+    final_ids = counter.final_ids(np.arange(n_words, dtype=np.int32))
+    ids, offsets = Encoder(counter.segments, [final_ids], Shelf()).stored(sys.maxsize)
+    assert np.bincount(ids, minlength=n_words).tolist() == counts
+    expected = naive_corpus(rows)
+    true = dict(zip(expected.words, expected.counts, strict=True))
+    assert counter.n_tokens == expected.n_words_read == sum(counts) + counter.loss.n_dropped_tokens
+    for word, count in zip(words, counts, strict=True):
+        assert true.get(word, 0) - counter.loss.short_by <= count <= true.get(word, 0)
+    assert all(true[word] <= counter.loss.short_by for word in true.keys() - set(words))
+    remaining = iter([token for row in rows for token in str(row).split()])
+    assert all(words[i] in remaining for i in ids)  # a subsequence of the text
+    assert offsets[-1] == len(ids)
+
+
+@pytest.mark.usefixtures("small_tables")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.integers(0, 60), max_size=300),
+    table_bytes=st.sampled_from([0, 500, 1000, 3000]),
+    row=st.integers(1, 40),
+)
+def test_read__drops_rare_words_where_the_table_is_full(
+    numbers: list[int], table_bytes: int, row: int
+) -> None:
+    tokens = [f"{number * number:o}" for number in numbers]
+    rows: list[Row] = [" ".join(tokens[first : first + row]) for first in range(0, len(tokens), row)]
+    assert_consistent(read_pruned(rows, table_bytes), rows)
+
+
+def test_read__keeps_frequent_words_where_the_table_is_full(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 64)
+    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 1024)
+    rows: list[Row] = [" ".join(map(str, rng.zipf(1.2, 200) % 10**6)) for _ in range(50)]
+    counter = read_pruned(rows, tokenizer.bytes_of(tokenizer.new_table()) * 5)
+    assert counter.loss.n_dropped > 500
+    assert counter.loss.short_by < 200
+    assert_consistent(counter, rows)
+    again = read_pruned(rows, tokenizer.bytes_of(tokenizer.new_table()) * 5)
+    assert again.loss == counter.loss
+    words = words_of(counter.table, np.arange(counter.table.n_words[0]))
+    frequent = naive_corpus(rows, min_count=counter.loss.short_by + 1).words
+    assert len(frequent) > 5
+    assert set(frequent) <= set(words)
+    assert len(words) < 1000
+
+
+@pytest.mark.usefixtures("small_tables")
+def test_read__never_drops_known_words() -> None:
+    known = [f"known{i}" for i in range(20)]
+    rows: list[Row] = [f"{word} a{i} b{i} known3" for i, word in enumerate(known * 3)]
+    counter = read_pruned(rows, 0, known)
+    assert counter.loss.n_dropped > 10
+    assert words_of(counter.table, np.arange(20)) == known
+    assert counter.table.records[:20, COUNT].tolist() == [63 if i == 3 else 3 for i in range(20)]
+
+
 def test_with_more_words__refuses_more_than_ids_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
     monkeypatch.setattr(tokenizer, "MAX_WORDS", 7)
