@@ -39,10 +39,10 @@ def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, 
     vocabulary = Vocabulary([f"w{i}" for i in range(N_WORDS)], counts)
     corpus = Corpus(ids, offsets, vocabulary, len(ids), len(lengths), 0)
     vectors = Vectors(*(training.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
-    schedule = training.epoch_schedule(config, max(len(ids), 1), 0)
+    schedule = training.make_schedule(config, max(len(ids), 1))
     sampler = training.make_sampler(counts, config)
     arrays = (vectors, Tokens(ids, offsets), sampler, schedule, training.make_window(config, corpus))
-    return *arrays, training.make_estimator(config), n_units(len(ids))
+    return *arrays, training.make_estimator(config, N_WORDS), n_units(len(ids))
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:

@@ -322,7 +322,7 @@ def _given(vocabulary: Vocabulary | None, column: Column, config: ReadConfig) ->
 
 
 def _to_keep(given: Given | None, config: ReadConfig) -> Table | None:
-    """The words that must not be dropped while counting. Lower case hides what they look like."""
+    """The words that must not be dropped while counting; their forms before lower case are not known."""
     if given is None or (config.lowercase and not given.are_places):
         return None
     places = map(str, np.flatnonzero(given.ranks >= 0).tolist())

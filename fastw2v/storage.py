@@ -221,7 +221,7 @@ def pages_of(array: NDArray[Any]) -> FilePages | None:
 
 
 def in_parts(array: NDArray[Any], overlap: int = 0) -> Iterator[NDArray[Any]]:
-    """An array piece by piece, each with the first items of the next; what is in a file leaves memory."""
+    """An array in pieces, each with the first items of the next; what is in a file leaves memory again."""
     for start in range(0, len(array), PART_ITEMS):
         part = array[start : start + PART_ITEMS + overlap]
         yield part

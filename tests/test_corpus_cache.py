@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastw2v import corpus as corpus_module
-from fastw2v import corpus_cache
+from fastw2v.config import ReadConfig
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.corpus_cache import MAGIC, sealed
 from fastw2v.errors import CorpusError, OutputError
@@ -99,8 +99,8 @@ def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path) -> N
     good = path.read_bytes()
     n_header = len(good[:HEADER_BYTES].rstrip(b"\0"))
     places = [*range(0, n_header, 7), *range(HEADER_BYTES, len(good))]
-    files = corpus_module.find_files(source)
-    cache = corpus_cache.Cache(folder, files, corpus_module.Wanted(None, 1, None, None).options())
+    cache = corpus_module._cache_of(source, ReadConfig(min_count=1), None, folder)
+    assert cache is not None
     for place in places:
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         assert cache.load(1) is None, place
