@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.injection import RUN, TRIALS
+from bench.injection import RUN, TRIALS, name_of
 from fastw2v import formats
 from fastw2v.checkpoint import fingerprints, read_checkpoint
 from fastw2v.corpus import read_corpus
@@ -77,22 +77,21 @@ def read_vectors(path: Path) -> None:
 
 
 def vectors_reader(format: str) -> Reader:
-    suffix = next(suffix for suffix, name in formats.SUFFIXES.items() if name == format)
+    name = name_of(format)
 
     def make(folder: Path) -> list[Path]:
         TRIALS[format].prepare(folder)
-        return formats.output_paths(folder / f"v{suffix}")
+        return formats.output_paths(folder / name, format)
 
-    return Reader(make, lambda folder: read_vectors(folder / f"v{suffix}"))
+    return Reader(make, lambda folder: read_vectors(folder / name))
 
 
+VECTORS = [str(format) for format, kind in formats.KINDS.items() if kind.read]
 READERS = {
     "Parquet": Reader(
         make_parquet, lambda folder: fingerprints(read_corpus(folder / "c.parquet", min_count=1, threads=2))
     ),
-    "text": vectors_reader("text"),
-    "binary": vectors_reader("binary"),
-    "npy": vectors_reader("npy"),
+    **{format: vectors_reader(format) for format in VECTORS},
     "vocabulary": Reader(make_vocabulary, lambda folder: len(read_vocabulary(folder / "words.txt")) * 0),
     "checkpoint": Reader(make_checkpoint, lambda folder: read_checkpoint(folder / "checkpoint-000002")),
 }

@@ -194,7 +194,7 @@ ROWS = {
         "mutated vector and checkpoint files, each reader",
         1000,
         "0 crashes, clear errors",
-        damaged("text", "binary", "npy", "vocabulary", "checkpoint"),
+        damaged(*damage.VECTORS, "vocabulary", "checkpoint"),
     ),
     "signals": Row("SIGINT, SIGTERM at random moments", 50, "kept, exit 130/143, at most 2 s", interrupted),
     "bounds": Row(
