@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_checkpoints__a_run_stopped_anywhere_ends_with_the_same_bytes(tmp_path, 
         actual = train_in(path, config)
         assert same_bytes(actual.embeddings, expected.embeddings), stop
         assert (actual.pairs, actual.kept_words) == (expected.pairs, expected.kept_words)
+
+
+def test_checkpoints__a_deterministic_run_goes_on_with_other_threads_to_the_same_bytes(tmp_path):
+    config = TrainConfig(dim=20, threads=2, epochs=2, deterministic=True)
+    corpus = chain_corpus(40, 20 * UNIT)[0]
+    with pytest.raises(Stop):
+        train_in(tmp_path / "kept", config, corpus, stop=(0, 16))
+    actual = train_in(tmp_path / "kept", replace(config, threads=1), corpus)
+    assert same_bytes(actual.embeddings, training.train(corpus, config).embeddings)
 
 
 def test_checkpoints__a_run_stopped_at_every_unit_ends_with_the_same_bytes(tmp_path):

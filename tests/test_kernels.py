@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from itertools import pairwise
@@ -520,6 +521,14 @@ def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_pa
 
 def test_find_cache_folder__is_none_where_there_is_no_home(no_home: pytest.MonkeyPatch) -> None:
     """As in a container run under a user id without an entry: kernels compile each time, nothing fails."""
+    assert jit.find_cache_folder() is None
+
+
+def test_find_cache_folder__is_none_on_a_full_disk(no_home: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Numba's own writing, when it runs out of space in the middle, would end the run."""
+    no_home.setenv("XDG_CACHE_HOME", str(tmp_path))
+    usage = shutil.disk_usage(tmp_path)
+    no_home.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=jit.ENOUGH_FREE))
     assert jit.find_cache_folder() is None
 
 

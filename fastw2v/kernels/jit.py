@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numba import config, njit
 # No nnan and ninf: they would let LLVM fold isfinite() away and hide a diverged run.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
-
+ENOUGH_FREE = 100 << 20  # bytes; a full disk in the middle of Numba's own writing would end the run
 BESIDE = ("tokenizer", "encoding", "layout")  # modules outside this folder that kernels are made of
 
 
@@ -34,7 +35,7 @@ def source_fingerprint() -> str:
 
 
 def find_cache_folder() -> str | None:
-    """The user's own folder for machine code, made if need be; None where none can be written.
+    """The user's own folder for machine code, made if need be; None where none can be written or space ends.
 
     NUMBA_CACHE_DIR, else XDG_CACHE_HOME, else ~/.cache. Never a shared folder: Numba's cache files are
     pickles, so whoever can write there can run code.
@@ -43,9 +44,10 @@ def find_cache_folder() -> str | None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastw2v"
         folder = Path(config.CACHE_DIR or cache) / f"kernels-{source_fingerprint()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        has_space = shutil.disk_usage(folder).free > ENOUGH_FREE
     except (OSError, RuntimeError):  # no home, or no right to write there
         return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+    return str(folder) if has_space and os.access(folder, os.W_OK) else None
 
 
 CACHE_FOLDER = find_cache_folder()
