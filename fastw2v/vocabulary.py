@@ -16,6 +16,7 @@ from fastw2v.errors import CorpusError, UsageError
 from fastw2v.files import atomic_writer
 
 MAX_COUNT = 2**63 - 1
+MAX_LINE_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _opened(path: Path, contents: str) -> Iterator[BinaryIO]:
 
 def _parse_lines(path: Path, file: BinaryIO) -> Iterator[tuple[str, int]]:
     seen: dict[str, int] = {}
-    for number, line in enumerate(file, 1):
+    lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")  # a file without line breaks may be endless
+    for number, line in enumerate(lines, 1):
         try:
             word, count = _parse_line(line)
         except ValueError as error:
@@ -145,6 +147,8 @@ def _parse_lines(path: Path, file: BinaryIO) -> Iterator[tuple[str, int]]:
 
 def _parse_line(line: bytes) -> tuple[str, int]:
     """Word and count of one line; raises ValueError saying what is wrong with it."""
+    if len(line) == MAX_LINE_BYTES:
+        raise ValueError(f"it is longer than {MAX_LINE_BYTES:,} bytes")
     try:
         text = line.decode()
     except UnicodeDecodeError:

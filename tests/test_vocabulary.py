@@ -105,6 +105,11 @@ def test_read_vocabulary__names_the_corrupt_line(tmp_path: Path, line: bytes, me
     assert "\n" not in str(caught.value)
 
 
+def test_read_vocabulary__ends_at_a_file_without_lines() -> None:
+    with pytest.raises(CorpusError, match="/dev/zero: line 1: it is longer than 16,777,216 bytes"):
+        read_vocabulary("/dev/zero")
+
+
 @pytest.mark.parametrize("name", ["missing.txt", "."])
 def test_read_vocabulary__names_the_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(CorpusError, match="cannot be read"):
