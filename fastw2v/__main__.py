@@ -1,5 +1,5 @@
 """`python -m fastw2v`: the same as the `fastw2v` command."""
 
-from fastw2v.cli import main
+from fastw2v.cli import run
 
-main()
+run()

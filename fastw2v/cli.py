@@ -79,7 +79,7 @@ def origin(error: click.UsageError) -> str:
     return ""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; every error a user can meet is one line and a stable exit code.
 
     0 done, 2 usage or unusable schema, 3 corpus unreadable or corrupt, 4 diverged, 5 output or memory,
@@ -103,3 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def run() -> NoReturn:
+    """`main` as the process it is started as.
+
+    A signal ends it without Python's clearing up of modules and machine code: 0.3 s of processor time, and
+    seconds on a busy machine.
+    """
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code not in (130, 143):
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(stop.code))

@@ -116,6 +116,7 @@ def test_resume__a_finished_run_writes_its_output_again(stopped, capfd):
         (["--min-count", "2"], "min-count is 2, but the run to go on with has 1"),
         (["--max-vocab", "10"], "max-vocab is 10, but the run to go on with has None"),
         (["--column", "words"], "column is words, but the run to go on with has None"),
+        (["--init-vectors", "v.txt"], "init-vectors is v.txt, but the run to go on with has None"),
         (["other.parquet"], "the corpus is not that of the run in kept"),
         (["--read-vocab", "words.txt"], "the vocabulary is not that of the run in kept"),
         (["--checkpoint", "elsewhere"], "leave out --checkpoint"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_INTERVAL = "5m"
 FIXED = {*TrainConfig.__dataclass_fields__, *ReadConfig.__dataclass_fields__} - {"threads"}
+FIXED |= {"init_vectors", "init_outside"}
 
 
 class Kept(NamedTuple):
@@ -64,8 +65,9 @@ def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
     given["source"] = given["source"] or context.lookup_default("source") or ()
     source_of = context.get_parameter_source
     explicit = {name for name in given if source_of(name) is not ParameterSource.DEFAULT}
+    compared = with_absolute_paths(given)
     for name in sorted(explicit & FIXED & saved.keys()):
-        if given[name] != saved[name]:
+        if compared[name] != saved[name]:
             raise UsageError(
                 f"{name.replace('_', '-')} is {given[name]}, but the run to go on with has {saved[name]}: "
                 "leave it out, or start a new run without --resume"
