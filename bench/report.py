@@ -272,11 +272,16 @@ def headline(rows: list[Row]) -> str:
 def faults(rows: list[Row]) -> str:
     """What was done to a run and what came of it, the last time each was done."""
     newest = {row["row"]: row for row in of_bench(rows, "faults")}
+    if not newest:
+        return ""
     lines = [
         [row["title"], row["figures"], row["wanted"], "yes" if row["passed"] else "NO"]
         for row in newest.values()
     ]
-    return table(["what is done", "what came of it", "wanted", "passed"], lines)
+    text = table(["what is done", "what came of it", "wanted", "passed"], lines)
+    last = list(newest.values())[-1]
+    versions = f"Python {last['python']}, numba {last['numba']}, numpy {last['numpy']}"
+    return f"{text}\n\n*{last['cpu']}, {last['cores']} cores; {versions}; commit {last['commit']}*"
 
 
 SECTIONS: dict[str, Callable[[list[Row]], str]] = {

@@ -76,6 +76,7 @@ def handled() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _State.received, _State.outcome = None, NOTHING
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     watcher = threading.Thread(target=_watch, args=(reader,), name="fastw2v-signals", daemon=True)
@@ -91,7 +92,7 @@ def handled() -> Iterator[None]:
         os.close(writer)  # the watcher reads the end of the pipe, and ends
         watcher.join()
         os.close(reader)
-        _State.received, _State.outcome = None, NOTHING
+        _State.received = None
 
 
 def _on_signal(signum: int, frame: FrameType | None) -> None:

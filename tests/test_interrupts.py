@@ -76,8 +76,7 @@ def test_deferred__notes_the_signal_until_it_is_asked_for():
 
 
 def test_set_outcome__is_forgotten_by_the_next_command():
-    with interrupts.handled():
-        interrupts.set_outcome("half is kept")
+    interrupts.set_outcome("half is kept")  # as a Python program's run does, or the command before
     with pytest.raises(Interrupted, match="nothing was written"), interrupts.handled():
         kill(signal.SIGINT)
 
