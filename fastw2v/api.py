@@ -14,7 +14,8 @@ from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 from fastw2v.formats import load as load_file
 from fastw2v.formats import save as save_file
-from fastw2v.progress import Display, reading_shown, training_line
+from fastw2v.holdout import judged
+from fastw2v.progress import Display, judgement_line, reading_shown, training_line
 from fastw2v.training import Callback, Moment, Watchers, usable_cores
 from fastw2v.training import train as train_corpus
 from fastw2v.vocabulary import Vocabulary
@@ -50,6 +51,9 @@ class Options(TypedDict, total=False):
     precision: Precision
     loss: Loss
     freeze: Matrix | None
+    holdout: float
+    eval_every: float
+    patience: int | None
     column: str | None
     group_by: str | None
     order_by: str | None
@@ -98,15 +102,26 @@ def train(
             on_progress=reading_shown(display),
             **vars(reading),
         )
+    corpus, judge = judged(corpus, config, {}, lambda judgement: display.say(judgement_line(judgement)))
     trained = train_corpus(
         corpus,
         config,
         on_progress=lambda progress: display.update(training_line(progress)),
         init=init,
-        watchers=Watchers(on_chunk, on_epoch),
+        watchers=Watchers(both(judge, on_chunk), on_epoch),
     )
     display.close()
-    return trained.embeddings
+    return (judge.chosen(trained) if judge else trained).embeddings
+
+
+def both(first: Callback | None, second: Callback | None) -> Callback:
+    """One callback of two, either of which may be missing, and either of which may stop the run."""
+
+    def called(moment: Moment) -> bool:
+        stops = [callback(moment) for callback in (first, second) if callback]
+        return any(stops)
+
+    return called
 
 
 def configure(

@@ -58,6 +58,10 @@ class TrainConfig:
                     processors multiply twice as fast. Vectors and sums are float32 in any case
     loss            negative-sampling, or softmax (reference backend only)
     freeze          the matrix to leave as it starts: center or outside
+    holdout         share of the sentences, drawn from the seed, to keep out of training and judge it by
+    eval_every      epochs from one judgement to the next
+    patience        stop after so many judgements without a lower held-out loss, keep the best vectors; None:
+                    train to the end, keep the last
     """
 
     dim: int = 100
@@ -80,6 +84,9 @@ class TrainConfig:
     precision: Precision = "float32"
     loss: Loss = "negative-sampling"
     freeze: Matrix | None = None
+    holdout: float = 0.0
+    eval_every: float = 1.0
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         """Check every limit.
@@ -100,6 +107,12 @@ class TrainConfig:
             check_real("min-lr", self.min_lr, 0 <= self.min_lr <= self.lr, f"from 0 to lr ({self.lr})")
         check_real("sample", self.sample, self.sample >= 0, "0 (off) or more, usually 1e-5 to 1e-3")
         check_real("ns-exponent", self.ns_exponent, True, "a real number")
+        check_real("holdout", self.holdout, 0 <= self.holdout <= 0.5, "from 0 (off) to 0.5")
+        check_real("eval-every", self.eval_every, self.eval_every > 0, "above 0, in epochs")
+        if self.patience is not None:
+            check_whole("patience", self.patience, 1, 1_000_000)
+            if not self.holdout:
+                raise UsageError("patience needs sentences to judge by: add --holdout 0.01")
         if self.deterministic and self.kernel != "block":
             raise UsageError("deterministic needs kernel block: leave out --kernel pair, or use --threads 1")
         if self.loss == "softmax" and self.backend != "reference":

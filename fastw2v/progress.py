@@ -5,12 +5,14 @@ No colours, so there is nothing for NO_COLOR to turn off; TERM=dumb gets plain l
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
 from collections.abc import Callable
 from typing import TextIO
 
+from fastw2v.holdout import Judgement
 from fastw2v.machine import resident_memory
 from fastw2v.training import Progress
 
@@ -52,6 +54,15 @@ def training_line(progress: Progress) -> str:
         f"lr {progress.learning_rate:.6f}  loss {progress.mean_loss:.4f}  "
         f"ETA {clock(progress.seconds_left)}  {memory_held()}"
     )
+
+
+def judgement_line(judgement: Judgement) -> str:
+    """Epochs, held-out loss, scores."""
+    parts = [f"after {judgement.epochs:.4g} epochs:"]
+    if not math.isnan(judgement.loss):
+        parts.append(f"held-out loss {judgement.loss:.4f}{'' if judgement.is_best else ' (no better)'}")
+    parts += [f"{name} {score:.4f}" for name, score in judgement.scores.items()]
+    return "  ".join(parts)
 
 
 def reading_shown(display: Display) -> Callable[[float, int], None]:

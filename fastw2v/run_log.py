@@ -36,7 +36,7 @@ class RunLog:
             return
         content = {"event": event, "time": round(time.time(), 3)} | fields
         try:
-            self.file.write(json.dumps({key: _finite(value) for key, value in content.items()}) + "\n")
+            self.file.write(json.dumps(_finite(content)) + "\n")
             self.file.flush()
         except OSError as error:
             raise OutputError(
@@ -84,4 +84,6 @@ def _open(path: Path) -> TextIO:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -34,6 +34,7 @@ LAYERS = [
     ["commands.options", "commands.settings"],
     ["api"],
     ["checkpoint", "doctor", "progress", "run_log"],
+    ["holdout"],
     ["training"],
     ["cache", "maps.page", "maps.picture"],
     ["maps.projection"],

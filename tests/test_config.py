@@ -36,6 +36,9 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "precision": "float32",
         "loss": "negative-sampling",
         "freeze": None,
+        "holdout": 0.0,
+        "eval_every": 1.0,
+        "patience": None,
     }
     assert dataclasses.asdict(TrainConfig()) == expected
 

@@ -64,6 +64,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         config_option("--block-size", text="Centres that share noise (kernel block)."),
         config_option("--shared-negatives", text="Noise words they share (kernel block)."),
         config_option("--precision", type=precisions, text="Of the products with the noise (kernel block)."),
+        config_option("--holdout", text="Share of sentences to keep out and judge by; 0 is off."),
+        config_option("--eval-every", text="Judge after so many epochs, such as 0.5."),
+        click.option("--patience", type=int, help="Stop after so many judgements that are no better."),
         click.option(
             "--freeze", type=click.Choice(get_args(Matrix)), help="Leave these vectors as they start."
         ),

@@ -30,7 +30,17 @@ ONCE = {
     "log_json",
     "checkpoint_every",
 }  # of a call, not of the vectors
-PATHS = {"output", "save_outside", "save_vocab", "keep_list", "stop_list", "init_vectors", "init_outside"}
+PATHS = {
+    "output",
+    "save_outside",
+    "save_vocab",
+    "keep_list",
+    "stop_list",
+    "init_vectors",
+    "init_outside",
+    "eval_similarity",
+    "eval_analogy",
+}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fastw2v.checkpoint import Checkpoints
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
+    from fastw2v.holdout import Judge, Judgement, Score
     from fastw2v.progress import Display
     from fastw2v.run_log import RunLog
     from fastw2v.training import Progress, Trained
@@ -59,6 +60,8 @@ OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 @training_options
 @click.option("--init-vectors", metavar="FILE", help="Start from these vectors, words matched by name.")
 @click.option("--init-outside", metavar="FILE", help="And from these outside vectors of the same words.")
+@click.option("--eval-similarity", metavar="FILE", help="Judge by these pairs of words and scores, too.")
+@click.option("--eval-analogy", metavar="FILE", help="Judge by these questions of four words, too.")
 @settings_options
 @click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
 @click.option(
@@ -100,6 +103,7 @@ def train(
         options = settled(options, kept)
         config = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
         use_threads(config.threads)
+        from fastw2v.holdout import judged
         from fastw2v.progress import Display
         from fastw2v.run_log import RunLog
         from fastw2v.training import usable_cores
@@ -112,6 +116,7 @@ def train(
         settings = resolved(options, config, target, config.threads or usable_cores())
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
+        scores = load_scores(options["eval_similarity"], options["eval_analogy"])
         reading, read_vocab = take_corpus_options(dict(options))
         memory = take_memory(dict(options))
         vocabulary = read_vocabularies(read_vocab) if read_vocab else None
@@ -122,9 +127,10 @@ def train(
             click.echo("\n".join(estimate(corpus, config, outputs)))
             return
         outputs.save_vocabulary(corpus)
+        corpus, judge = judged(corpus, config, scores, lambda found: tell(found, display, log))
         checkpoints = kept.checkpoints_of(corpus, config, options | {"output": target}) if kept else None
         init = None if kept and kept.saved else load_init(options, corpus, display)
-        trained = run_training(corpus, config, display, log, checkpoints, init)
+        trained = run_training(corpus, config, display, log, checkpoints, init, judge)
         display.update(f"writing {target}")
         outputs.save(trained.embeddings)
         if outputs.config:
@@ -206,6 +212,28 @@ class Outputs:
             )
 
 
+def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]:
+    """What to judge a run by beside held-out loss, from files of word pairs and of analogies."""
+    from fastw2v.evaluation import evaluate_analogies, evaluate_similarity, read_analogies, read_similarity
+
+    scores: dict[str, Score] = {}
+    if similarity:
+        pairs = read_similarity(Path(similarity))
+        scores["similarity"] = lambda embeddings: evaluate_similarity(embeddings, pairs).rho
+    if analogy:
+        questions = read_analogies(Path(analogy))
+        scores["analogy"] = lambda embeddings: evaluate_analogies(embeddings, questions).accuracy
+    return scores
+
+
+def tell(judgement: Judgement, display: Display, log: RunLog) -> None:
+    """Show and log a judgement of the run."""
+    from fastw2v.progress import judgement_line
+
+    display.say(judgement_line(judgement))
+    log.record("evaluation", **judgement._asdict())
+
+
 def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
     """The vectors to start from, if any; raises UsageError for outside vectors alone."""
     from fastw2v import formats
@@ -231,6 +259,7 @@ def run_training(
     log: RunLog,
     checkpoints: Checkpoints | None,
     init: Embeddings | None,
+    judge: Judge | None,
 ) -> Trained:
     """Train, telling the user how it goes."""
     from fastw2v import training
@@ -261,13 +290,14 @@ def run_training(
             log.progress(progress)
 
         try:
-            trained = training.train(corpus, config, on_progress, on_stage, checkpoints, init)
+            watchers = training.Watchers(judge)
+            trained = training.train(corpus, config, on_progress, on_stage, checkpoints, init, watchers)
         except DivergedError as error:
             kept = checkpoints.last if checkpoints else None
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
             raise DivergedError(f"{error}; {outcome}") from None
     display.close()
-    return trained
+    return judge.chosen(trained) if judge else trained
 
 
 def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]:

@@ -1,0 +1,159 @@
+"""Judging a run as it goes on: what is kept out, what its loss is, when to stop, what is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastw2v
+from fastw2v import cli
+from fastw2v.config import TrainConfig
+from fastw2v.corpus import Corpus, read_corpus
+from fastw2v.errors import UsageError
+from fastw2v.holdout import Judge, Judgement, held_out_loss, judged, split
+from fastw2v.layout import Vectors
+from fastw2v.training import Trained, Watchers, train
+
+QUICK: dict[str, Any] = {"dim": 8, "sample": 0.0, "threads": 1}
+
+
+def noise_rows(n_rows: int = 60) -> list[list[str]]:
+    """Words without any order: what is learnt of them is wrong elsewhere."""
+    draw = np.random.default_rng(0)
+    return [[f"w{word}" for word in draw.integers(0, 40, 12)] for _ in range(n_rows)]
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    return read_corpus(noise_rows(), min_count=1)
+
+
+def sentences(corpus: Corpus) -> list[bytes]:
+    return [part.tobytes() for part in np.split(corpus.ids, corpus.offsets[1:-1])]
+
+
+def run_judged(corpus: Corpus, config: TrainConfig, **scores: Any) -> tuple[Corpus, list[Judgement], Trained]:
+    """Training corpus, judgements, and what came of a judged run."""
+    found: list[Judgement] = []
+    training, judge = judged(corpus, config, scores, found.append)
+    assert judge is not None
+    trained = train(training, config, watchers=Watchers(judge))
+    return training, found, judge.chosen(trained)
+
+
+def as_trained(trained: Trained) -> Vectors:
+    """The vectors with rows of 16 numbers, as in training."""
+    assert trained.embeddings.outside_vectors is not None
+    matrices = (trained.embeddings.center_vectors, trained.embeddings.outside_vectors)
+    return Vectors(*(np.pad(matrix, ((0, 0), (0, 8))) for matrix in matrices))
+
+
+def test_split__parts_the_sentences_in_their_order(corpus: Corpus) -> None:
+    kept, out = split(corpus, 0.1, seed=1)
+    whole, kept_rows, out_rows = sentences(corpus), sentences(kept), sentences(out)
+    assert (len(kept_rows), len(out_rows)) == (54, 6)
+    assert sorted(kept_rows + out_rows) == sorted(whole)
+    assert kept_rows == [row for row in whole if row in set(kept_rows)]
+    assert kept.vocabulary is out.vocabulary is corpus.vocabulary
+    assert (kept.n_words_read, out.n_words_read) == (54 * 12, 6 * 12)
+
+
+def test_split__is_drawn_from_the_seed(corpus: Corpus) -> None:
+    first, again, other = (sentences(split(corpus, 0.1, seed)[1]) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_split__leaves_something_on_either_side(corpus: Corpus) -> None:
+    two = read_corpus([["a", "b"], ["b", "a"]], min_count=1)
+    for share in (0.001, 0.5):
+        assert [len(part.offsets) - 1 for part in split(two, share, 1)] == [1, 1]
+    with pytest.raises(UsageError, match="holdout needs 2 sentences"):
+        split(read_corpus([["a", "b"]], min_count=1), 0.1, 1)
+
+
+def test_split__shares_out_words_that_are_not_in_the_vocabulary(corpus: Corpus) -> None:
+    kept, out = split(corpus._replace(n_words_read=corpus.n_words_read + 100), 0.1, 1)
+    assert (kept.n_words_read, out.n_words_read) == (54 * 12 + 90, 6 * 12 + 10)
+
+
+@pytest.mark.parametrize("kernel", ["block", "pair"])
+def test_judge__loss_is_that_of_the_vectors_and_takes_no_step(corpus: Corpus, kernel: str) -> None:
+    """Judged or not, the run is the same; the last judgement is of the vectors that come out."""
+    config = TrainConfig(**QUICK, epochs=3, holdout=0.2, kernel=kernel)  # type: ignore[arg-type]
+    training, found, trained = run_judged(corpus, config)
+    plain = train(training, config)
+    assert trained.embeddings.center_vectors.tobytes() == plain.embeddings.center_vectors.tobytes()
+    assert [judgement.epochs for judgement in found] == [1.0, 2.0, 3.0]
+    again = [held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) for _ in range(2)]
+    assert again == [found[-1].loss] * 2
+    untrained = (config.negatives + 1) * np.log(2)
+    assert 0.8 * untrained < found[0].loss < 1.1 * untrained
+
+
+def test_judge__stops_when_it_gets_no_better_and_keeps_the_best(corpus: Corpus) -> None:
+    """Learning noise by heart makes the loss on other noise rise."""
+    config = TrainConfig(**QUICK, epochs=60, lr=0.3, holdout=0.2, patience=3)
+    _, found, trained = run_judged(corpus, config)
+    losses = [judgement.loss for judgement in found]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3 < 60
+    assert [judgement.is_best for judgement in found[best:]] == [True, False, False, False]
+    assert trained.words == len(losses) * 48 * 12
+    assert held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) == min(losses)
+
+
+def test_judge__every_so_many_epochs_and_at_the_end(corpus: Corpus) -> None:
+    config = TrainConfig(**QUICK, epochs=5, eval_every=2)
+    _, found, _ = run_judged(corpus, config, size=lambda vectors: float(len(vectors)))
+    assert [judgement.epochs for judgement in found] == [2.0, 4.0, 5.0]
+    assert all(np.isnan(judgement.loss) and judgement.scores == {"size": 40.0} for judgement in found)
+
+
+def test_judged__nothing_to_judge_by(corpus: Corpus) -> None:
+    assert judged(corpus, TrainConfig(), {}, print) == (corpus, None)
+    assert isinstance(judged(corpus, TrainConfig(holdout=0.1), {}, print)[1], Judge)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"holdout": 0.6}, "holdout is 0.6: it must be from 0"),
+        ({"eval_every": 0.0}, "eval-every is 0.0"),
+        ({"patience": 0, "holdout": 0.1}, "patience is 0"),
+        ({"patience": 2}, "add --holdout"),
+    ],
+)
+def test_train_config__limits_of_judging(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        TrainConfig(**options)
+
+
+def test_train__from_python_stops_early() -> None:
+    epochs: list[int] = []
+    options = {"holdout": 0.2, "patience": 2, "lr": 0.3, "epochs": 60, "min_count": 1} | QUICK
+    fastw2v.train(noise_rows(), on_epoch=lambda run: epochs.append(run.epoch), **options)  # type: ignore[arg-type]
+    assert 2 < len(epochs) < 60
+
+
+def test_train__command_shows_and_logs_judgements(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.txt").write_text("".join(" ".join(row) + "\n" for row in noise_rows()))
+    (tmp_path / "pairs.txt").write_text("w1\tw2\t3\nw3\tw4\t5\nw5\tw6\t1\n")
+    (tmp_path / "questions.txt").write_text(": all\nw1 w2 w3 w4\n")
+    log = tmp_path / "log.jsonl"
+    arguments = ["--holdout", "0.2", "--epochs", "2", "--min-count", "1", "--dim", "8", "--threads", "1"]
+    arguments += ["--eval-similarity", str(tmp_path / "pairs.txt"), "--log-json", str(log)]
+    arguments += ["--eval-analogy", str(tmp_path / "questions.txt"), "-o", str(tmp_path / "v.txt")]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", str(tmp_path / "c.txt"), *arguments])
+    assert not stop.value.code
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("after")]
+    assert [line.split(":")[0] for line in lines] == ["after 1 epochs", "after 2 epochs"]
+    assert all("held-out loss" in line and "similarity" in line for line in lines)
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    logged = [record for record in records if record["event"] == "evaluation"]
+    assert [record["epochs"] for record in logged] == [1.0, 2.0]
+    assert logged[0]["scores"].keys() == {"similarity", "analogy"}
