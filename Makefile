@@ -1,12 +1,13 @@
 # Two commands do everything on a machine with nothing but Python and pip:
 #   make demo    install, make the planted corpus, train, show neighbours and how much was recovered
 #   make test    install with the dev extra, run the suite (make coverage: and say what it does not reach)
+# and make docs builds the site in build/docs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test coverage lint install dev clean
+.PHONY: demo test coverage lint docs install dev clean
 
 # The stamp depends on pyproject.toml, so a changed dependency installs again.
 $(VENV)/installed: pyproject.toml
@@ -35,6 +36,13 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+$(VENV)/installed-docs: pyproject.toml $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 
 from fastw2v import cli
 
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 OPTIONS = [
     (name, flag)
@@ -31,6 +34,27 @@ def test_readme__shows_every_command(name):
 @pytest.mark.parametrize(("name", "flag"), OPTIONS)
 def test_readme__shows_every_option(name, flag):
     assert f"`{flag}" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages__name_options_that_there_are(page):
+    known = {flag for _, flag in OPTIONS} | {"--version", "--help"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", page.read_text(encoding="utf-8")))
+    assert named <= known
+
+
+def test_pages__are_all_in_the_contents():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert len(PAGES) > 8
+    assert all(page.stem == "index" or f"\n{page.stem}\n" in index for page in PAGES)
+
+
+def test_coming_from__has_every_flag_of_word2vec():
+    """Those that its usage text lists."""
+    page = (ROOT / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    flags = "train output size window sample hs negative threads iter min-count alpha classes debug binary"
+    for flag in [*flags.split(), "save-vocab", "read-vocab", "cbow"]:
+        assert f"| `-{flag}" in page
 
 
 def test_readme__defaults_are_those_of_the_code():

@@ -1,0 +1,48 @@
+"""The documentation site: pages in MyST Markdown, references made of the code. `make docs` builds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastw2v import __version__
+
+project = "fastw2v"
+release = __version__
+copyright = "the fastw2v authors, MIT licence"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_click"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = f"fastw2v {release}"
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
+smartquotes = False  # they turn --dim into –dim
+autodoc_mock_imports = ["gensim"]
+
+
+def keep_layout(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Show docstrings as they are written: after the first paragraph, names and meanings in columns."""
+    end = lines.index("") if "" in lines else len(lines)
+    rest = [f"   {line}".rstrip() for line in lines[end:]]
+    if any(rest):
+        lines[end:] = ["", ".. code-block:: text", "", *rest, ""]
+
+
+def show_examples(app: Any, context: Any, lines: list[str]) -> None:
+    """Show the examples of --help as commands; sphinx-click marks their lines with a bar."""
+    shown: list[str] = []
+    for line in lines:
+        if line.startswith("| Examples:"):
+            shown += ["", ".. code-block:: console", ""]
+        elif line.startswith("| "):
+            shown.append("   " + line.removeprefix("| ").strip())
+        else:
+            shown.append(line.replace("*", r"\*"))
+    lines[:] = [*shown, ""]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", keep_layout)
+    app.connect("sphinx-click-process-description", show_examples)
