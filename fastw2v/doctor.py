@@ -12,7 +12,7 @@ from fastw2v.kernels.machine import Compiler, compiler
 from fastw2v.training import usable_cores
 
 REQUIRED = ("numpy", "numba", "llvmlite", "pyarrow", "click")
-OPTIONAL = ("gensim", "matplotlib", "pandas", "polars", "safetensors")
+OPTIONAL = ("fsspec", "gensim", "matplotlib", "pandas", "polars", "safetensors")
 LOW_MEMORY = 1 << 30
 
 
