@@ -91,6 +91,8 @@ LIBRARIES = {
     "click": {"cli"},  # and commands.*
     "fsspec": {"remote"},
     "matplotlib": {"maps.picture", "pictures"},
+    "sklearn": {"maps.projection"},
+    "umap": {"maps.projection"},
 }
 MAX_LINES = 60
 

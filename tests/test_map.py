@@ -282,13 +282,13 @@ def test_map__what_cannot_be_done_is_one_line(
 @pytest.mark.parametrize(
     ("library", "arguments", "message"),
     [
-        ("matplotlib", ["-o", "m.png"], "m.png: a picture needs matplotlib: pip install matplotlib"),
+        ("matplotlib", ["-o", "m.png"], "m.png: a picture needs matplotlib; pip install 'fastw2v[map]'"),
         (
             "sklearn.manifold",
             ["-o", "m.html", "--method", "tsne"],
-            "method tsne needs scikit-learn: pip install",
+            "method tsne needs scikit-learn; pip install",
         ),
-        ("umap", ["-o", "m.html", "--method", "umap"], "method umap needs umap-learn: pip install"),
+        ("umap", ["-o", "m.html", "--method", "umap"], "method umap needs umap-learn; pip install"),
     ],
 )
 def test_map__a_missing_library_is_one_line(

@@ -28,7 +28,7 @@ def write_picture(path: Path, word_map: WordMap, title: str, kind: str) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UsageError(
-            f"{path}: a picture needs matplotlib: pip install matplotlib, or write a page, NAME.html"
+            f"{path}: a picture needs matplotlib; pip install 'fastw2v[map]', or write a page, NAME.html"
         ) from error
     with (
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fastw2v"}),

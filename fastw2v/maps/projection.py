@@ -87,7 +87,7 @@ def _umap(unit: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
 
 
 def _missing(library: str, method: str) -> UsageError:
-    return UsageError(f"method {method} needs {library}: pip install {library}, or use pca")
+    return UsageError(f"method {method} needs {library}; pip install 'fastw2v[map]', or use pca")
 
 
 def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
