@@ -18,7 +18,7 @@ from fastw2v import cli, formats
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 from fastw2v.maps.page import write_page
-from fastw2v.maps.picture import labelled
+from fastw2v.maps.picture import labelled, write_picture
 from fastw2v.maps.projection import WordMap, lay_out
 
 EVIL = [
@@ -236,6 +236,15 @@ def test_map__svg_has_the_words_escaped(
     before = output.read_bytes()
     run(capfd, "map", vectors, "-o", output, "-n", 20)
     assert output.read_bytes() == before
+
+
+def test_write_picture__a_word_is_no_formula(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    words = ["$x_1$", "$\\bad", "c"]
+    word_map = lay_out(Embeddings(words, np.eye(3, dtype=np.float32)), 3, "pca", 1)
+    write_picture(tmp_path / "m.svg", word_map, "$title$", "svg")
+    text = (tmp_path / "m.svg").read_text(encoding="utf-8")
+    assert all(f">{word}</text>" in text for word in [*words, "$title$"])
 
 
 def test_labelled__labels_do_not_cover_one_another() -> None:
