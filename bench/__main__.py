@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from bench import report
+from bench.ingest import ingest
 from bench.options import Options, Peer, open_session
 from bench.records import Records, read_records
 from bench.runs import quality, throughput
@@ -44,6 +45,7 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
+    "ingest": ingest,
 }
 NEED_TEXT = {"throughput", "quality"}
 
@@ -120,16 +122,17 @@ def main(
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
-    MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), faults
-    (kills, signals, full disks, damaged files), and report, which only tells of the results in a --json
-    file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides alternate, speeds do
-    not. Peers that are not given are left out.
+    MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), ingest
+    (reading), faults (kills, signals, full disks, damaged files), and report, which only tells of the results
+    in a --json file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides alternate,
+    speeds do not. Peers that are not given are left out.
 
     \b
     Examples:
       python -m bench throughput quality scaling kernels --corpus text8.parquet
       python -m bench throughput --corpus text8.parquet --word2vec ./word2vec --rounds 5 --json results.jsonl
       python -m bench quality --corpus text8.parquet --eval sets --epochs 1
+      python -m bench ingest --corpus text8.parquet --word2vec ./word2vec
       python -m bench faults --share 0.1 --row kill --row signals
       python -m bench report --json results.jsonl --figures bench/figures --write bench/README.md
     """

@@ -269,6 +269,39 @@ def headline(rows: list[Row]) -> str:
     return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
 
 
+def ingest(rows: list[Row]) -> str:
+    """Words read a second, by how much ours is faster, and what reading takes of a run and of memory."""
+    parts = []
+    for own in newest_run(of_bench(rows, "ingest"), *SETTINGS, "threads"):
+        speeds: dict[str, dict[int, float]] = {}
+        for row in own:
+            if "reader" in row:
+                speeds.setdefault(row["reader"], {})[row["seed"]] = speed(row)
+        first = next(iter(speeds.values()))
+        lines = [
+            [
+                f"{name}, words/s",
+                f"{statistics.median(rounds.values()):,.0f}",
+                "" if rounds is first else spread([first[number] / rounds[number] for number in rounds]),
+            ]
+            for name, rounds in speeds.items()
+        ]
+        for row in own:
+            if "wall_seconds" in row:
+                share = 1 - row["training_seconds"] / row["wall_seconds"]
+                lines.append(
+                    [f"everything but training, {row['epochs']} epochs", f"{share:.1%} of the run", ""]
+                )
+            if "peak_bytes" in row:
+                size = f"{row['row_group_bytes'] / 1e6:,.0f} MB"
+                lines.append(
+                    [f"peak memory, one row group of {size}", f"{row['peak_bytes'] / 1e6:,.0f} MB", ""]
+                )
+        text = table(["what", "measured", f"{next(iter(speeds))}, is faster by"], lines)
+        parts.append(f"{text}\n\n{caption(own[0], f'{len(first)} rounds in alternation')}")
+    return "\n\n".join(parts)
+
+
 def faults(rows: list[Row]) -> str:
     """What was done to a run and what came of it, the last time each was done."""
     newest = {row["row"]: row for row in of_bench(rows, "faults")}
@@ -291,6 +324,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
+    "ingest": ingest,
     "faults": faults,
 }
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench.__main__ as command
-from bench import judges, phases, report, scaling, sharing, trainers
+from bench import ingest, judges, phases, report, scaling, sharing, trainers
 from corpora.planted import Plan, generate
 
 ROOT = Path(__file__).parent.parent
@@ -142,6 +142,20 @@ def test_kernels__rates_are_of_useful_work():
     assert "written back: 4.0 GB/s" in text
 
 
+def test_ingest__is_one_table_of_speeds_shares_and_memory():
+    row = {**COMMON, "bench": "ingest"}
+    reads = [("ours", 1, 1.0), ("slow", 1, 10.0), ("ours", 2, 2.0), ("slow", 2, 40.0)]
+    rows = [{**row, "reader": n, "seed": seed, "words": 1000, "seconds": s} for n, seed, s in reads]
+    rows.append({**row, "epochs": 5, "wall_seconds": 20.0, "training_seconds": 17.0})
+    rows.append({**row, "row_group_bytes": 4e8, "peak_bytes": 7e7})
+    text = report.ingest(rows)
+    assert "ours, is faster by" in text
+    assert cells(text, "ours, words/s")[1:] == ["750", ""]
+    assert cells(text, "slow, words/s")[1:] == ["62", "15.0 x (10.0 to 20.0)"]
+    assert cells(text, "everything but training, 5 epochs")[1] == "15.0% of the run"
+    assert cells(text, "peak memory, one row group of 400 MB")[1] == "70 MB"
+
+
 def test_marked__fills_named_tables_and_nothing_else():
     rows = [trained("fastw2v block", 1, 1.0), trained("slow", 1, 10.0)]
     page = "before\n<!-- generated: throughput -->\nold\n<!-- end -->\nafter\n"
@@ -223,6 +237,8 @@ def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     monkeypatch.setattr(scaling, "TOKENS", 20_000)
     monkeypatch.setattr(scaling, "VOCABULARIES", (100, 1_000))
     monkeypatch.setattr(scaling, "DIMS", (8, 16))
+    monkeypatch.setattr(ingest, "ROW_GROUP_BYTES", 1_000_000)
+    monkeypatch.setattr(ingest, "RUN_OPTIONS", ("--dim", "16"))
     monkeypatch.setattr(phases, "UNITS", 4)
     monkeypatch.setattr(phases, "COLUMN_BYTES", 1 << 20)
     results, drawn = tmp_path / "results.jsonl", tmp_path / "figures"
@@ -231,7 +247,7 @@ def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     result = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "word2vec: not measured, give --word2vec PATH" in result.output
-    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels"):
+    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels", "## Ingest"):
         assert heading in result.output
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert {row["bench"] for row in rows} == set(command.MEASURES)
