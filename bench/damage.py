@@ -18,6 +18,7 @@ from fastw2v import formats
 from fastw2v.checkpoint import fingerprints, read_checkpoint
 from fastw2v.corpus import read_corpus
 from fastw2v.errors import FastW2VError
+from fastw2v.memory import Memory
 from fastw2v.parquet_writer import write_text_parquet
 from fastw2v.vocabulary import read_vocabulary, write_vocabulary
 
@@ -87,11 +88,27 @@ def vectors_reader(format: str) -> Reader:
 
 
 VECTORS = [str(format) for format, kind in formats.KINDS.items() if kind.read]
+
+
+def make_kept_corpus(folder: Path) -> list[Path]:
+    make_parquet(folder)
+    read_kept_corpus(folder)
+    return list((folder / "cache").iterdir())
+
+
+def read_kept_corpus(folder: Path) -> object:
+    """Read the corpus that was kept; where that is damaged, the files it was made from are read again."""
+    return fingerprints(
+        read_corpus(folder / "c.parquet", min_count=1, memory=Memory(cache_dir=folder / "cache"))
+    )
+
+
 READERS = {
     "Parquet": Reader(
         make_parquet, lambda folder: fingerprints(read_corpus(folder / "c.parquet", min_count=1, threads=2))
     ),
     **{format: vectors_reader(format) for format in VECTORS},
+    "kept corpus": Reader(make_kept_corpus, read_kept_corpus),
     "vocabulary": Reader(make_vocabulary, lambda folder: len(read_vocabulary(folder / "words.txt")) * 0),
     "checkpoint": Reader(make_checkpoint, lambda folder: read_checkpoint(folder / "checkpoint-000002")),
 }

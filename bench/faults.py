@@ -194,7 +194,7 @@ ROWS = {
         "mutated vector and checkpoint files, each reader",
         1000,
         "0 crashes, clear errors",
-        damaged(*damage.VECTORS, "vocabulary", "checkpoint"),
+        damaged(*damage.VECTORS, "vocabulary", "kept corpus", "checkpoint"),
     ),
     "signals": Row("SIGINT, SIGTERM at random moments", 50, "kept, exit 130/143, at most 2 s", interrupted),
     "bounds": Row(

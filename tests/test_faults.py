@@ -93,7 +93,7 @@ def test_train__full_disk_names_path_and_bytes_and_leaves_nothing(tmp_path, capf
 def test_readers__damaged_files_are_refused_or_read(tmp_path, name):
     found = list(damage.outcomes_of(damage.READERS[name], tmp_path, range(60)))
     assert set(found) <= {"refused", "alike"}
-    assert found.count("refused") > 20
+    assert found.count("refused") > 20 or name == "kept corpus"  # which is made anew
 
 
 def test_outcomes_of__notices_silent_differences_and_foreign_errors(tmp_path):
