@@ -63,6 +63,7 @@ def stopped(folder, capfd, monkeypatch):
     return output
 
 
+PATIENT = ["--holdout", "0.1", "--patience", "2"]
 EVERY_CALL = ["--checkpoint-every", "1 words"]
 
 
@@ -152,6 +153,11 @@ def test_resume__damage_is_a_warning_and_the_result_the_same(stopped, capfd):
         (["--resume", "empty"], 3, "holds no checkpoint"),
         (["corpus.parquet", "--checkpoint", "kept"], 2, "go on with it by --resume kept"),
         (["corpus.parquet", "--checkpoint", "no/such"], 5, "no/such"),
+        (
+            ["corpus.parquet", "--checkpoint", "new", "--holdout", "0.1", "--patience", "2"],
+            2,
+            "patience keeps",
+        ),
         (["corpus.parquet", "--checkpoint-every", "5m"], 2, "needs --checkpoint DIR"),
         ([], 2, "no corpus given"),
     ],

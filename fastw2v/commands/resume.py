@@ -58,7 +58,8 @@ def open_checkpoints(checkpoint: str | None, resume: str | None) -> Iterator[Kep
 def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
     """The options of this run: those given, and for the rest those of the run that goes on, or defaults.
 
-    Raises UsageError for one that differs from the run's and must not, and for a missing SOURCE.
+    Raises UsageError for one that differs from the run's and must not, for patience in a run that is kept,
+    and for a missing SOURCE.
     """
     saved = kept.saved.options if kept and kept.saved else {}
     context = click.get_current_context()
@@ -75,6 +76,8 @@ def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
     if "checkpoint_every" in explicit and not kept:
         raise UsageError("--checkpoint-every needs --checkpoint DIR")
     options = given | {name: saved[name] for name in given.keys() & saved.keys() - explicit}
+    if kept and options["patience"]:
+        raise UsageError("patience keeps its best vectors in memory only: leave out it or --checkpoint")
     if not options["source"]:
         raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
     return options
