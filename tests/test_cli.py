@@ -63,6 +63,8 @@ def test_train__names_its_output_after_the_corpus(corpus, tmp_path, capfd, monke
     [
         ("a/corpus.parquet", "corpus.vectors.txt"),
         ("shards/", "shards.vectors.txt"),
+        ("lines.txt", "lines.vectors.txt"),
+        ("lines.txt.zst", "lines.vectors.txt"),
         ("logs-*.parquet", "logs.vectors.txt"),
         ("*.parquet", "corpus.vectors.txt"),
         ("s3://bucket/logs-*.parquet?region=eu", "logs.vectors.txt"),
