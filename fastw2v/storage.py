@@ -19,8 +19,8 @@ from fastw2v.errors import OutputError
 
 HEADER_BYTES = 4096  # before the ids in a file: a page, so that they are aligned
 HUGE_PAGE = 1 << 21  # bytes; with pages of 4 KB a token took 28 ns to read instead of 20
-# Without it Linux refuses a private mapping larger than its memory; Python names it from 3.12 on.
 PART_ITEMS = 1 << 21
+# Without it Linux refuses a private mapping larger than its memory; Python names it from 3.13 on.
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
 
@@ -35,7 +35,8 @@ def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
     except OSError as error:
         raise MemoryError(f"no {n_bytes:,} bytes for words") from error
     if hasattr(mmap, "MADV_HUGEPAGE") and n_bytes >= HUGE_PAGE:
-        pages.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a kernel without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, dtype)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fastw2v import corpus as corpus_module
 from fastw2v import layouts, tokenizer
+from fastw2v.config import Ids
 from fastw2v.corpus import Feed, read_corpus
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.memory import Budget
@@ -278,3 +279,19 @@ def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.
     [note] = corpus.notes
     assert f"dropped {corpus.loss.n_dropped} rare ones with {corpus.loss.n_dropped_tokens} tokens" in note
     assert f"may be short by up to {corpus.loss.short_by}: raise --memory-limit to count exactly" in note
+
+
+@pytest.mark.parametrize("ids", ["words", "places"])
+def test_read_corpus__never_drops_words_of_a_given_vocabulary(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, ids: Ids
+) -> None:
+    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(1 << 30, 0))
+    rows = [[int(n) for n in rng.permutation(60)] for _ in range(3)]
+    given = Vocabulary([str(n) for n in range(60)], np.arange(60, 0, -1))
+    options: dict[str, Any] = {"ids": ids, "threads": 2, "keep_words": frozenset(["7", "9", "30"])}
+    path = write(tmp_path / "c.parquet", pa.array(rows, pa.list_(pa.int32())))
+    corpus = read_corpus(path, vocabulary=given, **options)
+    assert corpus.loss.n_dropped > 50
+    assert corpus.vocabulary.words == ["7", "9", "30"]
+    assert corpus.ids.tolist() == [{7: 0, 9: 1, 30: 2}[n] for row in rows for n in row if n in (7, 9, 30)]
