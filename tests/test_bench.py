@@ -232,6 +232,7 @@ def test_simulate__tells_own_rows_from_shared_ones():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it compiles all kernels anew
 def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     generate(Plan(tokens=60_000, words=400, relations=2, pairs=8), tmp_path)
     monkeypatch.setattr(scaling, "TOKENS", 20_000)
