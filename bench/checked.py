@@ -58,7 +58,7 @@ def bounds(n_corpora: int) -> str:
     """Both kernels and the tokenizer on random corpora, with every index checked."""
     from fastw2v.corpus import read_corpus
     from fastw2v.kernels import block, pair
-    from fastw2v.parquet_writer import write_text_parquet
+    from fastw2v.reading.parquet_writer import write_text_parquet
 
     assert numba.config.BOUNDSCHECK, "set NUMBA_BOUNDSCHECK=1"
     kernels = {"block": block.train_units, "pair": pair.train_units}

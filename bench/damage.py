@@ -18,8 +18,8 @@ from fastw2v import formats
 from fastw2v.checkpoint import fingerprints, read_checkpoint
 from fastw2v.corpus import read_corpus
 from fastw2v.errors import FastW2VError
-from fastw2v.memory import Memory
-from fastw2v.parquet_writer import write_text_parquet
+from fastw2v.reading.memory import Memory
+from fastw2v.reading.parquet_writer import write_text_parquet
 from fastw2v.vocabulary import read_vocabulary, write_vocabulary
 
 SECONDS = 20.0  # for one file; more is a hang

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bench import damage, injection, stops
 from bench.options import say
 from bench.records import Records
-from fastw2v.parquet_writer import write_text_parquet
+from fastw2v.reading.parquet_writer import write_text_parquet
 
 ROOT = Path(__file__).parent.parent
 SOAK_SECONDS = 1800.0

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.options import Session, say, write_text
-from fastw2v.columns import common_column
 from fastw2v.config import ReadConfig
 from fastw2v.corpus import read_corpus
+from fastw2v.reading.columns import common_column
 
 ROW_GROUP_BYTES = 400_000_000
 ROW_WORDS = 2_000

@@ -23,7 +23,7 @@ from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints
 from fastw2v.config import Kernel, TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.layout import Vectors
-from fastw2v.parquet_writer import write_text_parquet
+from fastw2v.reading.parquet_writer import write_text_parquet
 from fastw2v.training import Position, Progress
 
 ROOT = Path(__file__).parent.parent

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from corpora import SETTINGS, CountMismatch, Script, make_folder, rows_per_group
 from fastw2v.errors import UsageError
 from fastw2v.files import atomic_writer
-from fastw2v.parquet_writer import write_text_parquet
+from fastw2v.reading.parquet_writer import write_text_parquet
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -21,7 +21,7 @@ from corpora import SETTINGS, CountMismatch, Script
 from corpora.convert import BLOCK_BYTES, Rules, cut_blocks, read_blocks
 from fastw2v.errors import CorpusError
 from fastw2v.files import require_writable
-from fastw2v.parquet_writer import write_text_parquet
+from fastw2v.reading.parquet_writer import write_text_parquet
 
 URL = "http://mattmahoney.net/dc/text8.zip"
 TIMEOUT_SECONDS = 60

@@ -34,7 +34,7 @@ from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.files import TEMPORARY, atomic_folder, atomic_writer, remove_folder, require_writable
 from fastw2v.formats.tokens import check_tokens, escape_token
 from fastw2v.layout import Totals, Vectors
-from fastw2v.storage import in_parts
+from fastw2v.reading.storage import in_parts
 from fastw2v.training import Position, Progress, require_healthy
 from fastw2v.vocabulary import Vocabulary, write_vocabulary
 

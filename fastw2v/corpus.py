@@ -20,19 +20,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.candidates import choose, integers_of, lowered, may_stay
-from fastw2v.columns import Column, common_column
 from fastw2v.config import ReadConfig
-from fastw2v.corpus_cache import Cache
-from fastw2v.encoding import Encoder
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.grouping import Grouping
-from fastw2v.layouts import Batch, Piece, as_batches, checked_places
-from fastw2v.memory import Memory, budget
-from fastw2v.objects import open_object
-from fastw2v.sources import Opened, find_files, open_files
-from fastw2v.storage import Shelf
-from fastw2v.tokenizer import (
+from fastw2v.reading.candidates import choose, integers_of, lowered, may_stay
+from fastw2v.reading.columns import Column, common_column
+from fastw2v.reading.corpus_cache import Cache
+from fastw2v.reading.encoding import Encoder
+from fastw2v.reading.grouping import Grouping
+from fastw2v.reading.layouts import Batch, Piece, as_batches, checked_places
+from fastw2v.reading.memory import Memory, budget
+from fastw2v.reading.objects import open_object
+from fastw2v.reading.sources import Opened, find_files, open_files
+from fastw2v.reading.storage import Shelf
+from fastw2v.reading.tokenizer import (
     COUNT,
     FIRST_SEEN,
     Loss,

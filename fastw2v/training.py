@@ -34,9 +34,9 @@ from fastw2v.layout import (
     padded,
 )
 from fastw2v.machine import free_memory
+from fastw2v.reading.storage import forget, in_parts
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.shuffling import epoch_parts
-from fastw2v.storage import forget, in_parts
 from fastw2v.vocabulary import Vocabulary
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C

@@ -39,11 +39,11 @@ LAYERS = [
     ["cache", "maps.page", "maps.picture"],
     ["maps.projection"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
-    ["candidates", "grouping", "objects"],
-    ["corpus_cache", "sources"],
-    ["remote"],
-    ["layouts"],
-    ["encoding"],
+    ["reading.candidates", "reading.grouping", "reading.objects"],
+    ["reading.corpus_cache", "reading.sources"],
+    ["reading.remote"],
+    ["reading.layouts"],
+    ["reading.encoding"],
     [
         "formats.binary",
         "formats.npy",
@@ -55,16 +55,17 @@ LAYERS = [
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],
     ["shuffling"],
-    ["tokenizer", "kernels.machine", "kernels.sentences", "kernels.run"],
+    ["reading.tokenizer", "kernels.machine", "kernels.sentences", "kernels.run"],
     ["kernels.lockstep"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
-    ["columns", "embeddings", "interrupts", "memory", "parquet_writer", "pictures", "vocabulary"],
-    ["files", "layout", "machine", "sampling", "splitmix", "config", "storage", "zipf"],
-    ["errors", "kernels", "commands", ""],
+    ["reading.columns", "reading.memory", "reading.parquet_writer"],
+    ["embeddings", "interrupts", "pictures", "vocabulary"],
+    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "zipf"],
+    ["errors", "kernels", "commands", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 
@@ -73,23 +74,23 @@ DOORS = {"": {"api"}, "embeddings": {"formats", "formats.parquet", "query"}}
 
 # Who may import a library, at the top of the module or inside a function.
 LIBRARIES = {
-    "numba": {"tokenizer"},  # and kernels.*
+    "numba": {"reading.tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
     "pyarrow": {
-        "candidates",
-        "columns",
+        "reading.candidates",
+        "reading.columns",
         "embeddings",  # for the type of an answer
         "corpus",
         "formats.parquet",
-        "grouping",
-        "layouts",
-        "objects",
-        "parquet_writer",
-        "remote",
-        "sources",
+        "reading.grouping",
+        "reading.layouts",
+        "reading.objects",
+        "reading.parquet_writer",
+        "reading.remote",
+        "reading.sources",
     },
     "click": {"cli"},  # and commands.*
-    "fsspec": {"remote"},
+    "fsspec": {"reading.remote"},
     "matplotlib": {"maps.picture", "pictures"},
     "sklearn": {"maps.projection"},
     "umap": {"maps.projection"},
@@ -153,7 +154,9 @@ def each_module() -> pytest.MarkDecorator:
 
 def test_layers__name_every_module() -> None:
     """A new module gets a row in LAYERS."""
-    assert {module_name(path) for path in MODULES} - {"kernels", "commands", "maps", ""} <= set(DEPTH)
+    assert {module_name(path) for path in MODULES} - {"kernels", "commands", "maps", "reading", ""} <= set(
+        DEPTH
+    )
 
 
 @each_module()

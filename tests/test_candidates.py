@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v.candidates import choose, lower
 from fastw2v.config import ReadConfig
 from fastw2v.corpus import read_corpus
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.reading.candidates import choose, lower
 from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastw2v import corpus as corpus_module
-from fastw2v import layouts, tokenizer
 from fastw2v.config import Ids
 from fastw2v.corpus import Feed, read_corpus
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.memory import Budget
-from fastw2v.storage import pages_of
+from fastw2v.reading import layouts, tokenizer
+from fastw2v.reading.memory import Budget
+from fastw2v.reading.storage import pages_of
 from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write, write_texts

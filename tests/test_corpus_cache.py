@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fastw2v import corpus as corpus_module
 from fastw2v.config import ReadConfig
 from fastw2v.corpus import Corpus, read_corpus
-from fastw2v.corpus_cache import MAGIC, sealed
 from fastw2v.errors import CorpusError, OutputError
-from fastw2v.memory import Budget, Memory
-from fastw2v.parquet_writer import write_text_parquet
-from fastw2v.storage import HEADER_BYTES, pages_of
+from fastw2v.reading.corpus_cache import MAGIC, sealed
+from fastw2v.reading.memory import Budget, Memory
+from fastw2v.reading.parquet_writer import write_text_parquet
+from fastw2v.reading.storage import HEADER_BYTES, pages_of
 from fastw2v.vocabulary import Vocabulary
 
 ROWS = ["the cat sat on the mat", "the dog", "é dog dog cat", "", "rare"]

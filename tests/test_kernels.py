@@ -543,7 +543,8 @@ def test_find_cache_folder__is_none_where_it_cannot_be_made(
 def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba's own cache does not notice a change in an imported helper."""
     package = Path(jit.__file__).parent.parent
-    (tmp_path / "kernels").mkdir()
+    for folder in ("kernels", "reading"):
+        (tmp_path / folder).mkdir()
     beside = [package / f"{name}.py" for name in jit.BESIDE]
     sources = [*(package / "kernels").glob("*.py"), *beside]
     for source in sources:

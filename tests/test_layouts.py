@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v import layouts
 from fastw2v.corpus import read_corpus
 from fastw2v.errors import UsageError
-from fastw2v.tokenizer import WordCounter, words_of
+from fastw2v.reading import layouts
+from fastw2v.reading.tokenizer import WordCounter, words_of
 from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import TEXTS, TOKENS, as_plain, error_of, write

@@ -12,7 +12,7 @@ import pytest
 from numba import typeof
 
 from fastw2v.errors import OutputError
-from fastw2v.storage import (
+from fastw2v.reading.storage import (
     FileRoom,
     Place,
     Room,

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fastw2v import encoding, tokenizer
-from fastw2v.encoding import Encoder
 from fastw2v.errors import UsageError
-from fastw2v.storage import Shelf, new_pages
-from fastw2v.tokenizer import (
+from fastw2v.reading import encoding, tokenizer
+from fastw2v.reading.encoding import Encoder
+from fastw2v.reading.storage import Shelf, new_pages
+from fastw2v.reading.tokenizer import (
     ALL_BITS,
     COUNT,
     FIRST_SEEN,

@@ -20,8 +20,8 @@ from fastw2v.errors import UsageError
 if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
     from fastw2v.embeddings import Embeddings
-    from fastw2v.memory import Memory
     from fastw2v.progress import Display
+    from fastw2v.reading.memory import Memory
     from fastw2v.vocabulary import Vocabulary
 
 DEFAULTS = TrainConfig()
@@ -177,7 +177,7 @@ def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str,
 
 def take_memory(options: dict[str, Any]) -> Memory:
     """Move the options on memory out of a command's options."""
-    from fastw2v.memory import Memory, parse_size
+    from fastw2v.reading.memory import Memory, parse_size
 
     limit, folder = options.pop("memory_limit"), options.pop("cache_dir")
     return Memory(parse_size(limit) if limit else None, Path(folder) if folder else None)
@@ -209,8 +209,8 @@ def load_corpus(
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
-    from fastw2v.memory import Memory
     from fastw2v.progress import reading_shown, significant
+    from fastw2v.reading.memory import Memory
     from fastw2v.training import usable_cores
 
     started = time.perf_counter()

@@ -319,7 +319,7 @@ def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]
 
 def ids_line(corpus: Corpus) -> str:
     """Where the encoded corpus is, and how much it takes."""
-    from fastw2v.storage import pages_of
+    from fastw2v.reading.storage import pages_of
 
     megabytes = (corpus.ids.nbytes + corpus.offsets.nbytes) / 1e6
     if pages_of(corpus.ids) is None:

@@ -20,7 +20,7 @@ from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
-    from fastw2v.memory import Memory
+    from fastw2v.reading.memory import Memory
     from fastw2v.vocabulary import Vocabulary
 
 
@@ -89,7 +89,7 @@ def count_words(
 
 def choose_words(read_vocab: tuple[str, ...], config: ReadConfig) -> tuple[Vocabulary, int]:
     """The words of vocabulary files that may stay, with the sums of their counts; and the tokens of all."""
-    from fastw2v.candidates import choose
+    from fastw2v.reading.candidates import choose
 
     given = read_vocabularies(read_vocab)
     vocabulary, _ = choose(given, config, config.min_count, config.max_vocab)

@@ -16,7 +16,8 @@ from numba import config, njit
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 ENOUGH_FREE = 100 << 20  # bytes; a full disk in the middle of Numba's own writing would end the run
-BESIDE = ("tokenizer", "encoding", "layout")  # modules outside this folder that kernels are made of
+# Modules outside this folder that kernels are made of.
+BESIDE = ("reading/tokenizer", "reading/encoding", "layout")
 
 
 def source_fingerprint() -> str:

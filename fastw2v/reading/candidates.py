@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError
-from fastw2v.layouts import as_lists
-from fastw2v.tokenizer import COUNT, FIRST_SEEN, ROW_END, Table, WordCounter, words_of
+from fastw2v.reading.layouts import as_lists
+from fastw2v.reading.tokenizer import COUNT, FIRST_SEEN, ROW_END, Table, WordCounter, words_of
 from fastw2v.vocabulary import Vocabulary, ranked
 
 

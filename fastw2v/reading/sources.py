@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastw2v.columns import Column
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
-from fastw2v.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
+from fastw2v.reading.columns import Column
+from fastw2v.reading.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
+from fastw2v.reading.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
 
 READ_BYTES = 1 << 16
 REMOTE_READ_BYTES = 4 << 20  # a request each

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fastw2v.columns import Column, sortable_type
-from fastw2v.layouts import Piece, arrow_errors, rows_a_batch
+from fastw2v.reading.columns import Column, sortable_type
+from fastw2v.reading.layouts import Piece, arrow_errors, rows_a_batch
 
 PLACE = "the groups"
 ITEM_BYTES = 16  # of a token, about; only for how many groups make a batch

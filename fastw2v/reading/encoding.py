@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import bare_jit
-from fastw2v.storage import FileRoom, Place, Room, Shelf, mapped_corpus, temporary_errors
-from fastw2v.tokenizer import ROW_END, Segment
+from fastw2v.reading.storage import FileRoom, Place, Room, Shelf, mapped_corpus, temporary_errors
+from fastw2v.reading.tokenizer import ROW_END, Segment
 
 N_IDS, HEAD, N_ENDED, TAIL, HAS_END, TALLY_SIZE = 0, 1, 2, 3, 4, 5
 

@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.encoding import Encoder
 from fastw2v.errors import OutputError
 from fastw2v.files import atomic_writer, require_writable
-from fastw2v.layouts import arrow_errors
-from fastw2v.remote import LOCAL, File
-from fastw2v.storage import HEADER_BYTES, FileRoom, in_parts, mapped_corpus, write_at
+from fastw2v.reading.encoding import Encoder
+from fastw2v.reading.layouts import arrow_errors
+from fastw2v.reading.remote import LOCAL, File
+from fastw2v.reading.storage import HEADER_BYTES, FileRoom, in_parts, mapped_corpus, write_at
 from fastw2v.vocabulary import Vocabulary
 
 MAGIC = "fastw2v corpus 1"

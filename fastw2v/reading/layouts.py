@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fastw2v.columns import Column
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
-from fastw2v.tokenizer import Lists, Strings, read_only
+from fastw2v.reading.columns import Column
+from fastw2v.reading.tokenizer import Lists, Strings, read_only
 
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
 BATCH_ROWS = 8192

@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.columns import Column
 from fastw2v.errors import UsageError
-from fastw2v.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
-from fastw2v.sources import Opened
+from fastw2v.reading.columns import Column
+from fastw2v.reading.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
+from fastw2v.reading.sources import Opened
 
 ARROW = "the Arrow data"
 ROWS = "the given rows"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pyarrow.fs as pafs
 
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.layouts import arrow_errors
+from fastw2v.reading.layouts import arrow_errors
 
 LOCAL = pafs.LocalFileSystem()
 ARROW_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")

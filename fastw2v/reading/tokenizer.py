@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastw2v.errors import UsageError
 from fastw2v.kernels.intrinsics import bits_of_64_bytes, prefetch_row, trailing_zeros
 from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
-from fastw2v.storage import Kept, Shelf, new_pages
+from fastw2v.reading.storage import Kept, Shelf, new_pages
 
 ROW_END = -1  # stands after the last provisional id of each row that is not null
 MAX_WORDS = 2**31 - 1  # ids are int32
