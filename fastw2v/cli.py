@@ -21,6 +21,7 @@ from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
+from fastw2v.commands.report import report
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
 from fastw2v.errors import FastW2VError, OutputError, UsageError
@@ -60,7 +61,8 @@ def variables_of(command: click.Command) -> Iterator[str]:
             yield str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
 
 
-for command in (train, vocab, evaluate, nearest, analogy, similarity, odd_one_out, draw_map, export, doctor):
+QUESTIONS = (nearest, analogy, similarity, odd_one_out)
+for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor):
     cli.add_command(command)
 
 

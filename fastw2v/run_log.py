@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from fastw2v import __version__
-from fastw2v.errors import OutputError
+from fastw2v.errors import OutputError, UsageError
 from fastw2v.machine import resident_memory
 from fastw2v.training import Progress
 
@@ -81,6 +81,27 @@ def _open(path: Path) -> TextIO:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); choose another name or folder"
         ) from error
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a finished or running run, the first one `start`; a last line that is cut is left out.
+
+    Raises UsageError where the file cannot be read or is no such log.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        records = [json.loads(line) for line in lines]
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}); give a file of train --log-json"
+        ) from None
+    except (ValueError, RecursionError):
+        records = []
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise UsageError(f"{path}: is no log; give a file of train --log-json")
+    if records[0].get("event") != "start" or not isinstance(records[0].get("settings"), dict):
+        raise UsageError(f"{path}: does not begin with the settings; give a whole file of train --log-json")
+    return records
 
 
 def _finite(value: Any) -> Any:

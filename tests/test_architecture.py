@@ -21,6 +21,7 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 LAYERS = [
     ["__main__"],
     ["cli"],
+    ["commands.report"],
     [
         "commands.ask",
         "commands.doctor",
@@ -36,7 +37,7 @@ LAYERS = [
     ["checkpoint", "doctor", "progress", "run_log"],
     ["holdout"],
     ["training"],
-    ["cache", "maps.page", "maps.picture"],
+    ["cache", "maps.page", "maps.picture", "report"],
     ["maps.projection"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
     ["reading.candidates", "reading.grouping", "reading.objects"],
@@ -63,7 +64,7 @@ LAYERS = [
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
-    ["embeddings", "interrupts", "pictures", "vocabulary"],
+    ["embeddings", "interrupts", "pages", "pictures", "vocabulary"],
     ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "zipf"],
     ["errors", "kernels", "commands", "reading", ""],
 ]

@@ -51,7 +51,13 @@ def test_quick_start__every_command_works(tmp_path: Path, environment: dict[str,
     assert (tmp_path / "baskets.bin").read_bytes() == first_bytes  # trained again from its settings
     assert "geko" in next(out for command, out in answers.items() if command.startswith("fastw2v analogy"))
     made = {path.name for path in [*tmp_path.iterdir(), *(tmp_path / "demo").iterdir()]}
-    assert {"map.html", "baskets.vectors.parquet", "stopped.bin", "vectors.config.toml"} <= made
+    assert {
+        "map.html",
+        "report.html",
+        "baskets.vectors.parquet",
+        "stopped.bin",
+        "vectors.config.toml",
+    } <= made
 
 
 def test_quick_start__installs_as_the_readme_does() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,19 +23,33 @@ if TYPE_CHECKING:
 METHODS = {"add": "3cosadd", "mul": "3cosmul"}
 
 
+def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The files of pairs and of questions, and how they are asked; arguments of `read_tests`."""
+    options = [
+        click.option(
+            "--similarity", multiple=True, metavar="FILE", help="Word pairs with scores; may be repeated."
+        ),
+        click.option(
+            "--analogy", multiple=True, metavar="FILE", help="Questions of four words; may be repeated."
+        ),
+        click.option(
+            "--restrict-vocab", type=int, default=30_000, help="Most frequent words in analogies; 0 is all."
+        ),
+        click.option("--case-sensitive", is_flag=True, help="Words that differ in case are different words."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("vectors", nargs=-1, required=True)
-@click.option("--similarity", multiple=True, metavar="FILE", help="Word pairs with scores; may be repeated.")
-@click.option("--analogy", multiple=True, metavar="FILE", help="Questions of four words; may be repeated.")
+@word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
 @click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
 @click.option("--outside", metavar="FILE", help="Score next items by these outside vectors.")
 @click.option("--context", type=int, default=1, help="Items before the last that make the query.")
 @click.option("-k", "--top", type=int, default=10, help="Guesses that count as a hit.")
-@click.option(
-    "--restrict-vocab", type=int, default=30_000, help="Most frequent words in analogies; 0 is all."
-)
-@click.option("--case-sensitive", is_flag=True, help="Words that differ in case are different words.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @vectors_options
 def evaluate(
@@ -104,11 +118,11 @@ def read_tests(
     *,
     similarity: Sequence[str],
     analogy: Sequence[str],
-    column: str | None,
     restrict_vocab: int,
     case_sensitive: bool,
-    top: int,
-    context: int,
+    column: str | None = None,
+    top: int = 1,
+    context: int = 1,
 ) -> Tests:
     """Read every file before the first vectors are, so that a bad one is told at once."""
     from fastw2v.evaluation import read_analogies, read_similarity

@@ -96,12 +96,7 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
     Raises UsageError, naming file and key, for a file that cannot be read, a key that is no option, and a
     value of the wrong type.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a TOML file of options") from None
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise UsageError(f"{path}: is not TOML: {error}; a line is: dim = 300") from None
+    content = read_toml(path)
     keys = dict(keys_of(command))
     content.pop("version", None)
     for key in content:
@@ -113,6 +108,16 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
     return {
         parameter.name or "": checked(path, key, parameter, content[key]) for key, parameter in read.items()
     }
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file of options holds, as it is. Raises UsageError where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a TOML file of options") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UsageError(f"{path}: is not TOML: {error}; a line is: dim = 300") from None
 
 
 def keys_of(command: click.Command) -> Iterator[tuple[str, click.Parameter]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from pathlib import Path
 
-from fastw2v.files import atomic_writer
 from fastw2v.maps.projection import WordMap
+from fastw2v.pages import write_filled
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -16,10 +15,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 def write_page(path: Path, word_map: WordMap, title: str, caption: str) -> None:
     """Write the page, complete or not at all. Raises OutputError if it cannot be written."""
     values = {"title": html.escape(title), "caption": html.escape(caption), "data": _data(word_map)}
-    template = TEMPLATE.read_text(encoding="utf-8")
-    page = re.sub("@(title|caption|data)@", lambda match: values[match[1]], template)
-    with atomic_writer(path) as file:
-        file.write(page.encode(errors="replace"))
+    write_filled(path, TEMPLATE, values)
 
 
 def _data(word_map: WordMap) -> str:
