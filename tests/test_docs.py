@@ -43,6 +43,19 @@ def test_pages__name_options_that_there_are(page):
     assert named <= known
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages__include_parts_that_are_there_and_link_to_no_neighbours(page):
+    """A link relative to README leads nowhere on the site, where `make docs` refuses it."""
+    text = page.read_text(encoding="utf-8")
+    pattern = r'```{include} (\S+)\n:start-after: "(.+)"\n:end-before: "(.+)"\n'
+    for name, start, end in re.findall(pattern, text):
+        whole = (page.parent / name).read_text(encoding="utf-8")
+        assert start in whole
+        part, found, _ = whole.split(start, 1)[1].partition(end)
+        assert found
+        assert not re.findall(r"\]\((?!https?://)[^)]*\)", part)
+
+
 def test_pages__are_all_in_the_contents():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert len(PAGES) > 8
