@@ -124,6 +124,7 @@ for i in range(int(sys.argv[3]), 5):
 def test_count_outcomes__counts_a_process_that_ends_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(damage, "ROOT", tmp_path)
     (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").touch()  # or an installed package of that name comes before it
     (tmp_path / "bench" / "damage.py").write_text(PROGRAM)
     found = damage.count_outcomes("text", tmp_path, 5)
     assert found == {"alike": 4, "crash, exit code 9 at file 2": 1}
