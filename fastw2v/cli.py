@@ -58,7 +58,12 @@ def variables_of(command: click.Command) -> Iterator[str]:
     """The names in the environment that are options of a command."""
     for option in command.params:
         if isinstance(option, click.Option) and option.name:
-            yield str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
+            yield variable_of(command, option)
+
+
+def variable_of(command: click.Command, option: click.Parameter) -> str:
+    """The name in the environment that an option of a command has."""
+    return str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
@@ -74,11 +79,11 @@ def fail(message: str, code: int) -> NoReturn:
 
 def origin(error: click.UsageError) -> str:
     """Where a bad value came from, if not from the command line."""
-    if isinstance(error, click.BadParameter) and error.ctx and error.param and error.param.name:
-        option, command = error.param, error.ctx.command
-        if error.ctx.get_parameter_source(error.param.name) is ParameterSource.ENVIRONMENT:
-            return f" It is from {option.envvar or f'{PREFIX}_{command.name}_{option.name}'.upper()}."
-    return ""
+    if not (isinstance(error, click.BadParameter) and error.ctx and error.param and error.param.name):
+        return ""
+    if error.ctx.get_parameter_source(error.param.name) is not ParameterSource.ENVIRONMENT:
+        return ""
+    return f" It is from {variable_of(error.ctx.command, error.param)}."
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -168,10 +168,14 @@ def draw_noise(table: NDArray[np.uint64], bits: int) -> int:
     return slot if (bits & LOW_32) <= (entry >> 32) else entry & LOW_32
 
 
+def draw_shared(table: NDArray[np.uint64], draws: Iterator[int], count: int) -> list[int]:
+    """`count` noise words, for a block to share."""
+    return [draw_noise(table, bits) for bits in islice(draws, count)]
+
+
 def draw_negatives(table: NDArray[np.uint64], draws: Iterator[int], outside: int, count: int) -> list[int]:
     """`count` noise words less those equal to the outside word."""
-    drawn = [draw_noise(table, bits) for bits in islice(draws, count)]
-    return [word for word in drawn if word != outside]
+    return [word for word in draw_shared(table, draws, count) if word != outside]
 
 
 def learning_rate_at(schedule: Schedule, position: int) -> float:
@@ -436,14 +440,18 @@ def train_unit_block(
     draws = noise_stream(key, unit)
     kept, centers = keep_unit(tokens, sampler, key, window, unit)
     loss, n_pairs = 0.0, 0
-    for start in range(centers.start, centers.stop, estimator.block_size):
-        noise = [
-            draw_noise(sampler.unigram_table, bits) for bits in islice(draws, estimator.shared_negatives)
-        ]
-        span = range(start, min(start + estimator.block_size, centers.stop))
+    for span in blocks_of(centers, estimator.block_size):
+        noise = draw_shared(sampler.unigram_table, draws, estimator.shared_negatives)
         block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator, learning_rate, shares)
         loss, n_pairs = loss + block_loss, n_pairs + block_pairs
     return Totals(loss, n_pairs, len(centers))
+
+
+def blocks_of(centers: range, size: int) -> list[range]:
+    """The centres of a unit in blocks of so many, the last one shorter."""
+    return [
+        range(start, min(start + size, centers.stop)) for start in range(centers.start, centers.stop, size)
+    ]
 
 
 class Lane(NamedTuple):
@@ -469,16 +477,14 @@ def train_group(
     lanes, n_kept = [], 0
     for unit in units:
         kept, centers = keep_unit(tokens, sampler, key, window, unit)
-        starts = range(centers.start, centers.stop, estimator.block_size)
-        blocks = [range(start, min(start + estimator.block_size, centers.stop)) for start in starts]
+        blocks = blocks_of(centers, estimator.block_size)
         lanes.append(Lane(kept, blocks[::-1], noise_stream(key, unit)))
         n_kept += len(centers)
     loss, n_pairs = 0.0, 0
     while active := [lane for lane in lanes if lane.blocks]:
         terms = []
         for lane in active:
-            bits = islice(lane.draws, estimator.shared_negatives)
-            noise = [draw_noise(sampler.unigram_table, word_bits) for word_bits in bits]
+            noise = draw_shared(sampler.unigram_table, lane.draws, estimator.shared_negatives)
             terms.append(block_terms(vectors, lane.kept, lane.blocks.pop(), noise, estimator))
         descend_together(vectors, terms, learning_rate, shares)
         loss += sum(term.loss for term in terms)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError
 from fastw2v.kernels import block, lockstep, pair
@@ -13,6 +14,12 @@ from fastw2v.kernels.launch import FINISHED, address_of, launch
 from fastw2v.layout import FLOATS_PER_LINE, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
 
 COLUMNS = 8  # float64 a worker's row of totals: one cache line, so workers do not share one
+
+
+def summed(totals: NDArray[np.float64]) -> Totals:
+    """All workers' rows of totals, float64 (n_workers, COLUMNS), together."""
+    loss, n_pairs, n_kept = totals.sum(axis=0)[:3]
+    return Totals(float(loss), int(n_pairs), int(n_kept))
 
 
 class KernelBackend:
@@ -54,8 +61,7 @@ class KernelBackend:
             numba.set_num_threads(before)
         if not self.totals[:, FINISHED].all():
             raise OutputError("no memory for a worker's scratch: lower --threads, --window or --dim")
-        loss, n_pairs, n_kept = self.totals.sum(axis=0)[:3]
-        return Totals(float(loss), int(n_pairs), int(n_kept))
+        return summed(self.totals)
 
 
 class LockstepBackend:
@@ -92,5 +98,4 @@ class LockstepBackend:
         with ThreadPoolExecutor(self.n_workers, "fastw2v-worker") as pool:
             workers = range(self.n_workers)
             list(pool.map(lambda worker: lockstep.train_units(*inputs, worker, self.n_workers), workers))
-        loss, n_pairs, n_kept = self.totals.sum(axis=0)[:3]
-        return Totals(float(loss), int(n_pairs), int(n_kept))
+        return summed(self.totals)
