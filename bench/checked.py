@@ -28,22 +28,19 @@ LENGTHS = st.lists(st.integers(0, 40) | st.integers(4000, 4200), min_size=1, max
 
 def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, ...]:
     """Arguments of a kernel for sentences of these lengths of random words, and how many units they are."""
-    from fastw2v import training
-    from fastw2v.corpus import Corpus
+    from fastw2v import parts
     from fastw2v.layout import Tokens, Vectors, n_units
     from fastw2v.splitmix import epoch_key
-    from fastw2v.vocabulary import Vocabulary
 
     ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths)).astype(np.int32)
     offsets = np.cumsum([0, *lengths])
     counts = np.maximum(np.bincount(ids, minlength=N_WORDS), 1)
-    vocabulary = Vocabulary([f"w{i}" for i in range(N_WORDS)], counts)
-    corpus = Corpus(ids, offsets, vocabulary, len(ids), len(lengths), 0)
-    vectors = Vectors(*(training.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
-    schedule = training.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
-    sampler = training.make_sampler(counts, config)
-    arrays = (vectors, Tokens(ids, offsets), sampler, schedule, training.make_window(config, corpus))
-    return *arrays, training.make_estimator(config, N_WORDS), n_units(len(ids))
+    vectors = Vectors(*(parts.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
+    schedule = parts.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
+    sampler = parts.make_sampler(counts, config)
+    window = parts.make_window(config, max(lengths))
+    arrays = (vectors, Tokens(ids, offsets), sampler, schedule, window)
+    return *arrays, parts.make_estimator(config, N_WORDS), n_units(len(ids))
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v import formats, training
+from fastw2v import formats, parts
 from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints, read_checkpoint
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
@@ -116,7 +116,7 @@ def small_run() -> tuple[Run, Vectors]:
     ids = np.arange(N_WORDS, dtype=np.int32)
     vocabulary = Vocabulary(words, np.ones(N_WORDS, np.int64))
     corpus = Corpus(ids, np.array([0, N_WORDS]), vocabulary, N_WORDS, 1, 0)
-    vectors = Vectors(*(training.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
+    vectors = Vectors(*(parts.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
     return Run(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
 
 

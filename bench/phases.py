@@ -19,7 +19,14 @@ from fastw2v.kernels.block import PHASES, clocked_units
 from fastw2v.kernels.jit import FASTMATH
 from fastw2v.kernels.run import COLUMNS
 from fastw2v.layout import UNIT, Tokens, Vectors, padded
-from fastw2v.training import aligned_zeros, make_estimator, make_sampler, make_schedule, make_window
+from fastw2v.parts import (
+    aligned_zeros,
+    longest_sentence,
+    make_estimator,
+    make_sampler,
+    make_schedule,
+    make_window,
+)
 
 CHAINS = 12  # independent sums: 4 cycles of latency on two units are hidden by 8
 UNITS = 600  # 2.5 M tokens
@@ -123,7 +130,7 @@ def clocked_run(session: Session) -> Stream:
         Tokens(corpus.ids, corpus.offsets),
         sampler,
         schedule,
-        make_window(config, corpus),
+        make_window(config, longest_sentence(corpus.offsets)),
         make_estimator(config, len(corpus.vocabulary)),
     )
     clock = np.zeros(len(PHASES) + 1, np.int64)

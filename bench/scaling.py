@@ -13,7 +13,8 @@ from bench.options import Session, say
 from bench.trainers import first_tokens
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
-from fastw2v.training import train, usable_cores
+from fastw2v.parts import usable_cores
+from fastw2v.training import train
 from fastw2v.vocabulary import Vocabulary
 
 TOKENS = 6_000_000  # some seconds for each point

@@ -265,8 +265,9 @@ def _saved(path: Path, fields: dict[str, Any]) -> Saved:
     """The fields with their types; raises whatever wrong ones make Python raise."""
     place, options = fields["position"], fields["options"]
     totals = Totals(float(place["loss"]), int(place["n_pairs"]), int(place["n_kept"]))
-    position = Position(int(place["epoch"]), int(place["unit"]), totals, float(place["seconds"]))
-    numbers = (place["epoch"], place["unit"], *totals, position.seconds)
+    legs = tuple((int(n_ranks), int(units)) for n_ranks, units in place.get("legs", []))
+    position = Position(int(place["epoch"]), int(place["unit"]), totals, float(place["seconds"]), legs)
+    numbers = (place["epoch"], place["unit"], *totals, position.seconds, *(n for leg in legs for n in leg))
     if not all(math.isfinite(number) and number >= 0 for number in numbers) or not isinstance(options, dict):
         raise ValueError("the position or the options are none")
     prints = Fingerprints(str(fields["vocabulary"]), str(fields["corpus"]))
@@ -339,15 +340,18 @@ class Checkpoints:
         Raises Interrupted for that, OutputError, and DivergedError instead of keeping vectors not finite.
         """
         signum = interrupts.received()
-        is_due = (
+        if signum or self.is_due(progress):
+            self.save(vectors, position, progress)
+        if signum:
+            raise interrupts.Interrupted(signum)
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether it is time to write, or the run ends."""
+        return (
             time.monotonic() - self.written_at >= self.interval.seconds
             or progress.words - self.words >= self.interval.words
             or progress.words == progress.words_total
         )
-        if is_due or signum:
-            self.save(vectors, position, progress)
-        if signum:
-            raise interrupts.Interrupted(signum)
 
     def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
@@ -410,6 +414,7 @@ def _write_manifest(folder: Path, saved: Saved) -> None:
         "position": {
             "epoch": place.epoch,
             "unit": place.unit,
+            "legs": place.legs,
             "seconds": place.seconds,
             **place.totals._asdict(),
         },

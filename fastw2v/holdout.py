@@ -15,8 +15,9 @@ from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 from fastw2v.layout import Tokens, Vectors, n_units
+from fastw2v.parts import longest_sentence, make_backend, make_schedule
 from fastw2v.splitmix import epoch_key
-from fastw2v.training import Moment, Trained, make_backend, make_schedule
+from fastw2v.training import Moment, Trained
 
 DRAWS = -1  # the epoch whose windows and noise held-out loss is taken with: the same ones every time
 
@@ -91,7 +92,8 @@ def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> fl
     Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'.
     """
     tokens = Tokens(held_out.ids, held_out.offsets)
-    backend = make_backend(config, vectors, held_out)(tokens)
+    longest = longest_sentence(held_out.offsets)
+    backend = make_backend(config, vectors, held_out.vocabulary.counts, longest)(tokens)
     schedule = make_schedule(config, len(tokens.ids), epoch_key(config.seed, DRAWS))
     schedule = schedule._replace(learning_rate=0.0, min_learning_rate=0.0)
     totals = backend(schedule, 0, n_units(len(tokens.ids)))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,32 +14,25 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings, fill_initial
-from fastw2v.errors import DivergedError, OutputError, UsageError
-from fastw2v.layout import (
-    BFLOAT16,
-    FEW_LANES,
-    FEW_WORDS,
-    FLOATS_PER_LINE,
-    LANES,
-    UNIT,
-    Estimator,
-    Sampler,
-    Schedule,
-    Tokens,
-    Totals,
-    Vectors,
-    Window,
-    n_units,
-    padded,
+from fastw2v.errors import DivergedError
+from fastw2v.layout import UNIT, Tokens, Totals, Vectors, n_units
+from fastw2v.parts import (
+    Backend,
+    aligned_zeros,
+    fill_known,
+    longest_sentence,
+    make_backend,
+    make_schedule,
+    require_known,
+    require_memory,
+    require_usable,
+    unpadded,
 )
-from fastw2v.machine import free_memory
-from fastw2v.reading.storage import forget, in_parts
-from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.reading.storage import forget
 from fastw2v.shuffling import epoch_parts
 from fastw2v.vocabulary import Vocabulary
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
-COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
 EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
@@ -77,12 +69,15 @@ class Position(NamedTuple):
     epoch, unit  the next unit to train is `unit` of `epoch`, or the first of the next epoch after the last
     totals       of the units trained so far
     seconds      spent on them, wall-clock
+    legs         of a run in several processes instead of `unit`: for each number of processes that worked on
+                 the epoch one after the other, that number and the units that each of them trained
     """
 
     epoch: int = 0
     unit: int = 0
     totals: Totals = Totals(0.0, 0, 0)
     seconds: float = 0.0
+    legs: tuple[tuple[int, int], ...] = ()
 
 
 START = Position()
@@ -96,6 +91,12 @@ class Keeper(Protocol):
 
     def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Told after each call of the backend where the run stands; may raise to end it."""
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether it is time to write."""
+
+    def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
+        """Write what a run can go on from."""
 
 
 @dataclass(frozen=True)
@@ -146,107 +147,6 @@ class Trained:
     train_seconds: float
 
 
-class Backend(Protocol):
-    """Trains units first ≤ u < end in place.
-
-    units_at_once  how many a call takes together: calls begin at multiples of it
-    """
-
-    units_at_once: int
-
-    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:
-    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes."""
-    width = padded(dim)
-    flat = np.zeros(n_words * width + FLOATS_PER_LINE, np.float32)
-    skip = (-flat.ctypes.data % 64) // 4
-    return flat[skip : skip + n_words * width].reshape(n_words, width)
-
-
-def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The first dim columns moved together in place: contiguous (n_words, dim), without a second matrix."""
-    n_words, width = matrix.shape
-    if width == dim:
-        return matrix
-    flat = matrix.reshape(-1)
-    for start in range(0, n_words, 4096):  # a block's copy lands before the rows still to be read
-        rows = matrix[start : start + 4096, :dim].reshape(-1)
-        flat[start * dim : start * dim + len(rows)] = rows
-    return flat[: n_words * dim].reshape(n_words, dim)
-
-
-def matrix_bytes(n_words: int, dim: int) -> int:
-    """Bytes of the two matrices in training."""
-    return 2 * n_words * padded(dim) * 4
-
-
-def require_memory(n_words: int, dim: int) -> None:
-    """Raise OutputError where the two matrices cannot fit the memory that is free."""
-    need, free = matrix_bytes(n_words, dim), free_memory()
-    if free is not None and need > free:
-        raise OutputError(
-            f"two matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: "
-            "lower --dim or --max-vocab, or raise --min-count"
-        )
-
-
-def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
-    """Keep limits and noise table of a vocabulary."""
-    return Sampler(
-        as_limits(keep_probabilities(counts, config.sample)),
-        unigram_table(noise_probabilities(counts, config.ns_exponent)),
-    )
-
-
-def make_backend(config: TrainConfig, vectors: Vectors, corpus: Corpus) -> Callable[[Tokens], Backend]:
-    """The trainer that config names, for tokens of this corpus in any order."""
-    sampler = make_sampler(corpus.vocabulary.counts, config)
-    options = (sampler, make_window(config, corpus), make_estimator(config, len(corpus.vocabulary)))
-    if config.backend == "reference":
-        from fastw2v.reference import ReferenceBackend
-
-        return lambda tokens: ReferenceBackend(vectors, tokens, *options)
-    from fastw2v.kernels.run import KernelBackend, LockstepBackend
-
-    n_workers = config.threads or usable_cores()
-    kind = LockstepBackend if config.deterministic else KernelBackend
-    return lambda tokens: kind(vectors, tokens, *options, n_workers)
-
-
-def make_window(config: TrainConfig, corpus: Corpus) -> Window:
-    """The window that config names, reaching no farther than the longest sentence does."""
-    longest = max(int(np.diff(part).max(initial=1)) for part in in_parts(corpus.offsets, overlap=1))
-    return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
-
-
-def make_estimator(config: TrainConfig, n_words: int) -> Estimator:
-    """The estimator that config names, for a vocabulary of so many words.
-
-    Raises UsageError for bfloat16 kernels on a processor that has no instruction for them.
-    """
-    if config.loss == "softmax":
-        return Estimator(0)
-    if config.kernel == "pair":
-        return Estimator(config.negatives)
-    lanes = (FEW_LANES if n_words < FEW_WORDS else LANES) if config.deterministic else 1
-    sizes = (config.negatives, config.block_size, config.shared_negatives)
-    if config.precision == "float32":
-        return Estimator(*sizes, lanes=lanes)
-    if config.backend == "numba":
-        from fastw2v.kernels.tiles import HAS_BFLOAT16
-
-        if not HAS_BFLOAT16:
-            raise UsageError("precision bfloat16 needs a processor with AVX512-BF16: use float32")
-    return Estimator(*sizes, BFLOAT16, lanes)
-
-
 def require_healthy(
     vectors: Vectors, mean_loss: float, config: TrainConfig, n_calls: int | None = None
 ) -> None:
@@ -293,22 +193,11 @@ def train(
     (memory), and what keeper raises.
     """
     require_usable(corpus)
-    n_words = len(corpus.vocabulary)
-    require_memory(n_words, config.dim)
-    vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
-    start = keeper.restore(vectors) if keeper else None
-    if start is None:
-        fill_initial(vectors.center[:, : config.dim], config.seed)
-        require_known(config, init)
-        if init:
-            fill_known(vectors, corpus.vocabulary.words, init, config.dim)
-    backend_on = make_backend(config, vectors, corpus)
+    vectors, start = begin(corpus, config, keeper, init)
+    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest_sentence(corpus.offsets))
     stage = on_stage or (lambda name: None)
-
     stage("compile")
-    started = time.perf_counter()
-    backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
-    compile_seconds = time.perf_counter() - started
+    compile_seconds = compile_kernels(backend_on, corpus, config)
 
     words = corpus.n_words_read * config.epochs
 
@@ -326,7 +215,45 @@ def train(
         return any(stops)
 
     stage("train")
-    end = run_epochs(backend_on, vectors, corpus, config, after_call, start or START)
+    end = run_epochs(backend_on, vectors, corpus, config, after_call, start)
+    return finish(corpus, config, vectors, end, words, compile_seconds)
+
+
+def begin(
+    corpus: Corpus, config: TrainConfig, keeper: Keeper | None, init: Embeddings | None, n_copies: int = 1
+) -> tuple[Vectors, Position]:
+    """The matrices as they start, and where: as the keeper has them, as init has them, or drawn.
+
+    Raises OutputError where so many copies of them do not fit the memory.
+    """
+    n_words = len(corpus.vocabulary)
+    require_memory(n_words, config.dim, n_copies)
+    vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
+    if keeper and (start := keeper.restore(vectors)):
+        return vectors, start
+    fill_initial(vectors.center[:, : config.dim], config.seed)
+    require_known(config, init)
+    if init:
+        fill_known(vectors, corpus.vocabulary.words, init, config.dim)
+    return vectors, START
+
+
+def compile_kernels(backend_on: Callable[[Tokens], Backend], corpus: Corpus, config: TrainConfig) -> float:
+    """Compile the kernels of a run or load them from the cache; returns the seconds it took."""
+    started = time.perf_counter()
+    backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
+    return time.perf_counter() - started
+
+
+def finish(
+    corpus: Corpus,
+    config: TrainConfig,
+    vectors: Vectors,
+    end: Position,
+    words: int,
+    compile_seconds: float,
+) -> Trained:
+    """What a run that ended there came to; raises DivergedError where a vector is not finite or is huge."""
     mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
     require_healthy(vectors, mean_loss, config)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
@@ -338,80 +265,6 @@ def train(
         mean_loss=mean_loss,
         compile_seconds=compile_seconds,
         train_seconds=end.seconds,
-    )
-
-
-def require_known(config: TrainConfig, init: Embeddings | None) -> None:
-    """Raise UsageError for vectors to start from that do not fit the run."""
-    if init is not None and init.dim != config.dim:
-        raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
-    if config.freeze == "outside" and (init is None or init.outside_vectors is None):
-        raise UsageError(
-            "freeze outside would leave the outside vectors zero: start from vectors with outside ones"
-        )
-
-
-def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: int) -> None:
-    """Copy the vectors of the words that init has; its outside vectors only if it has them.
-
-    Raises UsageError where it has none of them.
-    """
-    rows = np.array([i for i, word in enumerate(words) if word in init], np.int64)
-    if not len(rows):
-        raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
-    places = np.array([init.index[words[i]] for i in rows], np.int64)
-    for matrix, known in ((vectors.center, init.center_vectors), (vectors.outside, init.outside_vectors)):
-        for start in range(0, len(rows) if known is not None else 0, COPIED_ROWS):
-            part = slice(start, start + COPIED_ROWS)
-            matrix[rows[part], :dim] = known[places[part]]  # type: ignore[index]
-
-
-def require_usable(corpus: Corpus) -> None:
-    """Raise UsageError for a corpus that the kernels, which check nothing, must not see."""
-    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
-    if len(words) < 2:
-        raise UsageError(f"the vocabulary has {len(words)} words: negative sampling needs at least 2")
-    if counts.shape != (len(words),) or not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
-        raise UsageError(
-            f"counts are {counts.dtype} of shape {counts.shape}: each of {len(words):,} words needs one, "
-            "0 or more"
-        )
-    if not counts.any():
-        raise UsageError(
-            f"all {len(words):,} words of the vocabulary have count 0: noise words need counts; count again"
-        )
-    for name, array, dtype in (("ids", corpus.ids, np.int32), ("offsets", corpus.offsets, np.int64)):
-        if array.dtype != dtype or array.ndim != 1 or not array.flags.c_contiguous:
-            raise UsageError(
-                f"{name} are {array.dtype} of shape {array.shape}: a contiguous array of {np.dtype(dtype)} "
-                "with one axis is needed"
-            )
-    for part in in_parts(corpus.ids):
-        if not (part.min() >= 0 and part.max() < len(words)):
-            raise UsageError(
-                f"ids are from {part.min()} to {part.max()}: they are places in the vocabulary, "
-                f"from 0 to {len(words) - 1}"
-            )
-    ends = corpus.offsets[[0, -1]].tolist() if len(corpus.offsets) else []
-    if ends != [0, len(corpus.ids)] or any(
-        (part[1:] < part[:-1]).any() for part in in_parts(corpus.offsets, overlap=1)
-    ):
-        raise UsageError(
-            f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
-            "ids[offsets[s]:offsets[s + 1]]"
-        )
-
-
-def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
-    """What the units of one part of an epoch share; n_tokens are those of the corpus."""
-    return Schedule(
-        epoch_key=np.uint64(key),
-        words_before=words_before,
-        words_total=config.epochs * n_tokens,
-        learning_rate=config.lr,
-        min_learning_rate=config.min_learning_rate,
-        center_share=float(config.freeze != "center"),
-        outside_share=float(config.freeze != "outside"),
     )
 
 
@@ -451,7 +304,8 @@ def run_epochs(
                 unit = part.first_unit + last
                 position = Position(epoch, unit, position.totals.plus(totals), now - started)
                 n_done = words_before + min(last * UNIT, len(part.tokens.ids))
-                if after_call(position, progress_at(position, n_done, mean_loss, corpus, config)):
+                sizes = (n_tokens, corpus.n_words_read)
+                if after_call(position, progress_at(position, n_done, mean_loss, sizes, config)):
                     return position
                 n_groups = -(-(last - first) // backend.units_at_once)
                 size = next_size(n_groups, now - call_started)
@@ -460,14 +314,17 @@ def run_epochs(
 
 
 def progress_at(
-    position: Position, n_done: int, mean_loss: float, corpus: Corpus, config: TrainConfig
+    position: Position, n_done: int, mean_loss: float, corpus_words: tuple[int, int], config: TrainConfig
 ) -> Progress:
-    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss."""
-    n_tokens = len(corpus.ids)
+    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss.
+
+    corpus_words   of one epoch: tokens in the vocabulary, and all
+    """
+    n_tokens, n_words = corpus_words
     decayed = config.lr * (1 - n_done / (config.epochs * n_tokens))
     return Progress(
-        words=round(n_done * corpus.n_words_read / n_tokens),
-        words_total=corpus.n_words_read * config.epochs,
+        words=round(n_done * n_words / n_tokens),
+        words_total=n_words * config.epochs,
         seconds=position.seconds,
         learning_rate=max(decayed, config.min_learning_rate),
         mean_loss=mean_loss,

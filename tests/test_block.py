@@ -14,10 +14,11 @@ from fastw2v.errors import UsageError
 from fastw2v.kernels.run import KernelBackend, LockstepBackend
 from fastw2v.kernels.tiles import HAS_BFLOAT16
 from fastw2v.layout import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
+from fastw2v.parts import aligned_zeros
 from fastw2v.reference import KeptToken, ReferenceBackend
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.splitmix import epoch_key
-from fastw2v.training import aligned_zeros, train
+from fastw2v.training import train
 from tests.chains import chain_corpus, expected_loss
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastw2v import checkpoint, formats, training
+from fastw2v import checkpoint, formats, parts, training
 from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints, parse_interval
 from fastw2v.config import TrainConfig
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
@@ -137,7 +137,7 @@ def test_checkpoints__padding_is_restored_as_zeros(kept):
     saved, _ = open_newest(kept)
     config = TrainConfig(dim=8, threads=1, epochs=2)
     with Folder(kept) as folder:
-        vectors = Vectors(*(training.aligned_zeros(40, 8) for _ in range(2)))
+        vectors = Vectors(*(parts.aligned_zeros(40, 8) for _ in range(2)))
         position = Checkpoints(folder, EVERY_CALL, run_of(config), saved).restore(vectors)
     assert (position.epoch, position.unit) == (0, 3)
     for matrix in vectors:
@@ -355,7 +355,7 @@ def test_folder__that_cannot_be_is_an_output_error(tmp_path):
 def test_save__never_keeps_vectors_that_are_not_healthy(kept, wrong):
     before = {path: path.read_bytes() for path in kept.glob("*/*")}
     saved, _ = open_newest(kept)
-    vectors = Vectors(*(training.aligned_zeros(40, 8) for _ in range(2)))
+    vectors = Vectors(*(parts.aligned_zeros(40, 8) for _ in range(2)))
     vectors.outside[39, 7] = wrong
     with Folder(kept) as folder:
         keeper = Checkpoints(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)

@@ -9,7 +9,7 @@ import pytest
 
 from fastw2v.config import TrainConfig
 from fastw2v.layout import Tokens, Totals, Vectors, n_units
-from fastw2v.training import aligned_zeros, make_backend, make_schedule
+from fastw2v.parts import aligned_zeros, make_backend, make_schedule
 from tests.chains import chain_corpus
 
 TRAINERS: list[dict[str, Any]] = [
@@ -28,7 +28,9 @@ def trained(config: TrainConfig, learning_rate: float = 0.05) -> tuple[Vectors, 
     for matrix in vectors:
         matrix[:, :DIM] = rng.normal(0, 0.3, (N_WORDS, DIM))
     before = Vectors(*(matrix.copy() for matrix in vectors))
-    backend = make_backend(config, vectors, corpus)(Tokens(corpus.ids, corpus.offsets))
+    backend = make_backend(config, vectors, corpus.vocabulary.counts, N_TOKENS)(
+        Tokens(corpus.ids, corpus.offsets)
+    )
     schedule = make_schedule(config, N_TOKENS)._replace(learning_rate=learning_rate, min_learning_rate=0.0)
     totals = backend(schedule, 0, n_units(N_TOKENS))
     return before, vectors, totals

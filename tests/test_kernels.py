@@ -23,9 +23,9 @@ from fastw2v import reference
 from fastw2v.kernels import intrinsics, jit, pair, scalar, units
 from fastw2v.kernels.run import KernelBackend
 from fastw2v.layout import UNIT, Estimator, Schedule, Totals, Vectors, n_units, padded
+from fastw2v.parts import aligned_zeros
 from fastw2v.reference import ReferenceBackend
 from fastw2v.splitmix import epoch_key, noise_stream
-from fastw2v.training import aligned_zeros
 
 Floats = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastw2v import training
+from fastw2v import parts, training
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.errors import DivergedError, OutputError, UsageError
@@ -168,16 +168,16 @@ def test_train__empty_sentences_are_fine():
 
 def test_require_memory__names_need_and_cure():
     with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
-        training.require_memory(10**9, 1_000)
+        parts.require_memory(10**9, 1_000)
 
 
 @pytest.mark.parametrize("dim", [1, 5, 16, 100])
 def test_unpadded__moves_rows_together_in_place(dim):
     rng = np.random.default_rng(0)
-    matrix = training.aligned_zeros(10_000, dim)
+    matrix = parts.aligned_zeros(10_000, dim)
     matrix[:, :dim] = rng.random((10_000, dim))
     expected = matrix[:, :dim].copy()
-    actual = training.unpadded(matrix, dim)
+    actual = parts.unpadded(matrix, dim)
     assert actual.flags.c_contiguous
     assert np.shares_memory(actual, matrix)
     np.testing.assert_array_equal(actual, expected)
@@ -185,7 +185,7 @@ def test_unpadded__moves_rows_together_in_place(dim):
 
 def test_aligned_zeros__rows_start_on_cache_lines():
     for dim in (1, 16, 300):
-        matrix = training.aligned_zeros(7, dim)
+        matrix = parts.aligned_zeros(7, dim)
         assert matrix.ctypes.data % 64 == 0
         assert matrix.strides[0] % 64 == 0
 

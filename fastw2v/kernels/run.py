@@ -13,6 +13,7 @@ from fastw2v.kernels import block, lockstep, pair
 from fastw2v.kernels.launch import FINISHED, address_of, launch
 from fastw2v.layout import FLOATS_PER_LINE, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
 
+NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
 COLUMNS = 8  # float64 a worker's row of totals: one cache line, so workers do not share one
 
 
@@ -53,6 +54,12 @@ class KernelBackend:
         self.totals[:] = 0
         queue = np.array([first, end], np.int64)
         inputs = (*self.arrays, schedule, *self.options, queue, self.totals)
+        if len(self.totals) == 1:  # in this thread: a region of Numba's is not for several threads at once
+            try:
+                self.kernel(*inputs, 0)
+            except MemoryError as error:
+                raise OutputError(NO_SCRATCH) from error
+            return summed(self.totals)
         before = numba.get_num_threads()
         numba.set_num_threads(self.n_threads)
         try:
@@ -60,7 +67,7 @@ class KernelBackend:
         finally:
             numba.set_num_threads(before)
         if not self.totals[:, FINISHED].all():
-            raise OutputError("no memory for a worker's scratch: lower --threads, --window or --dim")
+            raise OutputError(NO_SCRATCH)
         return summed(self.totals)
 
 

@@ -1,0 +1,216 @@
+"""What a run is made of: matrices, sampler, window, estimator, backend, schedule; and whether they fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.config import TrainConfig
+from fastw2v.corpus import Corpus
+from fastw2v.embeddings import Embeddings
+from fastw2v.errors import OutputError, UsageError
+from fastw2v.layout import (
+    BFLOAT16,
+    FEW_LANES,
+    FEW_WORDS,
+    FLOATS_PER_LINE,
+    LANES,
+    Estimator,
+    Sampler,
+    Schedule,
+    Tokens,
+    Totals,
+    Vectors,
+    Window,
+    padded,
+)
+from fastw2v.machine import free_memory
+from fastw2v.reading.storage import in_parts
+from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+
+COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
+
+
+class Backend(Protocol):
+    """Trains units first ≤ u < end in place.
+
+    units_at_once  how many a call takes together: calls begin at multiples of it
+    """
+
+    units_at_once: int
+
+    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:
+    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes."""
+    width = padded(dim)
+    flat = np.zeros(n_words * width + FLOATS_PER_LINE, np.float32)
+    skip = (-flat.ctypes.data % 64) // 4
+    return flat[skip : skip + n_words * width].reshape(n_words, width)
+
+
+def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first dim columns moved together in place: contiguous (n_words, dim), without a second matrix."""
+    n_words, width = matrix.shape
+    if width == dim:
+        return matrix
+    flat = matrix.reshape(-1)
+    for start in range(0, n_words, 4096):  # a block's copy lands before the rows still to be read
+        rows = matrix[start : start + 4096, :dim].reshape(-1)
+        flat[start * dim : start * dim + len(rows)] = rows
+    return flat[: n_words * dim].reshape(n_words, dim)
+
+
+def matrix_bytes(n_words: int, dim: int) -> int:
+    """Bytes of the two matrices in training."""
+    return 2 * n_words * padded(dim) * 4
+
+
+def require_memory(n_words: int, dim: int, n_copies: int = 1) -> None:
+    """Raise OutputError where so many copies of the two matrices cannot fit the memory that is free."""
+    need, free = n_copies * matrix_bytes(n_words, dim), free_memory()
+    if free is not None and need > free:
+        raise OutputError(
+            f"{('two', 'four')[n_copies > 1]} matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and "
+            f"{free / 1e9:.1f} GB are free: lower --dim or --max-vocab, or raise --min-count"
+        )
+
+
+def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
+    """Keep limits and noise table of a vocabulary."""
+    return Sampler(
+        as_limits(keep_probabilities(counts, config.sample)),
+        unigram_table(noise_probabilities(counts, config.ns_exponent)),
+    )
+
+
+def make_backend(
+    config: TrainConfig, vectors: Vectors, counts: NDArray[np.int64], longest: int
+) -> Callable[[Tokens], Backend]:
+    """The trainer that config names, for any tokens of a vocabulary in sentences of at most `longest`."""
+    sampler = make_sampler(counts, config)
+    options = (sampler, make_window(config, longest), make_estimator(config, len(counts)))
+    if config.backend == "reference":
+        from fastw2v.reference import ReferenceBackend
+
+        return lambda tokens: ReferenceBackend(vectors, tokens, *options)
+    from fastw2v.kernels.run import KernelBackend, LockstepBackend
+
+    n_workers = config.threads or usable_cores()
+    kind = LockstepBackend if config.deterministic else KernelBackend
+    return lambda tokens: kind(vectors, tokens, *options, n_workers)
+
+
+def longest_sentence(offsets: NDArray[np.int64]) -> int:
+    """Tokens of the longest sentence, at least 1."""
+    return max((int(np.diff(part).max(initial=1)) for part in in_parts(offsets, overlap=1)), default=1)
+
+
+def make_window(config: TrainConfig, longest: int) -> Window:
+    """The window that config names, reaching no farther than the longest sentence does."""
+    return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
+
+
+def make_estimator(config: TrainConfig, n_words: int) -> Estimator:
+    """The estimator that config names, for a vocabulary of so many words.
+
+    Raises UsageError for bfloat16 kernels on a processor that has no instruction for them.
+    """
+    if config.loss == "softmax":
+        return Estimator(0)
+    if config.kernel == "pair":
+        return Estimator(config.negatives)
+    lanes = (FEW_LANES if n_words < FEW_WORDS else LANES) if config.deterministic else 1
+    sizes = (config.negatives, config.block_size, config.shared_negatives)
+    if config.precision == "float32":
+        return Estimator(*sizes, lanes=lanes)
+    if config.backend == "numba":
+        from fastw2v.kernels.tiles import HAS_BFLOAT16
+
+        if not HAS_BFLOAT16:
+            raise UsageError("precision bfloat16 needs a processor with AVX512-BF16: use float32")
+    return Estimator(*sizes, BFLOAT16, lanes)
+
+
+def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
+    """What the units of one part of an epoch share; n_tokens are those of the corpus."""
+    return Schedule(
+        epoch_key=np.uint64(key),
+        words_before=words_before,
+        words_total=config.epochs * n_tokens,
+        learning_rate=config.lr,
+        min_learning_rate=config.min_learning_rate,
+        center_share=float(config.freeze != "center"),
+        outside_share=float(config.freeze != "outside"),
+    )
+
+
+def require_usable(corpus: Corpus) -> None:
+    """Raise UsageError for a corpus that the kernels, which check nothing, must not see."""
+    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+    if len(words) < 2:
+        raise UsageError(f"the vocabulary has {len(words)} words: negative sampling needs at least 2")
+    if counts.shape != (len(words),) or not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
+        raise UsageError(
+            f"counts are {counts.dtype} of shape {counts.shape}: each of {len(words):,} words needs one, "
+            "0 or more"
+        )
+    if not counts.any():
+        raise UsageError(
+            f"all {len(words):,} words of the vocabulary have count 0: noise words need counts; count again"
+        )
+    for name, array, dtype in (("ids", corpus.ids, np.int32), ("offsets", corpus.offsets, np.int64)):
+        if array.dtype != dtype or array.ndim != 1 or not array.flags.c_contiguous:
+            raise UsageError(
+                f"{name} are {array.dtype} of shape {array.shape}: a contiguous array of {np.dtype(dtype)} "
+                "with one axis is needed"
+            )
+    for part in in_parts(corpus.ids):
+        if not (part.min() >= 0 and part.max() < len(words)):
+            raise UsageError(
+                f"ids are from {part.min()} to {part.max()}: they are places in the vocabulary, "
+                f"from 0 to {len(words) - 1}"
+            )
+    ends = corpus.offsets[[0, -1]].tolist() if len(corpus.offsets) else []
+    if ends != [0, len(corpus.ids)] or any(
+        (part[1:] < part[:-1]).any() for part in in_parts(corpus.offsets, overlap=1)
+    ):
+        raise UsageError(
+            f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
+            "ids[offsets[s]:offsets[s + 1]]"
+        )
+
+
+def require_known(config: TrainConfig, init: Embeddings | None) -> None:
+    """Raise UsageError for vectors to start from that do not fit the run."""
+    if init is not None and init.dim != config.dim:
+        raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
+    if config.freeze == "outside" and (init is None or init.outside_vectors is None):
+        raise UsageError(
+            "freeze outside would leave the outside vectors zero: start from vectors with outside ones"
+        )
+
+
+def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: int) -> None:
+    """Copy the vectors of the words that init has; its outside vectors only if it has them.
+
+    Raises UsageError where it has none of them.
+    """
+    rows = np.array([i for i, word in enumerate(words) if word in init], np.int64)
+    if not len(rows):
+        raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
+    places = np.array([init.index[words[i]] for i in rows], np.int64)
+    for matrix, known in ((vectors.center, init.center_vectors), (vectors.outside, init.outside_vectors)):
+        for start in range(0, len(rows) if known is not None else 0, COPIED_ROWS):
+            part = slice(start, start + COPIED_ROWS)
+            matrix[rows[part], :dim] = known[places[part]]  # type: ignore[index]
