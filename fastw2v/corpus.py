@@ -46,6 +46,9 @@ from fastw2v.reading.tokenizer import (
 )
 from fastw2v.vocabulary import Vocabulary, ranked
 
+# As `merge_tables` does: all words in one table, and the entries in it of those of each table.
+Merge = Callable[[Sequence[Table]], tuple[Table, list[NDArray[np.int32]]]]
+
 PROGRESS_SECONDS = 0.1
 HALF_OF_FREE = Memory()
 
@@ -100,33 +103,27 @@ def read_corpus(
     cannot be read or are corrupt, OutputError when memory ends.
     """
     config = ReadConfig(**options)
-    if threads < 1:
-        raise UsageError(f"threads = {threads}: must be at least 1")
-    room = budget(memory.limit, threads)
-    cache = _cache_of(source, config, vocabulary, memory.cache_dir)
-    if cache and (kept := cache.load(threads)):
-        return _corpus(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+    with hired(threads, memory, on_progress) as workers:
+        cache = _cache_of(source, config, vocabulary, memory.cache_dir)
+        if cache and (kept := cache.load(threads)):
+            return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+        opened = open_source(source)
+        column = common_column(opened.schemas, config)
+        counted = count_words(opened, column, config, vocabulary, workers)
+        encoder, vocabulary = number_words(counted, config, workers)
+        if cache and not counted.numbers["n_dropped"]:
+            ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
+        else:
+            ids, offsets = encoder.stored(workers.ids_bytes)
     notes = [cache.note] if cache and cache.note else []
-    try:
-        with contextlib.closing(Shelf(room.ids)) as shelf:
-            workers = Workers(threads, shelf, room.table, on_progress)
-            encoder, vocabulary, numbers = _number_source(source, config, vocabulary, workers)
-            if cache and not numbers["n_dropped"]:
-                ids, offsets = cache.save(encoder, vocabulary, numbers)
-            else:
-                ids, offsets = encoder.stored(room.ids)
-    except MemoryError as error:
-        raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
-    finally:
-        pa.default_memory_pool().release_unused()
-    return _corpus(ids, offsets, vocabulary, numbers, notes)
+    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
 
 
 def _cache_of(
     source: Any, config: ReadConfig, vocabulary: Vocabulary | None, folder: Path | None
 ) -> Cache | None:
     """The place of a corpus in the cache; None without a folder, and for an object."""
-    if folder is None or not _names_files(source):
+    if folder is None or not names_files(source):
         return None
     options = vars(config) | {
         "keep_words": None if config.keep_words is None else sorted(config.keep_words),
@@ -136,13 +133,14 @@ def _cache_of(
     return Cache(folder, find_files(source), options)
 
 
-def _corpus(
+def corpus_of(
     ids: NDArray[np.int32],
     offsets: NDArray[np.int64],
     vocabulary: Vocabulary,
     numbers: Mapping[str, int],
-    notes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Corpus:
+    """A Corpus from its arrays and its numbers, those of its Loss included; a note says what was dropped."""
     loss = Loss(*(numbers[name] for name in Loss._fields))
     if loss.n_dropped:
         notes = [
@@ -155,14 +153,15 @@ def _corpus(
     return Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, loss, tuple(notes))
 
 
-def _names_files(source: Any) -> bool:
+def names_files(source: Any) -> bool:
+    """Whether a source is names of files, not an object that holds a corpus."""
     names = source if isinstance(source, list | tuple) else [source]
     return all(isinstance(name, str | Path) for name in names)
 
 
 def open_source(source: Any) -> Opened:
     """Names of files, or else an object that holds the corpus."""
-    return open_files(source) if _names_files(source) else open_object(source)
+    return open_files(source) if names_files(source) else open_object(source)
 
 
 def _checked(pieces: Iterator[Piece], column: Column, given: Given | None) -> Iterator[Piece]:
@@ -208,6 +207,11 @@ class Feed:
             return Ticket(batch, ordinal, first_key)
 
     @property
+    def n_keys(self) -> int:
+        """The first key that no batch handed out has."""
+        return self._next[1]
+
+    @property
     def share(self) -> float:
         """Share of the rows handed out."""
         return min(1.0, self.n_rows / self._expected_rows)
@@ -219,10 +223,18 @@ class Feed:
 
 
 class Workers(NamedTuple):
-    """How a corpus is read: threads, where provisional ids go, bytes for each table, whom to tell."""
+    """How a corpus is read.
+
+    threads      of them
+    shelf        where provisional ids go
+    ids_bytes    of ids in memory
+    table_bytes  of each worker's table of words
+    on_progress  whom to tell
+    """
 
     threads: int
     shelf: Shelf
+    ids_bytes: int
     table_bytes: int
     on_progress: Callable[[float, int], None] | None
 
@@ -234,29 +246,63 @@ class Workers(NamedTuple):
         ]
 
 
-def _number_source(
-    source: Any, config: ReadConfig, vocabulary: Vocabulary | None, workers: Workers
-) -> tuple[Encoder, Vocabulary, dict[str, int]]:
-    """Read a source: what makes its ids, its vocabulary, and the numbers of a Corpus and of its Loss."""
-    opened = open_source(source)
-    column = common_column(opened.schemas, config)
+@contextlib.contextmanager
+def hired(
+    threads: int, memory: Memory, on_progress: Callable[[float, int], None] | None
+) -> Iterator[Workers]:
+    """Workers to read with, and the memory that they may use.
+
+    Raises UsageError for options out of range, OutputError when memory ends.
+    """
+    if threads < 1:
+        raise UsageError(f"threads = {threads}: must be at least 1")
+    room = budget(memory.limit, threads)
+    try:
+        with contextlib.closing(Shelf(room.ids)) as shelf:
+            yield Workers(threads, shelf, room.ids, room.table, on_progress)
+    except MemoryError as error:
+        raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
+    finally:
+        pa.default_memory_pool().release_unused()
+
+
+class Counted(NamedTuple):
+    """A source whose words are counted and not yet numbered.
+
+    name      as a message shows it
+    counters  the workers' words and provisional ids; `number_words` takes them
+    given     the vocabulary that was given
+    numbers   those of a Corpus and of its Loss
+    n_keys    keys that order the first occurrences of words are below it
+    """
+
+    name: str
+    counters: list[WordCounter]
+    given: Given | None
+    numbers: dict[str, int]
+    n_keys: int
+
+
+def count_words(
+    opened: Opened, column: Column, config: ReadConfig, vocabulary: Vocabulary | None, workers: Workers
+) -> Counted:
+    """Read a source: count its words and number them provisionally.
+
+    Raises what `read_corpus` does, but for too small a vocabulary.
+    """
     given, grouping = _given(vocabulary, column, config), Grouping(column)
     pieces = _checked(opened.read(column), column, given)
     lists = grouping.lists(pieces) if column.group_by else pieces
     feed = Feed(as_batches(lists, column), opened.n_rows)
     counters = workers.counters(_to_keep(given, config))
     _count(feed, counters, workers.on_progress)
-    numbering = _number(opened.name, counters, given, config)
     numbers = {
-        "n_words_read": numbering.n_words_read,
+        "n_words_read": sum(counter.n_tokens for counter in counters),
         "n_rows": feed.n_rows,
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
         **sum_of(counter.loss for counter in counters)._asdict(),
     }
-    segments = [segment for counter in counters for segment in counter.segments]
-    del counters  # the encoder gives the segments back one by one
-    encoder = Encoder(segments, numbering.final_ids, workers.shelf, workers.threads)
-    return encoder, numbering.vocabulary, numbers
+    return Counted(opened.name, counters, given, numbers, feed.n_keys)
 
 
 def _count(
@@ -329,22 +375,15 @@ def _to_keep(given: Given | None, config: ReadConfig) -> Table | None:
     return table_of(list(places) if given.are_places else given.vocabulary.words)
 
 
-class Numbering(NamedTuple):
-    """What the words' numbers are.
+def number_words(
+    counted: Counted, config: ReadConfig, workers: Workers, merge: Merge = merge_tables
+) -> tuple[Encoder, Vocabulary]:
+    """Merge the workers' words and give those of the vocabulary their ids: what makes the ids of the text.
 
-    vocabulary    Vocabulary
-    final_ids     for each worker and generation int32 (n_words,): entry of its table to id, or -1
-    n_words_read  tokens
+    The counters are gone then. Raises UsageError for too small a vocabulary, CorpusError for bad UTF-8 in it.
     """
-
-    vocabulary: Vocabulary
-    final_ids: list[list[NDArray[np.int32]]]
-    n_words_read: int
-
-
-def _number(name: str, counters: Sequence[WordCounter], given: Given | None, config: ReadConfig) -> Numbering:
-    """Merge the workers' words and give those of the vocabulary their ids."""
-    merged, entries = merge_tables([counter.table for counter in counters])
+    name, counters, given = counted.name, counted.counters, counted.given
+    merged, entries = merge([counter.table for counter in counters])
     if config.lowercase and not (given and given.are_places):
         merged, lower = lowered(name, merged)
         entries = [lower[of_worker] for of_worker in entries]
@@ -353,7 +392,9 @@ def _number(name: str, counters: Sequence[WordCounter], given: Given | None, con
     final_ids = [
         counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
     ]
-    return Numbering(vocabulary, final_ids, sum(counter.n_tokens for counter in counters))
+    segments = [segment for counter in counters for segment in counter.segments]
+    counters.clear()  # the encoder gives the segments back one by one
+    return Encoder(segments, final_ids, workers.shelf, workers.threads), vocabulary
 
 
 def _in_given(

@@ -77,16 +77,21 @@ def _is_integer(arrow_type: pa.DataType) -> bool:
 def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> Column:
     """The column that all files (name, schema) share; raises UsageError naming one that differs from most."""
     find = find_item_column if config.group_by else find_column
-    columns = [find(name, schema, config) for name, schema in schemas]
-    [(common, n_files)] = Counter(columns).most_common(1)
-    for (name, _), column in zip(schemas, columns, strict=True):
-        if column != common:
-            raise UsageError(
-                f"{name}: column {column.name!r} holds {column.layout}, but {n_files} of {len(schemas)} "
-                f"files have {common.layout} in {common.name!r}; name a --column they share or leave it out"
-            )
+    common = agreed([(name, find(name, schema, config)) for name, schema in schemas])
     if config.group_by:
         _check_types(schemas, common)
+    return common
+
+
+def agreed(columns: Sequence[tuple[str, Column]]) -> Column:
+    """The column that all files (name, column) have; raises UsageError naming one that differs from most."""
+    [(common, n_files)] = Counter(column for _, column in columns).most_common(1)
+    for name, column in columns:
+        if column != common:
+            raise UsageError(
+                f"{name}: column {column.name!r} holds {column.layout}, but {n_files} of {len(columns)} "
+                f"files have {common.layout} in {common.name!r}; name a --column they share or leave it out"
+            )
     return common
 
 

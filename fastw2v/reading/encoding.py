@@ -6,7 +6,6 @@ the second knows where each begins and can write all of them at once.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import bare_jit
-from fastw2v.reading.storage import FileRoom, Place, Room, Shelf, mapped_corpus, temporary_errors
+from fastw2v.reading.storage import Place, Room, Shelf, stored
 from fastw2v.reading.tokenizer import ROW_END, Segment
 
 N_IDS, HEAD, N_ENDED, TAIL, HAS_END, TALLY_SIZE = 0, 1, 2, 3, 4, 5
@@ -92,6 +91,7 @@ class Encoder:
         threads: int = 1,
     ) -> None:
         segments.sort(key=lambda segment: segment.ordinal)
+        self._ordinals = np.array([segment.ordinal for segment in segments], np.int64)
         self._waiting = dict(enumerate(segments))
         segments.clear()
         self._mappings, self._shelf, self._threads = mappings, shelf, threads
@@ -122,13 +122,12 @@ class Encoder:
 
         Raises OutputError where that cannot be written.
         """
-        if 4 * self.n_ids + 8 * (self.n_sentences + 1) <= most_bytes:
-            room = Room(self.n_ids, self.n_sentences)
-            self.write(room)
-            return room.ids, room.offsets
-        with temporary_errors(), tempfile.TemporaryFile(prefix="fastw2v-") as file:
-            self.write(FileRoom(file.fileno(), self.n_ids, self.n_sentences))
-            return mapped_corpus(file.fileno(), self.n_ids, self.n_sentences)
+        return stored(self.n_ids, self.n_sentences, most_bytes, self.write)
+
+    def ids_before(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many ids the batches before each of these hold."""
+        firsts = np.array([*(place.first_id for place in self._places), self.n_ids], np.int64)
+        return firsts[np.searchsorted(self._ordinals, ordinals)]
 
     def _load(self, segment: Segment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The ids of a segment, and what they mean."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +25,7 @@ REMOTE_READ_BYTES = 4 << 20  # a request each
 LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
 LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
+SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, can be dealt evenly
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
 
 Files = str | Path | Sequence[str | Path]
@@ -83,13 +86,23 @@ def _match(pattern: Path) -> Iterator[Path]:
     return (match for match in matches if is_data(match.relative_to(folder)))
 
 
-class Shard(NamedTuple):
-    """A file of the corpus, as its footer describes it; of lines, the number of rows is a guess."""
+class Group(NamedTuple):
+    """A row group, or all lines of a text file.
+
+    n_rows   of lines, a guess
+    n_bytes  before compression, as the footer says; of lines, those on disk
+    """
+
+    n_rows: int
+    n_bytes: int
+
+
+class Footer(NamedTuple):
+    """A file of the corpus, as its footer describes it; a text file is one group."""
 
     file: File
     schema: pa.Schema
-    n_rows: int
-    is_lines: bool = False
+    groups: list[Group]
 
 
 class Opened(NamedTuple):
@@ -112,17 +125,22 @@ def open_files(source: Files) -> Opened:
 
     Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
     """
-    shards = [read_footer(file) for file in find_files(source)]
-    first = shards[0].file.name
+    footers = [read_footer(file) for file in find_files(source)]
     return Opened(
-        name=first if len(shards) == 1 else f"{first} and {len(shards) - 1} more",
-        schemas=[(shard.file.name, shard.schema) for shard in shards],
-        n_rows=sum(shard.n_rows for shard in shards),
-        read=functools.partial(read_pieces, shards),
+        name=name_of([footer.file for footer in footers]),
+        schemas=[(footer.file.name, footer.schema) for footer in footers],
+        n_rows=sum(group.n_rows for footer in footers for group in footer.groups),
+        read=functools.partial(read_pieces, [footer.file for footer in footers]),
     )
 
 
-def read_footer(file: File) -> Shard:
+def name_of(files: Sequence[File]) -> str:
+    """Files as a message shows them together."""
+    first = files[0].name
+    return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
+
+
+def read_footer(file: File) -> Footer:
     """What a file says of itself.
 
     Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
@@ -131,15 +149,23 @@ def read_footer(file: File) -> Shard:
         info = file.system.get_file_info(file.path)
     if not info.is_file:
         raise CorpusError(f"{file.name}: no such file; check the name")
-    if file.bare_name.endswith(tuple(LINE_FILES)):
-        n_rows = (info.size or 0) // GUESSED_LINE + 1
-        return Shard(file, pa.schema([(LINE_COLUMN, pa.string())]), n_rows, is_lines=True)
+    if holds_lines(file):
+        n_bytes = info.size or 0
+        lines = Group(n_bytes // GUESSED_LINE + 1, n_bytes)
+        return Footer(file, pa.schema([(LINE_COLUMN, pa.string())]), [lines])
     with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
         metadata = parquet.metadata
-        n_rows = sum(metadata.row_group(group).num_rows for group in range(parquet.num_row_groups))
+        described = map(metadata.row_group, range(parquet.num_row_groups))
+        groups = [Group(group.num_rows, group.total_byte_size) for group in described]
+        n_rows = sum(group.n_rows for group in groups)
         if n_rows != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
-        return Shard(file, parquet.schema_arrow, n_rows)
+        return Footer(file, parquet.schema_arrow, groups)
+
+
+def holds_lines(file: File) -> bool:
+    """Whether it is a text file of lines, by its suffix."""
+    return file.bare_name.endswith(tuple(LINE_FILES))
 
 
 @contextlib.contextmanager
@@ -161,18 +187,18 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
 # ---- Pieces ------------------------------------------------------------------------------------------------
 
 
-def read_pieces(shards: Iterable[Shard], column: Column) -> Iterator[Piece]:
+def read_pieces(files: Iterable[File], column: Column) -> Iterator[Piece]:
     """The column's rows, piece by piece, in the order of the files.
 
     Raises CorpusError for a row group or text file that is corrupt, naming it.
     """
-    for shard in shards:
-        if shard.is_lines:
-            yield from _read_lines(shard.file)
+    for file in files:
+        if holds_lines(file):
+            yield from _read_lines(file)
             continue
-        with _open(shard.file) as parquet:
+        with _open(file) as parquet:
             for group in range(parquet.num_row_groups):
-                yield from _read_group(shard.file.name, parquet, group, column)
+                yield from _read_group(file.name, parquet, group, column)
 
 
 def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
@@ -181,7 +207,7 @@ def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) 
     n_rows = 0
     with arrow_errors(f"{place} is corrupt"):
         metadata = parquet.metadata.row_group(group)
-        size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata, column))
+        size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata.total_byte_size, column))
         for batch in parquet.iter_batches(size, [group], columns=column.names, use_threads=False):
             n_rows += batch.num_rows
             yield Piece(place, batch)
@@ -189,13 +215,13 @@ def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) 
             raise ValueError(f"{n_rows:,} rows instead of {metadata.num_rows:,}")
 
 
-def _decoded_bytes(group: pq.RowGroupMetaData, column: Column) -> float:
-    """About the bytes that a row group decodes to.
+def _decoded_bytes(n_bytes: int, column: Column) -> float:
+    """About the bytes that a row group of n_bytes decodes to.
 
     Sizes of single columns would be exact, but asking for them ends the process where a footer is damaged
     (pyarrow 26 does not catch the C++ exception).
     """
-    return float(group.total_byte_size * (1 if column.layout == "text" else LIST_EXPANSION))
+    return float(n_bytes * (1 if column.layout == "text" else LIST_EXPANSION))
 
 
 def _read_lines(file: File) -> Iterator[Piece]:
@@ -225,3 +251,77 @@ def _lines(place: str, data: bytes) -> Piece:
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     lines = pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
     return Piece(place, pa.record_batch([lines], [LINE_COLUMN]))
+
+
+# ---- Shards ------------------------------------------------------------------------------------------------
+
+
+class Shard(NamedTuple):
+    """Rows first_row to stop_row − 1 of a row group, or all lines of a text file; some n_bytes decoded."""
+
+    file: File
+    group: int
+    first_row: int
+    stop_row: int
+    n_bytes: float
+
+
+def cut(file: File, groups: Sequence[Group], column: Column) -> list[Shard]:
+    """A file in shards of SHARD_BYTES or less, as its footer alone says; a text file is one."""
+    if holds_lines(file):
+        return [Shard(file, 0, 0, group.n_rows, group.n_bytes) for group in groups]
+    shards = []
+    for number, group in enumerate(groups):
+        n_bytes, size = _decoded_bytes(group.n_bytes, column), _rows_a_shard(group, column)
+        for first in range(0, group.n_rows, size):
+            stop = min(first + size, group.n_rows)
+            shards.append(Shard(file, number, first, stop, n_bytes * (stop - first) / group.n_rows))
+    return shards
+
+
+def _rows_a_shard(group: Group, column: Column) -> int:
+    """At least one; where it is more than a batch, whole batches."""
+    n_bytes = max(_decoded_bytes(group.n_bytes, column), 1)
+    n_rows = max(int(SHARD_BYTES * group.n_rows / n_bytes), 1)
+    size = rows_a_batch(group.n_rows, n_bytes)
+    return n_rows // size * size or n_rows
+
+
+def read_shards(shards: Sequence[Shard], column: Column) -> Iterator[tuple[int, Piece]]:
+    """The column's rows in shards in the order of the corpus, each piece with the place of its shard.
+
+    Shards of one row group decode it together, once, from its first row to the last that is wanted: Arrow
+    cannot begin in the middle of a row group.
+
+    Raises CorpusError as `read_pieces` does.
+    """
+    for _, of_file in itertools.groupby(enumerate(shards), _occurrence):
+        first, *others = of_file
+        file = first[1].file
+        if holds_lines(file):
+            yield from ((first[0], piece) for piece in _read_lines(file))
+            continue
+        with _open(file) as parquet:
+            for group, of_group in itertools.groupby([first, *others], lambda item: item[1].group):
+                yield from _sliced(_read_group(file.name, parquet, group, column), of_group)
+
+
+def _occurrence(item: tuple[int, Shard]) -> int:
+    """Tells files apart, also where a source names one twice."""
+    return id(item[1].file)
+
+
+def _sliced(pieces: Iterator[Piece], shards: Iterable[tuple[int, Shard]]) -> Iterator[tuple[int, Piece]]:
+    """What the shards hold of a row group's pieces, with the place of the shard."""
+    waiting, stop = collections.deque(shards), 0
+    for piece in pieces:
+        start, stop = stop, stop + piece.rows.num_rows
+        while waiting and waiting[0][1].first_row < stop:
+            number, shard = waiting[0]
+            first, last = max(shard.first_row, start), min(shard.stop_row, stop)
+            yield number, piece._replace(rows=piece.rows.slice(first - start, last - first))
+            if shard.stop_row > stop:
+                break
+            waiting.popleft()
+        if not waiting:
+            return

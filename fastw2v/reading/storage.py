@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -210,6 +210,23 @@ def mapped_corpus(
     first_offset = HEADER_BYTES + -(-4 * n_ids // 8) * 8
     ids = np.frombuffer(pages, np.int32, n_ids, HEADER_BYTES)
     return ids, np.frombuffer(pages, np.int64, n_sentences + 1, first_offset)
+
+
+def stored(
+    n_ids: int, n_sentences: int, most_bytes: int, fill: Callable[[Room], None]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) as `fill` writes them to the room it is given.
+
+    They are in a temporary file where they take more than most_bytes. Raises OutputError where that cannot be
+    written.
+    """
+    if 4 * n_ids + 8 * (n_sentences + 1) <= most_bytes:
+        room = Room(n_ids, n_sentences)
+        fill(room)
+        return room.ids, room.offsets
+    with temporary_errors(), tempfile.TemporaryFile(prefix="fastw2v-") as file:
+        fill(FileRoom(file.fileno(), n_ids, n_sentences))
+        return mapped_corpus(file.fileno(), n_ids, n_sentences)
 
 
 def pages_of(array: NDArray[Any]) -> FilePages | None:

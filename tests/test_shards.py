@@ -1,0 +1,448 @@
+"""A corpus read by several processes is the one that a single process reads."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.simulation import ThreadCommunicator, run_ranks
+from fastw2v import corpus as corpus_module
+from fastw2v.corpus import read_corpus
+from fastw2v.distributed.communicator import SingleProcess
+from fastw2v.distributed.shards import (
+    LARGEST_PORTION,
+    SharedCorpus,
+    merge_everywhere,
+    portion_ends,
+    portion_tokens,
+    read_shared_corpus,
+    readers,
+)
+from fastw2v.errors import CorpusError, FastW2VError, UsageError
+from fastw2v.layout import UNIT
+from fastw2v.reading import layouts, sources, tokenizer
+from fastw2v.reading.memory import Budget, Memory
+from fastw2v.reading.storage import pages_of
+from fastw2v.vocabulary import Vocabulary
+from tests.naive import NaiveCorpus, Row
+from tests.parquet import as_plain, error_of, write, write_texts
+
+SIZES = [1, 2, 3, 5]
+texts = st.text(st.sampled_from("ab É\t\u3000"), max_size=20)
+items = st.text(st.sampled_from("ab É"), max_size=4)
+text_rows: st.SearchStrategy[list[Row]] = st.lists(st.none() | texts, max_size=14)
+list_rows: st.SearchStrategy[list[Row]] = st.lists(
+    st.none() | st.lists(st.none() | items, max_size=6), max_size=14
+)
+
+
+def shared(n_ranks: int, source: Any, **options: Any) -> list[SharedCorpus]:
+    """What each of n processes reads."""
+    return run_ranks(n_ranks, lambda communicator: read_shared_corpus(source, communicator, **options))
+
+
+def together(parts: list[SharedCorpus]) -> NaiveCorpus:
+    """What the processes hold, portion after portion; what they must agree on is the same."""
+    ids: list[int] = []
+    offsets, taken = [0], [[0, 0] for _ in parts]
+    for rank, n_tokens, n_sentences in parts[0].portions.tolist():
+        corpus, (first_id, first) = parts[rank].corpus, taken[rank]
+        taken[rank] = [first_id + n_tokens, first + n_sentences]
+        ends = corpus.offsets[first : first + n_sentences + 1]
+        assert (ends[0], ends[-1]) == (first_id, first_id + n_tokens)
+        offsets += (ends[1:] - first_id + len(ids)).tolist()
+        ids += corpus.ids[first_id : first_id + n_tokens].tolist()
+    assert taken == [[len(part.corpus.ids), len(part.corpus.offsets) - 1] for part in parts]
+    plain = [as_plain(part.corpus)._replace(ids=ids, offsets=offsets) for part in parts]
+    assert all(other == plain[0] for other in plain)
+    for part in parts:
+        assert part.portions.tolist() == parts[0].portions.tolist()
+        assert (part.portions[:, 1:] > 0).all()
+        assert part.fingerprint == parts[0].fingerprint
+        assert (part.corpus.loss, part.corpus.notes) == (parts[0].corpus.loss, parts[0].corpus.notes)
+    return plain[0]
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of about three rows of text, in batches of two."""
+    monkeypatch.setattr(sources, "SHARD_BYTES", 64)
+    monkeypatch.setattr(layouts, "BATCH_ROWS", 2)
+
+
+def mixed_rows() -> list[str | None]:
+    """Texts of frequent and rare words in both cases, some empty, some null."""
+    rng = np.random.default_rng(7)
+    words = [f"Word{n}" if n % 3 else f"word{n}-that-is-longer-than-sixteen-bytes" for n in range(50)]
+    rows = [" ".join(words[n % 50] for n in rng.geometric(0.1, k)) for k in rng.integers(0, 9, 60)]
+    return [None if n % 13 == 5 else row.lower() if n % 4 else row for n, row in enumerate(rows)]
+
+
+# ---- The same as one process -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_shards")
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=text_rows | list_rows,
+    n_ranks=st.sampled_from(SIZES),
+    threads=st.integers(1, 2),
+    min_count=st.integers(0, 3),
+    max_vocab=st.none() | st.integers(2, 4),
+    lowercase=st.booleans(),
+    group=st.integers(1, 14),
+)
+def test_read_shared_corpus__equals_read_corpus(
+    rows: list[Row], n_ranks: int, group: int, tmp_path_factory: pytest.TempPathFactory, **options: Any
+) -> None:
+    is_list = any(isinstance(row, list) for row in rows)
+    array = pa.array(rows, pa.list_(pa.string()) if is_list else pa.string())
+    path = write(tmp_path_factory.mktemp("corpus") / "c.parquet", array, row_group_size=group)
+    try:
+        expected = as_plain(read_corpus(path, **options))
+    except UsageError:
+        message = error_of(UsageError, path, **options)
+        assert messages(n_ranks, lambda c: read_shared_corpus(path, c, **options)) == [message] * n_ranks
+    else:
+        assert together(shared(n_ranks, path, **options)) == expected
+
+
+def one_big_group(folder: Path) -> Any:
+    return write(folder / "c.parquet", mixed_rows())
+
+
+def many_groups(folder: Path) -> Any:
+    return write(folder / "c.parquet", mixed_rows(), row_group_size=4)
+
+
+def folder_of_files(folder: Path) -> Any:
+    rows = mixed_rows()
+    write(folder / "a.parquet", rows[:7], row_group_size=2)
+    write(folder / "b.parquet", rows[7:8])
+    write(folder / "c" / "d.parquet", rows[8:])
+    return folder
+
+
+def token_lists(folder: Path) -> Any:
+    rows = [None if row is None else [*row.split(), None, ""] for row in mixed_rows()]
+    return write(folder / "c.parquet", pa.array(rows, pa.large_list(pa.string())), row_group_size=17)
+
+
+def text_files(folder: Path) -> Any:
+    text = "\n".join(filter(None, mixed_rows()))
+    (folder / "a.txt").write_text(text)
+    (folder / "b.txt.gz").write_bytes(gzip.compress(text.upper().encode()))
+    return [folder / "a.txt", write_texts(folder / "c.parquet", "one word more"), folder / "b.txt.gz"]
+
+
+def one_file_twice(folder: Path) -> Any:
+    return [write(folder / "c.parquet", mixed_rows())] * 2
+
+
+KINDS: list[Callable[[Path], Any]] = [
+    one_big_group,
+    many_groups,
+    folder_of_files,
+    token_lists,
+    text_files,
+    one_file_twice,
+]
+OPTIONS: list[dict[str, Any]] = [
+    {"min_count": 2, "threads": 2},
+    {"min_count": 1, "lowercase": True, "stop_words": frozenset(["WORD2", "word4"]), "max_vocab": 20},
+    {"vocabulary": Vocabulary(["Word4", "absent", "word2", "Word2"], np.array([9, 3, 2, 1]))},
+    {"vocabulary": Vocabulary(["word2", "word4", "absent"], np.zeros(3, np.int64)), "lowercase": True},
+]
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "lists", "given", "counted"])
+@pytest.mark.parametrize("make", KINDS)
+def test_read_shared_corpus__does_not_depend_on_how_many_read(
+    tmp_path: Path, make: Callable[[Path], Any], options: dict[str, Any]
+) -> None:
+    source = make(tmp_path)
+    expected = as_plain(read_corpus(source, **options))
+    parts = [shared(n_ranks, source, **options) for n_ranks in SIZES]
+    assert [together(part) for part in parts] == [expected] * len(SIZES)
+    assert len({part[0].fingerprint for part in parts}) == 1
+    assert len({part[0].portions[:, 1:].tobytes() for part in parts}) == 1
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__every_process_reads_its_share(tmp_path: Path) -> None:
+    for make in (one_big_group, many_groups):
+        parts = shared(3, make(tmp_path))
+        n_tokens = [len(part.corpus.ids) for part in parts]
+        assert min(n_tokens) > 0.25 * sum(n_tokens)
+
+
+def test_read_shared_corpus__more_processes_than_shards(tmp_path: Path) -> None:
+    path = write_texts(tmp_path / "c.parquet", "a b", "b a")
+    parts = shared(3, path, min_count=1)
+    assert together(parts).ids == [0, 1, 1, 0]
+    assert [len(part.corpus.ids) for part in parts] == [4, 0, 0]
+    assert [part.corpus.offsets.tolist() for part in parts] == [[0, 2, 4], [0], [0]]
+
+
+def test_read_shared_corpus__places_in_a_given_vocabulary(tmp_path: Path, small_shards: None) -> None:
+    rows = [[n % 5, 4 - n % 5] for n in range(40)]
+    given = Vocabulary(list("abcde"), np.array([5, 4, 3, 2, 1]))
+    path = write(tmp_path / "c.parquet", pa.array(rows, pa.list_(pa.int16())))
+    parts = shared(3, path, vocabulary=given)
+    assert together(parts).ids == [n for row in rows for n in row]
+    path = write(tmp_path / "c.parquet", pa.array([*rows, [5]], pa.list_(pa.int16())))
+    with pytest.raises(UsageError, match="id 5 is no place in the given vocabulary"):
+        shared(3, path, vocabulary=given)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__merges_tables_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
+    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 8)
+    rows: list[Row] = [f"w{n} longer-than-sixteen-bytes-{n} w{n // 2}" for n in range(100)]
+    path = write(tmp_path / "c.parquet", rows)
+    expected = as_plain(read_corpus(path, min_count=1))
+    for n_ranks in (2, 5):
+        assert together(shared(n_ranks, path, min_count=1, threads=2)) == expected
+
+
+# ---- Portions and fingerprints -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "expected"),
+    [(1, UNIT), (1024 * UNIT, UNIT), (1024 * (UNIT + 1), 2 * UNIT), (1 << 40, LARGEST_PORTION)],
+)
+def test_portion_tokens__is_whole_units_within_limits(n_tokens: int, expected: int) -> None:
+    assert portion_tokens(n_tokens) == expected
+    assert portion_tokens(n_tokens) % UNIT == 0
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40),
+    most=st.integers(1, 25),
+    ends=st.sets(st.integers(1, 40)),
+)
+def test_portion_ends__are_as_late_as_they_may(lengths: list[int], most: int, ends: set[int]) -> None:
+    offsets = np.cumsum([0, *lengths])
+    shard_ends = offsets[sorted({min(end, len(lengths)) for end in ends} | {len(lengths)})]
+    expected, size = [], 0
+    for end, length in zip(offsets[1:].tolist(), lengths, strict=True):
+        if size and size + length > most:
+            expected.append(end - length)
+            size = 0
+        inside = [end - length + most * k for k in range(1, (length - 1) // most + 1)]
+        expected += inside
+        size = end - inside[-1] if inside else size + length
+        if end in shard_ends:
+            expected.append(end)
+            size = 0
+    assert portion_ends(offsets, shard_ends, most).tolist() == expected
+
+
+@pytest.mark.parametrize("n_ranks", SIZES)
+@pytest.mark.parametrize("ids_bytes", [0, 1 << 30])
+def test_read_shared_corpus__cuts_a_giant_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_ranks: int, ids_bytes: int
+) -> None:
+    rows = ["a b", "b " * 3000, "a a b " * 5000, "b a " * 1000, "b"]
+    path = write(tmp_path / "c.parquet", rows, row_group_size=2)
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(ids_bytes, 1 << 30))
+    parts = shared(n_ranks, path)
+    expected, actual = as_plain(read_corpus(path)), together(parts)
+    assert actual.ids == expected.ids
+    assert set(expected.offsets) < set(actual.offsets)
+    sizes = [3002, UNIT, UNIT, UNIT, 15_000 - 3 * UNIT, 2000, 1]
+    assert parts[0].portions[:, 1].tolist() == sizes
+    assert (pages_of(parts[0].corpus.ids) is None) == (ids_bytes > 0)
+
+
+def test_fingerprint__tells_corpora_apart(tmp_path: Path) -> None:
+    corpora = [
+        ["a b a b", "b c"],
+        ["a b b a", "b c"],  # a token
+        ["a b a", "b b c"],  # the end of a sentence
+        ["a b a b", "b c rare"],  # a word that is left out
+        ["a b a b", "b c", ""],
+    ]
+    prints = []
+    for rows in corpora:
+        path = write(tmp_path / "c.parquet", rows)
+        vocabulary = Vocabulary(["a", "b", "c"], np.array([3, 2, 1]))
+        prints.append([shared(n, path, vocabulary=vocabulary)[0].fingerprint for n in (1, 2)])
+    assert [one == two for one, two in prints] == [True] * 5
+    assert [prints[0] == other for other in prints] == [True, False, False, False, True]
+    assert len(bytes.fromhex(prints[0][0])) == 32
+
+
+# ---- Shards ------------------------------------------------------------------------------------------------
+
+
+@given(sizes=st.lists(st.floats(0, 1e6), max_size=30), n_ranks=st.integers(1, 8))
+def test_readers__have_neighbouring_shards_of_about_one_size(sizes: list[float], n_ranks: int) -> None:
+    ranks = readers(sizes, n_ranks)
+    assert np.unique(ranks).tolist() == list(range(max(ranks, default=-1) + 1))
+    assert (np.diff(ranks) >= 0).all()
+    at_least_one = np.maximum(sizes, 1)
+    most = at_least_one.sum() / n_ranks + at_least_one.max(initial=0)
+    assert np.bincount(ranks, at_least_one, n_ranks).max() <= most * (1 + 1e-9)
+    assert max(ranks, default=0) < n_ranks
+
+
+def test_read_shared_corpus__decodes_a_row_group_once_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
+) -> None:
+    decoded: list[int] = []
+    read_group = sources._read_group
+
+    def watched(name: str, parquet: Any, group: int, column: Any) -> Any:
+        for piece in read_group(name, parquet, group, column):
+            decoded.append(piece.rows.num_rows)
+            yield piece
+
+    monkeypatch.setattr(sources, "_read_group", watched)
+    path = write(tmp_path / "c.parquet", [f"{n} a b c d e f" for n in range(100)])
+    shared(2, path)
+    assert sum(decoded) <= 100 + 52  # the first half, and all
+
+
+# ---- What several processes cannot read --------------------------------------------------------------------
+
+
+def messages(n_ranks: int, read: Callable[[ThreadCommunicator], Any]) -> list[str]:
+    """The error of each process."""
+
+    def message(communicator: ThreadCommunicator) -> str:
+        with pytest.raises(FastW2VError) as caught:
+            read(communicator)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    return run_ranks(n_ranks, message)
+
+
+def test_read_shared_corpus__refuses_what_only_one_process_can_read(tmp_path: Path) -> None:
+    path = write_texts(tmp_path / "c.parquet", "a b", "b a")
+    cases: list[tuple[Any, dict[str, Any], str]] = [
+        ([["a", "b"]], {}, "cannot share a corpus in memory (list): write it to a Parquet file"),
+        (path, {"group_by": "user"}, "cannot share rows grouped by 'user'"),
+        (path, {"memory": Memory(None, tmp_path)}, "leave out --cache-dir"),
+    ]
+    for source, options, expected in cases:
+        for message in messages(2, lambda c, s=source, o=options: read_shared_corpus(s, c, **o)):
+            assert expected in message
+
+
+def test_read_shared_corpus__one_process_reads_all_that_there_is(tmp_path: Path) -> None:
+    alone = SingleProcess()
+    in_memory = read_shared_corpus([["a", "b"], ["b"]], alone, min_count=1)
+    assert together([in_memory]).ids == [1, 0, 0]
+    path = write_texts(tmp_path / "c.parquet", "a b", "b")
+    for _ in range(2):
+        cached = read_shared_corpus(path, alone, memory=Memory(None, tmp_path), min_count=1)
+        assert together([cached]).ids == [1, 0, 0]
+        assert cached.fingerprint == in_memory.fingerprint
+    assert "found the encoded corpus" in cached.corpus.notes[0]
+    table = pa.table({"user": [1, 2, 1], "item": ["a", "b", "b"]})
+    grouped = read_shared_corpus(table, alone, group_by="user", min_count=1)
+    assert together([grouped]).offsets == [0, 2, 3]
+
+
+def test_read_shared_corpus__all_processes_see_the_same_files(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        write_texts(folder / "c.parquet", "a b")
+    write_texts(folders[1] / "d.parquet", "a b")
+    for message in messages(2, lambda c: read_shared_corpus(folders[c.rank], c)):
+        assert "process 1 finds 2 files, process 0 1, not the same" in message
+
+
+def test_read_shared_corpus__raises_what_one_process_does(tmp_path: Path) -> None:
+    path = write_texts(tmp_path / "c.parquet", "a a a b")
+    for options in ({}, {"min_count": -1}, {"threads": 0}, {"ids": "places"}):
+        expected = error_of(UsageError, path, **options)
+        assert messages(2, lambda c, o=options: read_shared_corpus(path, c, **o)) == [expected] * 2
+    with pytest.raises(UsageError, match="no column 'none'"):
+        shared(2, path, column="none")
+    (tmp_path / "d.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CorpusError, match=r"d\.parquet: cannot be read as Parquet"):
+        shared(2, tmp_path)
+
+
+def test_read_shared_corpus__files_must_agree_on_the_column(tmp_path: Path) -> None:
+    write_texts(tmp_path / "a.parquet", "a b")
+    write(tmp_path / "b.parquet", [["a", "b"]])
+    write_texts(tmp_path / "c.parquet", "a b")
+    expected = error_of(UsageError, tmp_path)
+    assert messages(2, lambda c: read_shared_corpus(tmp_path, c)) == [expected] * 2
+
+
+# ---- Memory and progress -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__is_the_same_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = many_groups(tmp_path)
+    expected = together(shared(2, path, threads=2))
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(0, 1 << 30))
+    parts = shared(2, path, threads=2)
+    assert together(parts) == expected
+    assert all(pages_of(part.corpus.ids) is not None for part in parts)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__says_everywhere_what_was_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
+    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads: Budget(1 << 30, 0))
+    rows = [f"a a rare{n} rare{n + 1000}" for n in range(50)]
+    parts = shared(2, write_texts(tmp_path / "c.parquet", *rows), min_count=1)
+    loss, [note] = parts[1].corpus.loss, parts[1].corpus.notes
+    assert together(parts).counts[0] == 100
+    assert loss.n_dropped_tokens == 200 - len(together(parts).ids) > 50
+    assert f"dropped {loss.n_dropped} rare ones" in note
+
+
+def test_read_shared_corpus__tells_each_process_its_progress(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", ["a b c"] * 300, row_group_size=100)
+    told: list[list[tuple[float, int]]] = [[], []]
+
+    def read(communicator: ThreadCommunicator) -> SharedCorpus:
+        own = told[communicator.rank]
+        return read_shared_corpus(path, communicator, on_progress=lambda *progress: own.append(progress))
+
+    parts = run_ranks(2, read)
+    assert [own[-1] for own in told] == [(1.0, len(part.corpus.ids)) for part in parts]
+
+
+def test_merge_everywhere__needs_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as the number of ranks can be halved, a table is sent, in three parts."""
+    calls: list[int] = []
+    exchange = ThreadCommunicator.exchange
+
+    def counted(communicator: ThreadCommunicator, parts: Any) -> Any:
+        calls.append(communicator.rank)
+        return exchange(communicator, parts)
+
+    def merge(communicator: ThreadCommunicator) -> list[int]:
+        words = [f"w{communicator.rank}", "all"]
+        table = tokenizer.table_of(words)
+        table.records[:2, tokenizer.COUNT] = 1
+        whole, [entries] = merge_everywhere(communicator, 2, [table])
+        assert tokenizer.words_of(whole, entries.astype(np.int64)) == words
+        assert whole.n_words[0] == 6
+        return whole.records[entries, tokenizer.COUNT].tolist()
+
+    monkeypatch.setattr(ThreadCommunicator, "exchange", counted)
+    assert run_ranks(5, merge) == [[1, 5]] * 5
+    assert [calls.count(rank) for rank in range(5)] == [3 * 3] * 5
