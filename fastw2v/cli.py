@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ from fastw2v.commands.map import draw_map
 from fastw2v.commands.report import report
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
+from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 
 PREFIX = "FASTW2V"
@@ -72,7 +74,8 @@ for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, do
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """One line on stderr, and out."""
+    """One line on stderr, and out; with all processes of a run where it has several."""
+    end_all(message, code)
     click.echo(f"Error: {message}", err=True)
     sys.exit(code)
 
@@ -109,6 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        if launched() is None:
+            raise
+        traceback.print_exc()  # and the others would wait for this process
+        fail(f"{type(error).__name__}, a fault of fastw2v's own", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

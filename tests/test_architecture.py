@@ -31,12 +31,16 @@ LAYERS = [
         "commands.train",
         "commands.vocab",
     ],
-    ["commands.resume"],
+    ["commands.replicas", "commands.resume"],
     ["commands.options", "commands.settings"],
     ["api"],
     ["checkpoint", "doctor", "progress", "run_log"],
-    ["holdout"],
+    ["distributed.loop"],
+    ["distributed.rows", "distributed.shares", "holdout"],
     ["training"],
+    ["parts"],
+    ["distributed.dealing"],
+    ["distributed.shards"],
     ["cache", "maps.page", "maps.picture", "report"],
     ["maps.projection"],
     ["corpus", "evaluation", "formats", "next_item", "query"],
@@ -56,7 +60,7 @@ LAYERS = [
     ["formats.common", "formats.decimals"],
     ["formats.tokens"],
     ["shuffling"],
-    ["reading.tokenizer", "kernels.machine", "kernels.sentences", "kernels.run"],
+    ["reading.tokenizer", "kernels.machine", "kernels.replicas", "kernels.sentences", "kernels.run"],
     ["kernels.lockstep"],
     ["kernels.block", "kernels.pair", "kernels.launch"],
     ["kernels.units"],
@@ -64,9 +68,10 @@ LAYERS = [
     ["kernels.intrinsics", "kernels.jit"],
     ["reference"],
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
-    ["embeddings", "interrupts", "pages", "pictures", "vocabulary"],
+    ["distributed.communicator", "embeddings", "interrupts", "pages", "pictures", "vocabulary"],
+    ["distributed.mpi"],
     ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "zipf"],
-    ["errors", "kernels", "commands", "reading", ""],
+    ["errors", "kernels", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 
@@ -92,6 +97,7 @@ LIBRARIES = {
     },
     "click": {"cli"},  # and commands.*
     "fsspec": {"reading.remote"},
+    "mpi4py": {"distributed.mpi"},
     "matplotlib": {"maps.picture", "pictures"},
     "sklearn": {"maps.projection"},
     "umap": {"maps.projection"},
@@ -155,9 +161,8 @@ def each_module() -> pytest.MarkDecorator:
 
 def test_layers__name_every_module() -> None:
     """A new module gets a row in LAYERS."""
-    assert {module_name(path) for path in MODULES} - {"kernels", "commands", "maps", "reading", ""} <= set(
-        DEPTH
-    )
+    packages = {"kernels", "commands", "distributed", "maps", "reading", ""}
+    assert {module_name(path) for path in MODULES} - packages <= set(DEPTH)
 
 
 @each_module()

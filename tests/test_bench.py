@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench.__main__ as command
-from bench import ingest, judges, phases, report, scaling, sharing, trainers
+from bench import distributed, ingest, judges, phases, report, scaling, sharing, trainers
 from corpora.planted import Plan, generate
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +114,36 @@ def test_headline__joins_speeds_and_scores_of_the_largest_measurement():
     assert "| slow | 75 | 15.0 x (10.0 to 20.0) | 0.500 |" in text
     assert "`text`" in text
     assert "scores after 5 epochs" in text
+
+
+def test_throughput__a_ratio_is_of_the_last_command_that_ran_both():
+    """A trainer that the newest command left out keeps its ratio: no two commands are compared."""
+    rows = [
+        trained("fastw2v block", 1, 1.0, run="old"),
+        trained("slow", 1, 10.0, run="old"),
+        trained("slower", 1, 30.0, run="old"),
+        trained("fastw2v block", 1, 2.0, run="new"),
+        trained("slow", 1, 8.0, run="new"),
+    ]
+    text = report.throughput(rows)
+    assert cells(text, "slow")[2] == "4.0 x"
+    assert cells(text, "slower")[2] == "30.0 x"
+    assert cells(text, "fastw2v block")[1] == cells(report.throughput(rows[3:]), "fastw2v block")[1]
+
+
+def test_model__follows_the_formulas_of_the_docs():
+    """Rows of docs/several-machines.md; efficiency falls with ranks and a slower network, never to 0."""
+    model = distributed.Model(100_000, 300, 262_144, 1e6, 2.4e9, 0.0005, 1.25e9)
+    assert model.rows() == 13_365
+    assert model._replace(n_words=1_000_000).rows() == 20_290.25
+    assert model._replace(n_words=300).rows() == 300
+    assert model.efficiency(1) == 1
+    assert 1 > model.efficiency(2) > model.efficiency(8) > model.efficiency(64) > 0.5
+    slow = model._replace(bandwidth=0.125e9)
+    assert 0 < slow.efficiency(2) < model.efficiency(2)
+    payload = 2 * 13_365 * 300 * 4
+    sync = payload / 0.125e9 + payload / 2.4e9 + 0.0005
+    assert 0.262144 / (0.262144 * 1.04 + sync) < slow.efficiency(2) < 0.262144 / (0.262144 + sync)
 
 
 def test_kernels__rates_are_of_useful_work():
@@ -248,7 +278,7 @@ def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     result = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "word2vec: not measured, give --word2vec PATH" in result.output
-    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels", "## Ingest"):
+    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels", "## Ingest", "## Distributed"):
         assert heading in result.output
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert {row["bench"] for row in rows} == set(command.MEASURES)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from fastw2v.config import Backend, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
+from fastw2v.config import Backend, Combine, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,19 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--freeze", type=click.Choice(get_args(Matrix)), help="Leave these vectors as they start."
         ),
         config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
+        click.option(
+            "--sync-words",
+            type=int,
+            help="Words that several processes train between two combinations; 0 adapts it to the network."
+            "  [default: 262144 a thread]",
+        ),
+        click.option(
+            "--combine",
+            type=click.Choice(get_args(Combine)),
+            default="adasum",
+            help="How steps of several processes on one row are combined.",
+        ),
+        click.option("--overlap", is_flag=True, help="Combine while the next step is trained."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -209,9 +222,9 @@ def load_corpus(
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
-    from fastw2v.progress import reading_shown, significant
+    from fastw2v.parts import usable_cores
+    from fastw2v.progress import reading_shown
     from fastw2v.reading.memory import Memory
-    from fastw2v.training import usable_cores
 
     started = time.perf_counter()
     corpus = read_corpus(
@@ -222,14 +235,20 @@ def load_corpus(
         on_progress=reading_shown(display),
         **vars(config),
     )
-    seconds = time.perf_counter() - started
+    say_read(corpus, len(corpus.ids), time.perf_counter() - started, display)
+    return corpus
+
+
+def say_read(corpus: Corpus, n_tokens: int, seconds: float, display: Display) -> None:
+    """What was read, of it n_tokens in the vocabulary, and how long it took."""
+    from fastw2v.progress import significant
+
     for note in corpus.notes:
         display.say(note)
     rate = significant(corpus.n_words_read / max(seconds, 1e-9))
     display.say(
         f"read {corpus.n_words_read:,} words in {corpus.n_rows:,} rows in {seconds:.1f} s ({rate} words/s); "
-        f"vocabulary {len(corpus.vocabulary):,} words, {len(corpus.ids):,} tokens in it"
+        f"vocabulary {len(corpus.vocabulary):,} words, {n_tokens:,} tokens in it"
     )
     if corpus.n_null:
         display.say(f"skipped {corpus.n_null:,} nulls")
-    return corpus

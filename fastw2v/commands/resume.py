@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from fastw2v.commands.settings import with_absolute_paths
-from fastw2v.config import ReadConfig, TrainConfig
+from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_INTERVAL = "5m"
 FIXED = {*TrainConfig.__dataclass_fields__, *ReadConfig.__dataclass_fields__} - {"threads"}
-FIXED |= {"init_vectors", "init_outside"}
+FIXED |= {*ReplicaConfig.__dataclass_fields__, "init_vectors", "init_outside"}
 
 
 class Kept(NamedTuple):
@@ -29,11 +29,16 @@ class Kept(NamedTuple):
     folder: Folder
     saved: Saved | None
 
-    def checkpoints_of(self, corpus: Corpus, config: TrainConfig, options: dict[str, Any]) -> Checkpoints:
-        """The keeper of a run with these options on this corpus."""
+    def checkpoints_of(
+        self, corpus: Corpus, config: TrainConfig, options: dict[str, Any], fingerprint: str | None = None
+    ) -> Checkpoints:
+        """The keeper of a run with these options on this corpus, with its fingerprint if that is known."""
         from fastw2v.checkpoint import Checkpoints, Run, fingerprints, parse_interval
 
-        run = Run(config, corpus, fingerprints(corpus), with_absolute_paths(options))
+        prints = fingerprints(corpus)
+        if fingerprint:
+            prints = prints._replace(corpus=fingerprint)
+        run = Run(config, corpus, prints, with_absolute_paths(options))
         return Checkpoints(self.folder, parse_interval(options["checkpoint_every"]), run, self.saved)
 
 

