@@ -30,6 +30,13 @@ def kernels(session: Any) -> None:
     measure(session)
 
 
+def distributed(session: Any) -> None:
+    """Its module needs what only it needs, so only when asked for."""
+    from bench.distributed import distributed as measure
+
+    measure(session)
+
+
 def faults(records: Records, share: float, rows: tuple[str, ...]) -> bool:
     """Its modules train as they are imported, so only when asked for."""
     from bench.faults import ROWS, faults
@@ -46,6 +53,7 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "kernels": kernels,
     "sharing": sharing,
     "ingest": ingest,
+    "distributed": distributed,
 }
 NEED_TEXT = {"throughput", "quality"}
 
@@ -123,9 +131,9 @@ def main(
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
     MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), ingest
-    (reading), faults (kills, signals, full disks, damaged files), and report, which only tells of the results
-    in a --json file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides alternate,
-    speeds do not. Peers that are not given are left out.
+    (reading), distributed (several processes), faults (kills, signals, full disks, damaged files), and
+    report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
+    noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
 
     \b
     Examples:
@@ -160,7 +168,7 @@ def main(
 
 def options_of(given: dict[str, Any]) -> Options:
     """The command line, with the trainer's settings checked."""
-    from fastw2v.training import usable_cores
+    from fastw2v.parts import usable_cores
 
     names = (
         "dim",

