@@ -48,6 +48,9 @@ def cli() -> None:
       fastw2v nearest corpus.vectors.txt paris
       fastw2v export corpus.vectors.txt corpus.vectors.bin
     """
+    context, place = click.get_current_context(), launched()
+    if place and place[0] and context.invoked_subcommand != "train":
+        context.exit()  # of several processes one does it
     known = {name for command in cli.commands.values() for name in variables_of(command)}
     for name in sorted(name for name in os.environ if name.startswith(f"{PREFIX}_")):
         if name not in known:

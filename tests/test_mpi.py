@@ -154,6 +154,14 @@ def test_mpi__dry_run_reads_and_says_so_once(corpus: Path) -> None:
 
 
 @needs_mpi
+def test_mpi__another_command_is_run_once(corpus: Path, tmp_path: Path) -> None:
+    finished = run(2, "vocab", corpus, "--min-count", "1", "-o", tmp_path / "v.txt")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("vocabulary 300 words") == 1
+    assert len(read_vocabulary(tmp_path / "v.txt")) == 300
+
+
+@needs_mpi
 def test_mpi__a_signal_writes_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     options = [*OPTIONS, "--epochs", "1000", "-v", "--checkpoint", kept, "--checkpoint-every", "1h"]
