@@ -256,7 +256,7 @@ def hired(
     """
     if threads < 1:
         raise UsageError(f"threads = {threads}: must be at least 1")
-    room = budget(memory.limit, threads)
+    room = budget(memory.limit, threads, memory.n_sharing)
     try:
         with contextlib.closing(Shelf(room.ids)) as shelf:
             yield Workers(threads, shelf, room.ids, room.table, on_progress)

@@ -51,6 +51,7 @@ def test_budget__names_the_least_it_needs() -> None:
 def test_budget__defaults_to_half_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 6_000_000_000)
     assert budget(None, 2) == budget(3_000_000_000, 2)
+    assert budget(None, 2, n_sharing=3) == budget(1_000_000_000, 2)
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     assert budget(None, 2).ids == SMALLEST // 2
 

@@ -13,7 +13,7 @@ import pytest
 from bench.simulation import run_ranks
 from fastw2v import interrupts, parts, reference, training
 from fastw2v.config import ReplicaConfig, TrainConfig
-from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined
+from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
 from fastw2v.distributed.loop import Effort, Listeners, Pace, Report, train_replicas
 from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows
 from fastw2v.distributed.shards import read_shared_corpus
@@ -177,6 +177,7 @@ def test_fair_cores__ranks_on_the_same_cores_share_them() -> None:
     assert n_cores >= 1
     assert run_ranks(2, fair_cores) == [max(1, n_cores // 2)] * 2
     assert run_ranks(2 * n_cores, fair_cores) == [1] * 2 * n_cores
+    assert run_ranks(3, ranks_here) == [3] * 3
 
 
 # ---- Shares ------------------------------------------------------------------------------------------------

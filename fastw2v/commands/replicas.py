@@ -19,7 +19,7 @@ from fastw2v.commands.options import (
     use_threads,
 )
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
-from fastw2v.distributed.communicator import Communicator, fair_cores, open_communicator
+from fastw2v.distributed.communicator import Communicator, fair_cores, open_communicator, ranks_here
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def read_part(job: Job, communicator: Communicator, threads: int, display: Displ
 
     options = dict(job.reading)
     reading, read_vocab = take_corpus_options(options)
-    memory = take_memory(options)
+    memory = take_memory(options)._replace(n_sharing=ranks_here(communicator))
     started = time.perf_counter()
     shared = read_shared_corpus(
         job.source if len(job.source) > 1 else job.source[0],

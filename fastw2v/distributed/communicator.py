@@ -152,6 +152,11 @@ def fair_cores(communicator: Communicator) -> int:
     return max(1, n_cores // communicator.gather(place).count(place))
 
 
+def ranks_here(communicator: Communicator) -> int:
+    """Ranks on this machine. All ranks must ask."""
+    return communicator.gather(socket.gethostname()).count(socket.gethostname())
+
+
 def end_all(message: str, code: int) -> None:
     """Where this is one of several processes: write why it ends, once for all, and end the others with it.
 

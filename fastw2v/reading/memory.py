@@ -21,10 +21,12 @@ class Memory(NamedTuple):
 
     limit      bytes of memory beside the matrices; None for half of what is free
     cache_dir  folder to keep the ids in for the next run; None keeps nothing
+    n_sharing  processes that share what is free
     """
 
     limit: int | None = None
     cache_dir: Path | None = None
+    n_sharing: int = 1
 
 
 class Budget(NamedTuple):
@@ -45,7 +47,7 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * UNITS[match[2]])
 
 
-def budget(limit: int | None, threads: int) -> Budget:
+def budget(limit: int | None, threads: int, n_sharing: int = 1) -> Budget:
     """Half of what the limit leaves for ids, which may also go to a file, half for the tables of words.
 
     A table needs room for itself and for the smaller one it grows from, and at the end all are merged:
@@ -55,7 +57,7 @@ def budget(limit: int | None, threads: int) -> Budget:
     """
     least = LIBRARIES + threads * WORKER + SMALLEST
     if limit is None:
-        limit = max(int((free_memory() or 0) * SHARE_OF_FREE), least)
+        limit = max(int((free_memory() or 0) * SHARE_OF_FREE / n_sharing), least)
     if limit < least:
         raise UsageError(
             f"memory_limit = {limit / 1e6:,.0f} MB: {threads} threads need at least {least / 1e6:,.0f} MB; "
