@@ -17,7 +17,7 @@ from bench.records import Records
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.kernels.tiles import HAS_BFLOAT16
-from fastw2v.parts import usable_cores
+from fastw2v.machine import usable_cores
 
 
 class Peer(NamedTuple):

@@ -37,7 +37,7 @@ def commit() -> str:
 
 def environment() -> dict[str, Any]:
     """Commit, CPU, cores and versions."""
-    from fastw2v.parts import usable_cores
+    from fastw2v.machine import usable_cores
 
     packages = ("numpy", "numba", "llvmlite", "pyarrow")
     versions = {name: importlib.metadata.version(name) for name in packages}

@@ -13,7 +13,7 @@ from bench.options import Session, say
 from bench.trainers import first_tokens
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
-from fastw2v.parts import usable_cores
+from fastw2v.machine import usable_cores
 from fastw2v.training import train
 from fastw2v.vocabulary import Vocabulary
 

@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v import formats, parts, training
+from fastw2v import formats, training
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
+from fastw2v.machine import usable_cores
 
 
 class Material(NamedTuple):
@@ -80,7 +81,7 @@ def gensim(material: Material, config: TrainConfig, folder: Path) -> Run:
         min_count=material.min_count,
         alpha=config.lr,
         min_alpha=config.min_learning_rate,
-        workers=config.threads or parts.usable_cores(),
+        workers=config.threads or usable_cores(),
         seed=config.seed,
         ns_exponent=config.ns_exponent,
     )
@@ -141,7 +142,7 @@ def word2vec_like(binary: Path) -> Trainer:
             "-min-count": material.min_count,
             "-iter": config.epochs,
             "-alpha": config.lr,
-            "-threads": config.threads or parts.usable_cores(),
+            "-threads": config.threads or usable_cores(),
             "-hs": 0,
             "-binary": 1,
         }
@@ -171,7 +172,7 @@ def fasttext(binary: Path) -> Trainer:
             "-minCount": material.min_count,
             "-epoch": config.epochs,
             "-lr": config.lr,
-            "-thread": config.threads or parts.usable_cores(),
+            "-thread": config.threads or usable_cores(),
             "-maxn": 0,
             "-bucket": 0,
         }

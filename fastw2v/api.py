@@ -15,7 +15,7 @@ from fastw2v.errors import UsageError
 from fastw2v.formats import load as load_file
 from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
-from fastw2v.parts import usable_cores
+from fastw2v.machine import usable_cores
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
 from fastw2v.training import Callback, Moment, Watchers
 from fastw2v.training import train as train_corpus

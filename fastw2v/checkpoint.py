@@ -81,18 +81,25 @@ class Fingerprints(NamedTuple):
     corpus: str
 
 
-def fingerprints(corpus: Corpus) -> Fingerprints:
-    """What tells this corpus from any other."""
-    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
-    vocabulary = hashlib.sha256(np.ascontiguousarray(counts, "<i8").data)
+def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
+    """What tells this corpus from any other; tokens is the fingerprint of its ids where that is known."""
+    return Fingerprints(_of_words(corpus.vocabulary), tokens or _of_tokens(corpus))
+
+
+def _of_words(vocabulary: Vocabulary) -> str:
+    words, digest = vocabulary.words, hashlib.sha256(np.ascontiguousarray(vocabulary.counts, "<i8").data)
     for start in range(0, len(words), CHUNK_WORDS):
         chunk = "".join(f"{len(word)}:{word}" for word in words[start : start + CHUNK_WORDS])
-        vocabulary.update(chunk.encode(errors="surrogatepass"))
-    tokens = hashlib.sha256(b"%d" % corpus.n_words_read)
+        digest.update(chunk.encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
+def _of_tokens(corpus: Corpus) -> str:
+    digest = hashlib.sha256(b"%d" % corpus.n_words_read)
     for array, dtype in ((corpus.offsets, "<i8"), (corpus.ids, "<i4")):
         for part in in_parts(array):
-            tokens.update(np.ascontiguousarray(part, dtype).data)
-    return Fingerprints(vocabulary.hexdigest(), tokens.hexdigest())
+            digest.update(np.ascontiguousarray(part, dtype).data)
+    return digest.hexdigest()
 
 
 class Run(NamedTuple):

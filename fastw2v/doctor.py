@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastw2v import __version__, machine
 from fastw2v.kernels.machine import Compiler, compiler
-from fastw2v.parts import usable_cores
+from fastw2v.machine import usable_cores
 
 REQUIRED = ("numpy", "numba", "llvmlite", "pyarrow", "click")
 OPTIONAL = ("fsspec", "gensim", "matplotlib", "pandas", "polars", "safetensors")

@@ -34,6 +34,18 @@ def huge_pages() -> str | None:
     return match[1] if match else None
 
 
+def core_numbers() -> list[int]:
+    """The cores that this process may run on; all of them where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(core_numbers())
+
+
 def free_memory() -> int | None:
     """Bytes that can be had without swapping, within the limit of a container."""
     known = [size for size in (_available_memory(), _left_in_container()) if size is not None]

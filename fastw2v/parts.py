@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -28,7 +27,7 @@ from fastw2v.layout import (
     Window,
     padded,
 )
-from fastw2v.machine import free_memory
+from fastw2v.machine import free_memory, usable_cores
 from fastw2v.reading.storage import in_parts
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 
@@ -44,11 +43,6 @@ class Backend(Protocol):
     units_at_once: int
 
     def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:

@@ -134,6 +134,17 @@ class Watchers(NamedTuple):
 NOBODY = Watchers()
 
 
+class Listeners(NamedTuple):
+    """Whom a run tells how it goes on."""
+
+    on_progress: Callable[[Progress], None] | None = None
+    keeper: Keeper | None = None
+    watchers: Watchers = NOBODY
+
+
+NO_LISTENERS = Listeners()
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a run came to; seconds are wall-clock, words count every corpus word once an epoch."""

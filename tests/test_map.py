@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
 import re
 import shutil
@@ -20,6 +19,7 @@ from fastw2v.errors import UsageError
 from fastw2v.maps.page import write_page
 from fastw2v.maps.picture import labelled, write_picture
 from fastw2v.maps.projection import WordMap, lay_out
+from tests.pages import Elements
 
 EVIL = [
     "</script><script>alert(1)</script>",
@@ -116,20 +116,12 @@ def test_lay_out__refuses(groups: Embeddings) -> None:
 # ---- The page ----------------------------------------------------------------------------------------------
 
 
-class Page(html.parser.HTMLParser):
+class Page(Elements):
     """The elements of a page and the texts in them."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
         self.texts: list[tuple[str, str]] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attributes
+        super().__init__(text)
 
     def handle_data(self, data: str) -> None:
         self.texts.append((self.tags[-1] if self.tags else "", data))

@@ -14,7 +14,7 @@ from bench.simulation import run_ranks
 from fastw2v import interrupts, parts, reference, training
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
-from fastw2v.distributed.loop import Effort, Listeners, Pace, Report, train_replicas
+from fastw2v.distributed.loop import Effort, Pace, Report, train_replicas
 from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.shares import take_share, trained
@@ -22,7 +22,7 @@ from fastw2v.errors import DivergedError
 from fastw2v.layout import UNIT, Vectors, n_units
 from fastw2v.parts import aligned_zeros
 from fastw2v.splitmix import epoch_key
-from fastw2v.training import Position, Progress, Watchers
+from fastw2v.training import Listeners, Position, Progress, Watchers
 from tests.chains import chain_corpus
 from tests.parquet import write
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
 import math
 import re
@@ -18,6 +17,7 @@ from fastw2v import cli, formats
 from fastw2v.embeddings import Embeddings
 from fastw2v.report import Curve, chart, charts, content_words, speeds, thinned, ticks
 from fastw2v.run_log import read_log
+from tests.pages import Elements
 
 EVIL = ["</td><script>alert(1)</script>", '"><img/src=x>', "a&amp;b", "@body@", "cosine", "日本語"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -41,22 +41,12 @@ TAGS = {
 }
 
 
-class Page(html.parser.HTMLParser):
+class Page(Elements):
     """The elements of a page, and the text in each."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
         self.texts: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attributes
-
-    handle_startendtag = handle_starttag
+        super().__init__(text)
 
     def handle_data(self, data: str) -> None:
         if data.strip():

@@ -222,7 +222,7 @@ def load_corpus(
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus import read_corpus
-    from fastw2v.parts import usable_cores
+    from fastw2v.machine import usable_cores
     from fastw2v.progress import reading_shown
     from fastw2v.reading.memory import Memory
 

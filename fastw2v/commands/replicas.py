@@ -18,7 +18,7 @@ from fastw2v.commands.options import (
     take_memory,
     use_threads,
 )
-from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.config import SYNC_WORDS, ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import Communicator, fair_cores, open_communicator, ranks_here
 from fastw2v.errors import UsageError
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from fastw2v.distributed.shards import SharedCorpus
     from fastw2v.embeddings import Embeddings
     from fastw2v.progress import Display
-    from fastw2v.training import Keeper, Progress, Trained, Watchers
+    from fastw2v.reading.memory import Memory
+    from fastw2v.training import Listeners, Trained
+    from fastw2v.vocabulary import Vocabulary
 
 READING = (
     *("keep_list", "stop_list", "read_vocab", "column", "group_by", "order_by", "ids", "lowercase"),
@@ -59,13 +61,19 @@ class Trainer(Protocol):
     def train(
         self,
         corpus: Corpus,
-        on_progress: Callable[[Progress], None],
+        listeners: Listeners,
         on_stage: Callable[[str], None],
-        keeper: Keeper | None,
         init: Embeddings | None,
-        watchers: Watchers,
     ) -> Trained:
         """Train, as `fastw2v.training.train` does."""
+
+
+def reading_of(options: dict[str, Any]) -> tuple[ReadConfig, Vocabulary | None, Memory]:
+    """What a command's options say of reading; the options stay."""
+    options = dict(options)
+    config, read_vocab = take_corpus_options(options)
+    memory = take_memory(options)
+    return config, read_vocabularies(read_vocab) if read_vocab else None, memory
 
 
 class Alone:
@@ -80,10 +88,7 @@ class Alone:
 
     def read(self, options: dict[str, Any], display: Display) -> Corpus:
         """The corpus."""
-        options = dict(options)
-        reading, read_vocab = take_corpus_options(options)
-        memory = take_memory(options)
-        vocabulary = read_vocabularies(read_vocab) if read_vocab else None
+        reading, vocabulary, memory = reading_of(options)
         corpus = load_corpus(options["source"], reading, display, self.config.threads, vocabulary, memory)
         self.n_tokens = len(corpus.ids)
         return corpus
@@ -91,15 +96,14 @@ class Alone:
     def train(
         self,
         corpus: Corpus,
-        on_progress: Callable[[Progress], None],
+        listeners: Listeners,
         on_stage: Callable[[str], None],
-        keeper: Keeper | None,
         init: Embeddings | None,
-        watchers: Watchers,
     ) -> Trained:
         """Train in this process."""
         from fastw2v import training
 
+        on_progress, keeper, watchers = listeners
         return training.train(corpus, self.config, on_progress, on_stage, keeper, init, watchers)
 
 
@@ -137,7 +141,7 @@ class Leader:
         """The part of rank 0, while the others, who are sent the job, read theirs."""
         self.communicator.broadcast(self.job)
         self.shared = read_part(self.job, self.communicator, self.config.threads or 1, display)
-        self.n_tokens = int(self.shared.portions[:, 1].sum())
+        self.n_tokens = self.shared.n_tokens
         self.fingerprint = self.shared.fingerprint
         size = self.communicator.size
         if size > 1:
@@ -151,23 +155,16 @@ class Leader:
     def train(
         self,
         corpus: Corpus,
-        on_progress: Callable[[Progress], None],
+        listeners: Listeners,
         on_stage: Callable[[str], None],
-        keeper: Keeper | None,
         init: Embeddings | None,
-        watchers: Watchers,
     ) -> Trained:
         """Train together with the others."""
-        from fastw2v.distributed.loop import Listeners, train_replicas
+        from fastw2v.distributed.loop import train_replicas
 
+        plan = ReplicaConfig(**self.job.plan)
         trained, self.effort = train_replicas(
-            self.shared,
-            self.config,
-            ReplicaConfig(**self.job.plan),
-            self.communicator,
-            Listeners(on_progress, keeper, watchers),
-            on_stage,
-            init,
+            self.shared, self.config, plan, self.communicator, listeners, on_stage, init
         )
         return trained
 
@@ -208,21 +205,19 @@ def read_part(job: Job, communicator: Communicator, threads: int, display: Displ
     from fastw2v.distributed.shards import read_shared_corpus
     from fastw2v.progress import reading_shown
 
-    options = dict(job.reading)
-    reading, read_vocab = take_corpus_options(options)
-    memory = take_memory(options)._replace(n_sharing=ranks_here(communicator))
+    reading, vocabulary, memory = reading_of(job.reading)
+    memory = memory._replace(n_sharing=ranks_here(communicator))
     started = time.perf_counter()
     shared = read_shared_corpus(
-        job.source if len(job.source) > 1 else job.source[0],
+        job.source,
         communicator,
-        vocabulary=read_vocabularies(read_vocab) if read_vocab else None,
+        vocabulary=vocabulary,
         threads=threads,
         memory=memory,
         on_progress=reading_shown(display),
         **vars(reading),
     )
-    n_tokens = int(shared.portions[:, 1].sum())
-    say_read(shared.corpus, n_tokens, time.perf_counter() - started, display)
+    say_read(shared.corpus, shared.n_tokens, time.perf_counter() - started, display)
     return shared
 
 

@@ -35,10 +35,7 @@ class Kept(NamedTuple):
         """The keeper of a run with these options on this corpus, with its fingerprint if that is known."""
         from fastw2v.checkpoint import Checkpoints, Run, fingerprints, parse_interval
 
-        prints = fingerprints(corpus)
-        if fingerprint:
-            prints = prints._replace(corpus=fingerprint)
-        run = Run(config, corpus, prints, with_absolute_paths(options))
+        run = Run(config, corpus, fingerprints(corpus, fingerprint), with_absolute_paths(options))
         return Checkpoints(self.folder, parse_interval(options["checkpoint_every"]), run, self.saved)
 
 

@@ -109,7 +109,7 @@ def train(
         options, config = options | trainer.settled, trainer.config
         use_threads(config.threads)
         from fastw2v.holdout import judged
-        from fastw2v.parts import usable_cores
+        from fastw2v.machine import usable_cores
         from fastw2v.progress import Display
         from fastw2v.run_log import RunLog
 
@@ -295,8 +295,8 @@ def run_training(
             log.progress(progress)
 
         try:
-            watchers = training.Watchers(judge)
-            trained = trainer.train(corpus, on_progress, on_stage, checkpoints, init, watchers)
+            listeners = training.Listeners(on_progress, checkpoints, training.Watchers(judge))
+            trained = trainer.train(corpus, listeners, on_stage, init)
         except DivergedError as error:
             kept = checkpoints.last if checkpoints else None
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"

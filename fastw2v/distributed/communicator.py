@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastw2v.errors import UsageError
+from fastw2v.machine import core_numbers
 
 if TYPE_CHECKING:  # the command line imports this module, and NumPy takes a tenth of a second
     from numpy.typing import NDArray
@@ -146,10 +147,9 @@ def open_communicator() -> Communicator:
 
 def fair_cores(communicator: Communicator) -> int:
     """Cores for each of the ranks that may run on the same ones as this: at least 1. All ranks must ask."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [os.cpu_count() or 1]
+    cores = core_numbers()
     place = [socket.gethostname(), cores]
-    n_cores = len(cores) if hasattr(os, "sched_getaffinity") else cores[0]
-    return max(1, n_cores // communicator.gather(place).count(place))
+    return max(1, len(cores) // communicator.gather(place).count(place))
 
 
 def ranks_here(communicator: Communicator) -> int:

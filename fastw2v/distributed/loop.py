@@ -26,13 +26,12 @@ from fastw2v.parts import Backend, longest_sentence, make_backend, make_schedule
 from fastw2v.reading.storage import forget
 from fastw2v.splitmix import epoch_key
 from fastw2v.training import (
-    NOBODY,
-    Keeper,
+    NO_LISTENERS,
+    Listeners,
     Moment,
     Position,
     Progress,
     Trained,
-    Watchers,
     begin,
     compile_kernels,
     finish,
@@ -113,17 +112,6 @@ class Effort(NamedTuple):
         """With one more step."""
         train, wait = self.train_seconds + train, self.wait_seconds + wait
         return Effort(train, wait, self.sync_seconds + sync, sync, self.n_syncs + 1)
-
-
-class Listeners(NamedTuple):
-    """Whom rank 0 tells how the run goes on; at other ranks there is nobody."""
-
-    on_progress: Callable[[Progress], None] | None = None
-    keeper: Keeper | None = None
-    watchers: Watchers = NOBODY
-
-
-NO_LISTENERS = Listeners()
 
 
 @dataclass
@@ -228,7 +216,7 @@ class ReplicaLoop:
         self.shared, self.config, self.replica = shared, config, replica
         self.pace, self.overlaps = Pace.of(plan), plan.overlap
         self.communicator, self.listeners = replica.communicator, listeners
-        self.n_tokens = int(shared.portions[:, 1].sum())
+        self.n_tokens = shared.n_tokens
         self.n_done = 0  # tokens of the run, at all ranks
         self.effort, self.call_size = Effort(), 1
 

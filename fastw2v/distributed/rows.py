@@ -108,10 +108,10 @@ class Replica:
 
         In the order of the ranks that combine them.
         """
-        keys, counts = np.empty(2 * len(rows), np.int32), np.empty(self.communicator.size, np.int64)
+        keys = np.empty(2 * len(rows), np.int32)
         edges = (rows.start, rows.stop, n_columns, self.communicator.size)
-        changed_keys(self.vectors, self.base, *edges, keys, counts)
-        packet = np.empty((int(counts.sum()), 1 + self.dim), np.float32)
+        n_changed = changed_keys(self.vectors, self.base, *edges, keys)
+        packet = np.empty((n_changed, 1 + self.dim), np.float32)
         pack(self.vectors, self.base, keys, packet)
         return packet
 
@@ -138,11 +138,11 @@ def aligned_copy(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def places_of(keys: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int32]:
     """The place of each key among others, int32 (n,), or −1."""
+    if not len(among):
+        return np.full(len(keys), -1, np.int32)
     order = np.argsort(among)
-    places = np.searchsorted(among, keys, sorter=order).clip(max=len(among) - 1)
-    found = order[places] if len(among) else places
-    is_there = among[found] == keys if len(among) else np.zeros(len(keys), bool)
-    return np.where(is_there, found, -1).astype(np.int32)
+    found = order[np.searchsorted(among, keys, sorter=order).clip(max=len(among) - 1)]
+    return np.where(among[found] == keys, found, -1).astype(np.int32)
 
 
 def keys_of(packet: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -72,6 +72,11 @@ class SharedCorpus(NamedTuple):
     fingerprint: str
     ids_bytes: int = sys.maxsize
 
+    @property
+    def n_tokens(self) -> int:
+        """Of the whole corpus."""
+        return int(self.portions[:, 1].sum())
+
 
 def read_shared_corpus(
     source: Any,

@@ -16,15 +16,13 @@ LAST_KEY = np.int32(2**31 - 1)
 
 
 @jit
-def changed_keys(vectors, base, first, end, n_columns, n_ranks, keys, counts):
-    """Keys of the rows first ≤ row < end that differ from base in one of the first columns, by combiner.
+def changed_keys(vectors, base, first, end, n_columns, n_ranks, keys):
+    """Find the rows first ≤ row < end that differ from base in one of the first columns; returns how many.
 
-    keys     int32 (2·(end − first),), filled: those of each rank (row mod n_ranks) in rising order
-    counts   int64 (n_ranks,), filled
+    keys     int32 (2·(end − first),), filled by the rank that combines them (row mod n_ranks), rising in each
     """
     n = 0
     for rank in range(n_ranks):
-        before = n
         for row in range(first + (rank - first) % n_ranks, end, n_ranks):
             for side in range(2):
                 matrix, old = side_of(vectors, side), side_of(base, side)
@@ -33,7 +31,7 @@ def changed_keys(vectors, base, first, end, n_columns, n_ranks, keys, counts):
                         keys[n] = 2 * row + side
                         n += 1
                         break
-        counts[rank] = n - before
+    return n
 
 
 @jit
