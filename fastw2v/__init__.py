@@ -28,5 +28,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, whether used yet or not."""
-    return sorted({*globals(), *__all__})
+    """The public names, whether used yet or not, and those that every module has."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__") and name.endswith("__"))])

@@ -5,9 +5,21 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from fastw2v.config import PRESETS, Backend, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
+from fastw2v import checks
+from fastw2v.config import (
+    PRESETS,
+    Backend,
+    Ids,
+    Kernel,
+    Loss,
+    Matrix,
+    Precision,
+    Preset,
+    ReadConfig,
+    TrainConfig,
+)
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
@@ -16,10 +28,11 @@ from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
 from fastw2v.machine import usable_cores
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
+from fastw2v.reading.objects import require_names
 from fastw2v.synonyms import hint
-from fastw2v.training import Callback, Moment, Watchers
+from fastw2v.training import Callback, Moment, Watchers, is_stopped
 from fastw2v.training import train as train_corpus
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.vocabulary import Vocabulary, checked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,9 +81,9 @@ class Options(TypedDict, total=False):
 
 
 def train(
-    corpus: Any,
+    corpus: Any = None,
     *,
-    preset: Literal["text", "items", "graph"] | None = None,
+    preset: Preset | None = None,
     vocabulary: Vocabulary | None = None,
     init: Embeddings | None = None,
     on_chunk: Callback | None = None,
@@ -95,8 +108,11 @@ def train(
     cannot be read, DivergedError, and OutputError when memory ends.
     """
     config, reading = configure(preset, dict(options), init)
-    display = Display(sys.stderr, quiet=not verbose)
-    if not isinstance(corpus, Corpus):
+    require_arguments(corpus, vocabulary, on_chunk, on_epoch)
+    display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))
+    if isinstance(corpus, Corpus):
+        require_unread(vocabulary, options)
+    else:
         corpus = read_corpus(
             corpus,
             vocabulary=vocabulary,
@@ -120,10 +136,29 @@ def both(first: Callback | None, second: Callback | None) -> Callback:
     """One callback of two, either of which may be missing, and either of which may stop the run."""
 
     def called(moment: Moment) -> bool:
-        stops = [callback(moment) for callback in (first, second) if callback]
-        return any(stops)
+        return is_stopped([first, second], moment)
 
     return called
+
+
+def require_arguments(
+    corpus: Any, vocabulary: Vocabulary | None, on_chunk: Callback | None, on_epoch: Callback | None
+) -> None:
+    """Raise UsageError for an argument of `train` that is of another kind than it must be."""
+    if corpus is None:
+        raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
+    require_names(corpus)
+    if vocabulary is not None:
+        checked(vocabulary)
+    checks.callback("on_chunk", on_chunk)
+    checks.callback("on_epoch", on_epoch)
+
+
+def require_unread(vocabulary: Vocabulary | None, options: Options) -> None:
+    """Raise UsageError for options of reading beside a corpus that is read already."""
+    reading = [field.name for field in fields(ReadConfig) if field.name in options]
+    for name in ["vocabulary"] * (vocabulary is not None) + reading:
+        raise UsageError(f"{name} is of reading, and this corpus is read: give it to read_corpus", [name])
 
 
 def configure(
@@ -131,13 +166,16 @@ def configure(
 ) -> tuple[TrainConfig, ReadConfig]:
     """Both configurations of a run; dim is that of the vectors to start from, unless it is given.
 
-    Raises UsageError for a preset or an option that there is not.
+    Raises UsageError for a preset or an option that there is not, and for a value that it cannot have.
     """
-    if preset is not None and preset not in PRESETS:
-        raise UsageError(f"preset {preset!r} is unknown; use {', '.join(PRESETS)}")
-    values = PRESETS[preset] | options if preset else options
-    if init is not None:
-        values = {**values, "dim": options.get("dim", init.dim)}
+    given = set(options)
+    if preset is not None:
+        options = PRESETS[checks.choice("preset", preset, get_args(Preset))] | options
+    if init is not None and not isinstance(init, Embeddings):
+        raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
+    values = options
+    if init is not None and "dim" not in given:
+        values = options | {"dim": init.dim}
     for name in values:
         if name not in Options.__annotations__:
             known = [*Options.__annotations__, *ARGUMENTS]
@@ -155,7 +193,7 @@ def load(path: str | Path, **options: Any) -> Embeddings:
 
     options   of `formats.load`: format, unescape, limit
     """
-    return load_file(Path(path), **options)
+    return load_file(path, **options)
 
 
 def save(path: str | Path, embeddings: Embeddings, **options: Any) -> None:
@@ -163,4 +201,4 @@ def save(path: str | Path, embeddings: Embeddings, **options: Any) -> None:
 
     options   of `formats.save`: format, escape, vectors, normalize, float16
     """
-    save_file(Path(path), embeddings, **options)
+    save_file(path, embeddings, **options)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import functools
+import sys
+import types
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from fastw2v import checks
 from fastw2v.errors import UsageError
 
 Backend = Literal["numba", "reference"]
@@ -15,6 +19,7 @@ Loss = Literal["negative-sampling", "softmax"]
 Ids = Literal["words", "places"]
 Matrix = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
+Preset = Literal["text", "items", "graph"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -32,6 +37,7 @@ MAX_WINDOW = 10_000
 MAX_NEGATIVES = 10_000
 MAX_BLOCK = 1_024
 MAX_THREADS = 4_096
+MAX_FLOAT = sys.float_info.max
 
 # Words that a thread of several processes trains between two combinations. 4 ranks of one thread, dim 300,
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
@@ -99,30 +105,19 @@ class TrainConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
-        check_whole("dim", self.dim, 1, MAX_DIM)
-        check_whole("window", self.window, 1, MAX_WINDOW)
-        check_whole("negatives", self.negatives, 1, MAX_NEGATIVES)
-        check_whole("block-size", self.block_size, 1, MAX_BLOCK)
-        check_whole("shared-negatives", self.shared_negatives, 1, MAX_BLOCK)
-        check_whole("epochs", self.epochs, 1, 1_000_000)
-        if self.threads is not None:
-            check_whole("threads", self.threads, 1, MAX_THREADS)
-        check_whole("seed", self.seed, 0, 2**64 - 1)
-        check_real("lr", self.lr, self.lr > 0, "above 0")
-        if self.min_lr is not None:
-            check_real("min-lr", self.min_lr, 0 <= self.min_lr <= self.lr, f"from 0 to lr ({self.lr})")
-        check_real("sample", self.sample, self.sample >= 0, "0 (off) or more, usually 1e-5 to 1e-3")
-        check_real("ns-exponent", self.ns_exponent, True, "a real number")
-        check_real("holdout", self.holdout, 0 <= self.holdout <= 0.5, "from 0 (off) to 0.5")
-        check_real("eval-every", self.eval_every, self.eval_every > 0, "above 0, in epochs")
-        if self.patience is not None:
-            check_whole("patience", self.patience, 1, 1_000_000)
-            if not self.holdout:
-                raise UsageError("patience needs sentences to judge by: add --holdout 0.01")
+        settle(self)
+        if self.min_lr is not None and self.min_lr > self.lr:
+            raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
+        if self.patience is not None and not self.holdout:
+            raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
         if self.deterministic and self.kernel != "block":
-            raise UsageError("deterministic needs kernel block: leave out --kernel pair, or use --threads 1")
+            raise refused(
+                "deterministic needs kernel block: leave kernel pair out, or set threads to 1 instead of "
+                "deterministic",
+                *("deterministic", "kernel", "threads"),
+            )
         if self.loss == "softmax" and self.backend != "reference":
-            raise UsageError("loss softmax runs on the reference backend only: add --backend reference")
+            raise refused("loss softmax needs backend reference: set backend to it", "loss", "backend")
 
     @property
     def min_learning_rate(self) -> float:
@@ -147,8 +142,7 @@ class ReplicaConfig:
 
     def __post_init__(self) -> None:
         """Check the limits; raises UsageError."""
-        if self.sync_words is not None:
-            check_whole("sync-words", self.sync_words, 0, 2**40)
+        settle(self)
 
 
 @dataclass(frozen=True)
@@ -183,23 +177,76 @@ class ReadConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
-        if self.min_count < 0:
-            raise UsageError(f"min_count = {self.min_count}: must be at least 0; 1 keeps every word")
-        if self.max_vocab is not None and self.max_vocab < 2:
-            raise UsageError(
-                f"max_vocab = {self.max_vocab}: must be at least 2; negative sampling needs two words"
-            )
+        settle(self)
         if self.order_by is not None and self.group_by is None:
-            raise UsageError(f"order_by = {self.order_by!r} orders the rows of a group: give group_by too")
+            raise refused(
+                f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
+                *("order_by", "group_by"),
+            )
 
 
-def check_whole(option: str, value: int, lowest: int, highest: int) -> None:
-    """Raise UsageError unless lowest ≤ value ≤ highest."""
-    if not lowest <= value <= highest:
-        raise UsageError(f"{option} is {value}: it must be from {lowest:,} to {highest:,}")
+# Of every number that a configuration takes: the limits, and what a message says of them.
+WHOLES: dict[str, tuple[int, int, str]] = {
+    "dim": (1, MAX_DIM, ""),
+    "window": (1, MAX_WINDOW, ""),
+    "negatives": (1, MAX_NEGATIVES, ""),
+    "epochs": (1, 1_000_000, ""),
+    "threads": (1, MAX_THREADS, ""),
+    "seed": (0, 2**64 - 1, ""),
+    "block_size": (1, MAX_BLOCK, ""),
+    "shared_negatives": (1, MAX_BLOCK, ""),
+    "patience": (1, 1_000_000, ""),
+    "sync_words": (0, 2**40, ""),
+    "min_count": (0, checks.NO_LIMIT, "; 1 keeps every word"),
+    "max_vocab": (2, checks.NO_LIMIT, "; negative sampling needs two words"),
+}
+ABOVE_0 = 5e-324  # the least float there is
+REALS: dict[str, tuple[str, float, float]] = {
+    "lr": ("above 0", ABOVE_0, MAX_FLOAT),
+    "min_lr": ("from 0 to lr", 0.0, MAX_FLOAT),
+    "sample": ("0 (off) or more, usually 1e-5 to 1e-3", 0.0, MAX_FLOAT),
+    "ns_exponent": ("finite", -MAX_FLOAT, MAX_FLOAT),
+    "holdout": ("from 0 (off) to 0.5", 0.0, 0.5),
+    "eval_every": ("above 0, in epochs", ABOVE_0, MAX_FLOAT),
+}
 
 
-def check_real(option: str, value: float, allowed: bool, limit: str) -> None:
-    """Raise UsageError unless value is finite and allowed."""
-    if not (math.isfinite(value) and allowed):
-        raise UsageError(f"{option} is {value}: it must be {limit}")
+def settle(config: TrainConfig | ReplicaConfig | ReadConfig) -> None:
+    """Make every value of a new configuration plain, by the type and the limits of its field.
+
+    Raises UsageError naming the option, its value and the limit.
+    """
+    for name, (is_optional, check) in _checks_of(type(config)).items():  # type: ignore[arg-type]
+        value = getattr(config, name)
+        if not (value is None and is_optional):
+            object.__setattr__(config, name, check(value))
+
+
+def refused(message: str, *options: str) -> UsageError:
+    """The error for options that do not go together, which the message names."""
+    return UsageError(message, options)
+
+
+@functools.cache
+def _checks_of(kind: Hashable) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
+    """For each field of a configuration: whether it may be None, and what makes its value plain."""
+    checks_of = {}
+    for name, hint in get_type_hints(kind).items():
+        is_union = get_origin(hint) is types.UnionType or type(None) in get_args(hint)
+        kinds = [part for part in get_args(hint) if part is not type(None)] if is_union else [hint]
+        checks_of[name] = (is_union, _check_for(name, kinds[0]))
+    return checks_of
+
+
+def _check_for(name: str, hint: Any) -> Callable[[Any], Any]:
+    """What makes a value of a field plain; a number without limits is a KeyError when it is first made."""
+    if get_origin(hint) is Literal:
+        return functools.partial(checks.choice, name, choices=get_args(hint))
+    if hint is int:
+        lowest, highest, why = WHOLES[name]
+        return functools.partial(checks.whole, name, lowest=lowest, highest=highest, why=why)
+    if hint is float:
+        limit, least, most = REALS[name]
+        return functools.partial(checks.real, name, limit=limit, lowest=least, highest=most)
+    plain: dict[Any, Callable[[str, Any], Any]] = {bool: checks.flag, str: checks.text}
+    return functools.partial(plain.get(hint, checks.words), name)

@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.config import ReadConfig
+from fastw2v.checks import whole
+from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.reading.candidates import choose, integers_of, lowered, may_stay
 from fastw2v.reading.columns import Column, common_column
@@ -44,13 +45,15 @@ from fastw2v.reading.tokenizer import (
     table_of,
     words_of,
 )
-from fastw2v.vocabulary import Vocabulary, ranked
+from fastw2v.synonyms import hint
+from fastw2v.vocabulary import Vocabulary, checked, ranked
 
 # As `merge_tables` does: all words in one table, and the entries in it of those of each table.
 Merge = Callable[[Sequence[Table]], tuple[Table, list[NDArray[np.int32]]]]
 
 PROGRESS_SECONDS = 0.1
 HALF_OF_FREE = Memory()
+READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory")
 
 
 class Corpus(NamedTuple):
@@ -102,7 +105,13 @@ def read_corpus(
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
     cannot be read or are corrupt, OutputError when memory ends.
     """
+    for name in options:
+        if name not in ReadConfig.__dataclass_fields__:
+            cure = hint(name, READING, f"use {', '.join(READING)}")
+            raise UsageError(f"{name} is no option of read_corpus; {cure}", [name])
     config = ReadConfig(**options)
+    threads = whole("threads", threads, 1, MAX_THREADS)
+    vocabulary = None if vocabulary is None else checked(vocabulary)
     with hired(threads, memory, on_progress) as workers:
         cache = _cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.checks import shown
 from fastw2v.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Which = Literal["center", "outside", "sum", "concatenated"]
 
+SHOWN_WORDS = 5  # by repr
 CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
 
 
@@ -48,6 +50,8 @@ class Embeddings:
                     f"outside_vectors have dim {self.outside_vectors.shape[1]}, "
                     f"center_vectors {self.dim}; both need the same"
                 )
+        if self.counts is not None and not isinstance(self.counts, np.ndarray):
+            raise UsageError(f"counts are {shown(self.counts)}: an int64 array is needed")
         if self.counts is not None and self.counts.shape != (len(self.words),):
             raise UsageError(
                 f"counts have shape {self.counts.shape}; {len(self.words):,} words need one each"
@@ -56,16 +60,37 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.words)
 
+    def __repr__(self) -> str:
+        """Size and first words; a notebook shows this, so not all of them."""
+        first = ", ".join(shown(word) for word in self.words[:SHOWN_WORDS])
+        more = ", …" if len(self) > SHOWN_WORDS else ""
+        return f"<Embeddings of {len(self):,} words x {self.dim}: {first}{more}>"
+
+    def __iter__(self) -> Iterator[str]:
+        """The words, most frequent first."""
+        return iter(self.words)
+
     def __contains__(self, word: object) -> bool:
-        return word in self.index
+        return isinstance(word, str) and word in self.index
 
-    def __getitem__(self, word: str) -> NDArray[np.float32]:
-        """The centre vector of a word, float32 (dim,); KeyError when there is none."""
-        row: NDArray[np.float32] = self.center_vectors[self.index[word]]
-        return row
+    def __getitem__(self, word: str | Sequence[str]) -> NDArray[np.float32]:
+        """The centre vector of a word, float32 (dim,), or a copy of those of several, (n, dim).
 
-    def nearest(self, word: str | Sequence[str], n: int = 10) -> list[tuple[str, float]]:
-        """The n words with the highest cosine to `word`, or to the mean of several, best first."""
+        KeyError for a word that is not there, UsageError for what is no word.
+        """
+        if isinstance(word, str):
+            row: NDArray[np.float32] = self.center_vectors[self.index[word]]
+            return row
+        several = list(word) if isinstance(word, Iterable) else [word]
+        if isinstance(word, Iterable) and all(isinstance(one, str) for one in several):
+            rows: NDArray[np.float32] = self.center_vectors[[self.index[one] for one in several]]
+            return rows
+        raise UsageError(f"{shown(word)} is no word: give a str or a list of them, or index center_vectors")
+
+    def nearest(
+        self, word: str | Sequence[str] | NDArray[np.floating], n: int = 10
+    ) -> list[tuple[str, float]]:
+        """The n words with the highest cosine to a word, the mean of several, or a vector, best first."""
         from fastw2v import query
 
         return query.nearest(self, word, n)
@@ -86,14 +111,14 @@ class Embeddings:
         """Write a file that other tools read, in the format of its suffix; options are `formats.save`'s."""
         from fastw2v import formats
 
-        formats.save(Path(path), self, **options)
+        formats.save(path, self, **options)
 
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> Embeddings:
         """Read a file of vectors, in the format of its suffix; options are `formats.load`'s."""
         from fastw2v import formats
 
-        return formats.load(Path(path), **options)
+        return formats.load(path, **options)
 
     def to_arrow(self) -> pa.Table:
         """A pyarrow.Table: word string, count int64, vector fixed_size_list<float32>, as in Parquet files."""
@@ -133,6 +158,8 @@ class Embeddings:
 
 
 def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
+    if not isinstance(matrix, np.ndarray):
+        raise UsageError(f"{name} are {shown(matrix)}: a C-contiguous float32 matrix is needed")
     if matrix.dtype != np.float32 or matrix.ndim != 2 or not matrix.flags.c_contiguous:
         raise UsageError(
             f"{name} are {matrix.dtype} with {matrix.ndim} axes; a C-contiguous float32 matrix is needed"

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastw2v.checks import NO_LIMIT, choice, flag, refuse, whole
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import CorpusError, UsageError
 
@@ -48,6 +49,9 @@ class AnalogyQuestion(NamedTuple):
     b: str
     c: str
     d: str
+
+
+Row = TypeVar("Row", SimilarityPair, AnalogyQuestion)
 
 
 class SectionResult(NamedTuple):
@@ -98,7 +102,7 @@ def _centered_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ranks
 
 
-def read_similarity(path: Path) -> list[SimilarityPair]:
+def read_similarity(path: str | Path) -> list[SimilarityPair]:
     """Word pairs with scores: `word1 word2 score` a line, parted by tabs, commas or spaces.
 
     A first line whose last field is no number is taken as a header; empty lines and lines that begin with
@@ -132,7 +136,7 @@ def _pair(line: str) -> SimilarityPair | None:
     return SimilarityPair(first, second, value) if first and second and math.isfinite(value) else None
 
 
-def read_analogies(path: Path) -> list[AnalogyQuestion]:
+def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
     """Questions of four words a line, in sections that begin with a line `: name`.
 
     Empty lines are passed over; questions before the first section belong to the section "".
@@ -153,10 +157,10 @@ def read_analogies(path: Path) -> list[AnalogyQuestion]:
     return questions
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Numbered lines without the white space around them."""
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
+        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 yield number, line.strip()
     except OSError as error:
@@ -176,6 +180,7 @@ def evaluate_similarity(
     case_insensitive   words differing in case only are one word: the first, most frequent, is used
     restrict           only the first `restrict` words are known; None means all
     """
+    pairs = _rows("pairs", pairs, SimilarityPair, "read_similarity(path)")
     known = _Known(embeddings, case_insensitive, restrict)
     ids = [(known.find(pair.first), known.find(pair.second)) for pair in pairs]
     found = [i for i, both in enumerate(ids) if None not in both]
@@ -201,8 +206,8 @@ def evaluate_analogies(
 
     Holds a normalised copy of the restricted vectors and some 100 MB.
     """
-    if method not in ("3cosadd", "3cosmul"):
-        raise UsageError(f"method {method!r} is unknown; use 3cosadd or 3cosmul")
+    choice("method", method, get_args(AnalogyMethod))
+    questions = _rows("questions", questions, AnalogyQuestion, "read_analogies(path)")
     known = _Known(embeddings, case_insensitive, restrict)
     ids = [[known.find(word) for word in question[1:]] for question in questions]
     asked = [i for i, quadruple in enumerate(ids) if None not in quadruple]
@@ -214,6 +219,18 @@ def evaluate_analogies(
     return AnalogyResult(accuracy, n_correct, len(asked), len(questions), sections)
 
 
+def _rows(name: str, rows: Iterable[Any], kind: type[Row], reader: str) -> list[Row]:
+    """Rows that were given, as the named tuples they stand for; raises UsageError for one that is none."""
+    limit = f"a list of {kind.__name__}, such as {reader} gives"
+    if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
+        raise refuse(name, rows, limit)
+    given = list(rows)
+    for row in given:
+        if not isinstance(row, tuple | list) or len(row) != len(kind._fields):
+            raise refuse(f"one of {name}", row, f"a {kind.__name__}{kind._fields}")
+    return [kind(*row) for row in given]
+
+
 class _Known:
     """The words that may be asked for and answered: the first `restrict`, with case variants as one word.
 
@@ -222,8 +239,9 @@ class _Known:
     """
 
     def __init__(self, embeddings: Embeddings, case_insensitive: bool, restrict: int | None) -> None:
-        if restrict is not None and restrict < 1:
-            raise UsageError(f"restrict is {restrict}: it must be at least 1, or None for all words")
+        if restrict is not None:
+            restrict = whole("restrict", restrict, 1, NO_LIMIT, ", or None for all words")
+        case_insensitive = flag("case_insensitive", case_insensitive)
         words = embeddings.words[:restrict]
         self.n_words = len(words)
         self.case_insensitive = case_insensitive

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.checks import NO_LIMIT, whole
 from fastw2v.embeddings import Embeddings, unit_rows
 from fastw2v.errors import UsageError
+from fastw2v.reading.objects import check_ragged
 
 SCORE_NUMBERS = 1 << 23  # scores held at once: 32 MB
 
@@ -63,8 +65,14 @@ def evaluate_next_item(
 
     Raises UsageError for k or context below 1.
     """
-    if k < 1 or context < 1:
-        raise UsageError(f"k is {k} and context {context}: both must be at least 1")
+    k, context = whole("k", k, 1, NO_LIMIT), whole("context", context, 1, NO_LIMIT)
+    ids, offsets = np.asarray(ids), np.asarray(offsets)
+    check_ragged(ids, offsets)
+    if ids.size and not -1 <= ids.min() <= ids.max() < len(embeddings):
+        raise UsageError(
+            f"ids are from {ids.min()} to {ids.max()}: they must be places among the {len(embeddings):,} "
+            "words, or -1"
+        )
     asked = _questions(ids, offsets, context)
     ranks = _ranks(embeddings, asked)
     n_asked = len(ranks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from fastw2v.layout import (
 from fastw2v.machine import free_memory, usable_cores
 from fastw2v.reading.storage import in_parts
 from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.vocabulary import Vocabulary
 
 COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
 
@@ -147,6 +148,42 @@ def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before
         center_share=float(config.freeze != "center"),
         outside_share=float(config.freeze != "outside"),
     )
+
+
+def settled(corpus: Corpus) -> Corpus:
+    """The corpus with arrays of the types that kernels are compiled for; of any other they would be anew.
+
+    Integers of other sizes and byte orders, and what is not contiguous, are copied. What may not be written
+    is taken as if it might: no kernel does. What cannot be taken stays, for `require_usable` to refuse.
+    """
+    ids, offsets = plain(corpus.ids, np.int32), plain(corpus.offsets, np.int64)
+    counts = plain(corpus.vocabulary.counts, np.int64)
+    return corpus._replace(
+        ids=ids, offsets=offsets, vocabulary=Vocabulary(list(corpus.vocabulary.words), counts)
+    )
+
+
+def plain(given: Any, dtype: type[np.integer[Any]]) -> NDArray[Any]:
+    """Integers (n,) as a contiguous, writable array of a type, copied only where they must be."""
+    array: NDArray[Any] = np.asarray(given)
+    limits = np.iinfo(dtype)
+    if array.dtype != dtype:
+        fits = (
+            array.dtype.kind in "iu" and array.size and limits.min <= array.min() <= array.max() <= limits.max
+        )
+        if not fits:
+            return array
+    array = np.require(array, dtype, ["C", "A"])
+    return array if array.flags.writeable else np.array(_Writable(array), copy=False)
+
+
+class _Writable:
+    """An array's memory as NumPy takes it from others, said to be writable."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array = array  # keeps the memory
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (address, False)}
 
 
 def require_usable(corpus: Corpus) -> None:

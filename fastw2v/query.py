@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.checks import NO_LIMIT, refuse, shown, text, whole
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 
 BLOCK_SCORES = 1024
+LONGEST_WORD = 100  # characters; a text is no word that is spelt wrongly
 SPELLING_WORDS = 50_000  # the most frequent words, among which an unknown word's spelling is looked for
 
 
-def nearest(embeddings: Embeddings, word: str | Sequence[str], n: int = 10) -> list[tuple[str, float]]:
+def nearest(
+    embeddings: Embeddings, word: str | Sequence[str] | NDArray[np.floating], n: int = 10
+) -> list[tuple[str, float]]:
     """The n words with the highest cosine to `word`, best first, without `word` itself.
 
-    Several words stand for the mean of their unit vectors. A zero vector has cosine 0 to everything; equal
-    cosines keep the order of the vocabulary, the more frequent word first.
+    Several words stand for the mean of their unit vectors. A vector (dim,) stands for itself, and no word is
+    left out. A zero vector has cosine 0 to everything; equal cosines keep the order of the vocabulary, the
+    more frequent word first.
 
-    Raises UsageError for an unknown word, no word, or n < 1.
+    Raises UsageError for an unknown word, no word, a vector of another dim, or n < 1.
     """
+    if isinstance(word, np.ndarray) and word.dtype.kind in "biufc":
+        return _closest(embeddings, _vector(embeddings, word), [], n)
     ids = _ids(embeddings, [word] if isinstance(word, str) else word)
     return _closest(embeddings, _unit_rows(embeddings, ids).mean(axis=0), ids, n)
 
@@ -52,6 +60,7 @@ def odd_one_out(embeddings: Embeddings, words: Sequence[str]) -> tuple[str, floa
     Returns the word and that cosine. Of equally odd words it is the first.
     Raises UsageError for an unknown word or fewer than three.
     """
+    words = _words(words)
     if len(words) < 3:
         raise UsageError(f"{len(words)} words were given; the odd one out is of at least 3")
     unit = _unit_rows(embeddings, _ids(embeddings, words))
@@ -61,7 +70,25 @@ def odd_one_out(embeddings: Embeddings, words: Sequence[str]) -> tuple[str, floa
     return words[odd], float(np.clip(cosines[odd], -1.0, 1.0))
 
 
-def _ids(embeddings: Embeddings, words: Sequence[str]) -> list[int]:
+def _vector(embeddings: Embeddings, vector: NDArray[Any]) -> NDArray[np.float64]:
+    """A given vector as float64 (dim,); raises UsageError for one that is none."""
+    if vector.shape != (embeddings.dim,) or vector.dtype.kind == "c" or not np.isfinite(vector).all():
+        raise UsageError(
+            f"the vector is {vector.dtype} of shape {vector.shape}: it must be finite numbers of shape "
+            f"({embeddings.dim},), as of one word"
+        )
+    return vector.astype(np.float64)
+
+
+def _words(words: Iterable[str]) -> list[str]:
+    """Words that were given, as a list; raises UsageError for one str, and for what is no word."""
+    if isinstance(words, str | bytes | Mapping) or not isinstance(words, Iterable):
+        raise refuse("words", words, "a list of words")
+    return [text("a word", word, "a str") for word in words]
+
+
+def _ids(embeddings: Embeddings, words: Iterable[str]) -> list[int]:
+    words = _words(words)
     if not words:
         raise UsageError("no word was given; give at least one")
     for word in words:
@@ -72,9 +99,9 @@ def _ids(embeddings: Embeddings, words: Sequence[str]) -> list[int]:
 
 def _unknown(embeddings: Embeddings, word: str) -> str:
     frequent = embeddings.words[:SPELLING_WORDS]
-    close = difflib.get_close_matches(word, frequent, n=3, cutoff=0.75)
+    close = difflib.get_close_matches(word[:LONGEST_WORD], frequent, n=3, cutoff=0.75)
     hint = f"did you mean {', '.join(close)}?" if close else "check its spelling and case"
-    return f"{word!r} is not among the {len(embeddings):,} words; {hint}"
+    return f"{shown(word)} is not among the {len(embeddings):,} words; {hint}"
 
 
 def _unit_rows(embeddings: Embeddings, ids: Sequence[int]) -> NDArray[np.float64]:
@@ -87,8 +114,7 @@ def _unit_rows(embeddings: Embeddings, ids: Sequence[int]) -> NDArray[np.float64
 def _closest(
     embeddings: Embeddings, query: NDArray[np.float64], exclude: Sequence[int], n: int
 ) -> list[tuple[str, float]]:
-    if n < 1:
-        raise UsageError(f"{n} neighbours were asked for; ask for at least 1")
+    n = whole("n", n, 1, NO_LIMIT)
     cosines = _cosines(embeddings, query)
     cosines[list(exclude)] = -np.inf
     best = _highest(cosines, min(n, len(embeddings) - len(set(exclude))))

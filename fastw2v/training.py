@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.checks import unwrapped
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings, fill_initial
@@ -26,6 +27,7 @@ from fastw2v.parts import (
     require_known,
     require_memory,
     require_usable,
+    settled,
     unpadded,
 )
 from fastw2v.reading.storage import forget
@@ -121,7 +123,16 @@ class Moment:
         return Embeddings(self.vocabulary.words, center, outside, self.vocabulary.counts)
 
 
-Callback = Callable[[Moment], bool | None]  # True, which `STOP` is, ends the run
+Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does
+
+
+def is_stopped(callbacks: Sequence[Callback | None], moment: Moment) -> bool:
+    """Call those that there are, all of them, and say whether one returned True, Python's or NumPy's.
+
+    No other value ends a run: a callback that logs may return the number of characters it wrote.
+    """
+    returned = [callback(moment) for callback in callbacks if callback is not None]
+    return any(unwrapped(value) is True for value in returned)
 
 
 class Watchers(NamedTuple):
@@ -203,6 +214,7 @@ def train(
     Raises UsageError (vocabulary under two words, arrays that are no corpus), DivergedError, OutputError
     (memory), and what keeper raises.
     """
+    corpus = settled(corpus)
     require_usable(corpus)
     vectors, start = begin(corpus, config, keeper, init)
     backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest_sentence(corpus.offsets))
@@ -222,8 +234,7 @@ def train(
         moment = Moment(position.epoch + 1, progress, corpus.vocabulary, vectors, config.dim)
         is_epoch = words == moment.epoch * corpus.n_words_read
         called = [watchers.on_chunk, watchers.on_epoch if is_epoch else None]
-        stops = [callback(moment) for callback in called if callback]
-        return any(stops)
+        return is_stopped(called, moment)
 
     stage("train")
     end = run_epochs(backend_on, vectors, corpus, config, after_call, start)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastw2v.checks import refuse
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.files import atomic_writer
 
@@ -49,6 +50,28 @@ class Vocabulary:
         counts = np.asarray(counts, np.int64)
         kept = ranked(counts, np.arange(len(counts)), min_count, max_vocab)
         return cls([words[i] for i in kept.tolist()], counts[kept])
+
+
+def checked(vocabulary: object) -> Vocabulary:
+    """A given vocabulary with its counts as int64, contiguous.
+
+    Raises UsageError for what is none, words that are no str, and counts that are not theirs.
+    """
+    if not isinstance(vocabulary, Vocabulary):
+        limit = "a fastw2v.vocabulary.Vocabulary: see its read_vocabulary and Vocabulary.from_counts"
+        raise refuse("vocabulary", vocabulary, limit)
+    counts = np.asarray(vocabulary.counts)
+    if counts.shape != (len(vocabulary),) or (counts.dtype.kind not in "iu" and len(counts)):
+        raise UsageError(
+            f"the vocabulary has counts of {counts.dtype} and shape {counts.shape}: each of its "
+            f"{len(vocabulary):,} words needs a whole number"
+        )
+    if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) <= MAX_COUNT:
+        raise UsageError(f"the vocabulary has a count of {counts.min()}: counts are from 0 to {MAX_COUNT:,}")
+    for word in vocabulary.words:
+        if not isinstance(word, str):
+            raise refuse("a word of vocabulary", word, "a str")
+    return Vocabulary(list(vocabulary.words), np.ascontiguousarray(counts, np.int64))
 
 
 def ranked(

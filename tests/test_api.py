@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -36,11 +38,13 @@ def same(a: Embeddings, b: Embeddings) -> bool:
 
 
 def test_import__is_light_and_shows_its_names() -> None:
+    """And no others: none of what the module imports."""
     code = "import sys, fastw2v; print(dir(fastw2v)); print('numpy' in sys.modules); fastw2v.train"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     names, is_heavy = done.stdout.splitlines()
     assert is_heavy == "False"
-    assert all(repr(name) in names for name in fastw2v.__all__)
+    shown = {name for name in ast.literal_eval(names) if not name.startswith("_")}
+    assert shown == {name for name in fastw2v.__all__ if not name.startswith("_")}
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         fastw2v.trian  # noqa: B018
 
@@ -66,7 +70,7 @@ def test_options__are_the_fields_of_both_configurations() -> None:
     [
         ({"dims": 3}, "dims is no option of train; did you mean dim"),
         ({"zzz": 3}, "zzz is no option of train; use dim, window"),
-        ({"preset": "txt"}, "preset 'txt' is unknown; use text, items, graph"),
+        ({"preset": "txt"}, "preset is 'txt': it must be one of text, items, graph"),
         ({"dim": 0}, "dim is 0"),
         ({"freeze": "outside"}, "freeze outside would leave the outside vectors zero"),
     ],
@@ -121,6 +125,50 @@ def test_callbacks__stop_the_run_where_it_is(rows: list[list[str]]) -> None:
     assert same(vectors, seen[1])
     assert not same(vectors, seen[0])
     assert fastw2v.STOP is True
+
+
+@pytest.mark.parametrize("value", [None, False, 1, 8, 0.0, "text", [1], np.int64(1), np.False_, np.zeros(3)])
+@pytest.mark.parametrize("callback", ["on_chunk", "on_epoch"])
+def test_callbacks__go_on_for_all_but_true(rows: list[list[str]], callback: str, value: Any) -> None:
+    """One that logs returns the number of characters, or whatever else it has."""
+    epochs: list[int] = []
+
+    def called(run: Moment) -> Any:
+        epochs.append(run.epoch)
+        return value
+
+    fastw2v.train(rows, **{callback: called}, **QUICK)
+    assert epochs == [1, 2, 3]
+
+
+@pytest.mark.parametrize("value", [True, fastw2v.STOP, np.True_])
+def test_callbacks__true_ends_the_run(rows: list[list[str]], value: Any) -> None:
+    epochs: list[int] = []
+
+    def called(run: Moment) -> Any:
+        epochs.append(run.epoch)
+        return value
+
+    fastw2v.train(rows, on_epoch=called, **QUICK)
+    assert epochs == [1]
+
+
+def test_callbacks__errors_come_through(rows: list[list[str]]) -> None:
+    def called(run: Moment) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fastw2v.train(rows, on_epoch=called, **QUICK)
+
+
+def test_callbacks__are_looked_at_before_anything_is_read() -> None:
+    def rows() -> Iterator[list[str]]:
+        pytest.fail("was read")
+        yield ["a"]
+
+    for name in ("on_chunk", "on_epoch"):
+        with pytest.raises(UsageError, match=f"{name} is 5: it must be a function of one argument"):
+            fastw2v.train(rows(), **{name: 5}, **QUICK)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dim", [8, 16])
@@ -215,6 +263,34 @@ def test_embeddings__methods_pass_on(rows: list[list[str]], tmp_path: Path) -> N
     fastw2v.save(tmp_path / "u.bin", vectors, vectors="outside")
     assert vectors.outside_vectors is not None
     assert (fastw2v.load(tmp_path / "u.bin").center_vectors == vectors.outside_vectors).all()
+
+
+def test_repr__is_short() -> None:
+    """A notebook shows it after each cell; the words may be a million."""
+    words = ["the", "x" * 1000, *map(str, range(100_000))]
+    vectors = Embeddings(words, np.zeros((len(words), 2), np.float32))
+    expected = f"<Embeddings of 100,002 words x 2: 'the', '{'x' * 56}..., '0', '1', '2', …>"
+    assert repr(vectors) == expected
+    few = Embeddings(["a", "b"], np.zeros((2, 3), np.float32))
+    assert repr(few) == "<Embeddings of 2 words x 3: 'a', 'b'>"
+
+
+def test_embeddings__are_a_collection_of_words() -> None:
+    vectors = Embeddings(["a", "b", "c"], np.arange(6, dtype=np.float32).reshape(3, 2))
+    assert list(vectors) == ["a", "b", "c"]
+    assert [word in vectors for word in ("a", "z", 0, None, ["a"])] == [True, False, False, False, False]
+    assert vectors[["c", "a"]].tolist() == [[4, 5], [0, 1]]
+    assert vectors[[]].shape == (0, 2)
+    for missing in ("z", ["a", "z"]):
+        with pytest.raises(KeyError, match="z"):
+            vectors[missing]
+
+
+def test_nearest__takes_a_vector() -> None:
+    """The word itself is among the answers, as nothing says that it is that word's vector."""
+    vectors = Embeddings(["a", "b", "c"], np.array([[1, 0], [1, 1], [0, 1]], np.float32))
+    assert [word for word, _ in vectors.nearest(vectors["b"], 2)] == ["b", "a"]
+    assert vectors.nearest(np.array([0, 3]), 1) == [("c", 1.0)]
 
 
 def test_to_arrow__holds_words_counts_and_vectors() -> None:

@@ -160,13 +160,13 @@ def test_read_corpus__says_why_the_vocabulary_is_too_small(
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
-    [("min_count", -1, "at least 0"), ("max_vocab", 1, "at least 2"), ("threads", 0, "at least 1")],
+    [("min_count", -1, "at least 0"), ("max_vocab", 1, "at least 2"), ("threads", 0, "from 1 to 4,096")],
 )
 def test_read_corpus__names_the_option_out_of_range(
     tmp_path: Path, option: str, value: int, message: str
 ) -> None:
     path = write_texts(tmp_path / "c.parquet", "a b")
-    with pytest.raises(UsageError, match=rf"{option} = {value}: must be {message}"):
+    with pytest.raises(UsageError, match=f"{option} is {value}: it must be {message}"):
         read_corpus(path, **{option: value})
 
 

@@ -325,5 +325,5 @@ def test_evaluate_analogies__leaves_the_vectors_alone(embeddings: Embeddings, qu
 def test_evaluate_analogies__refuses(embeddings: Embeddings) -> None:
     with pytest.raises(UsageError, match="restrict is 0"):
         evaluate_analogies(embeddings, [], restrict=0)
-    with pytest.raises(UsageError, match="method '3cosdiv' is unknown; use 3cosadd or 3cosmul"):
+    with pytest.raises(UsageError, match="method is '3cosdiv': it must be one of 3cosadd, 3cosmul"):
         evaluate_analogies(embeddings, [], method="3cosdiv")  # type: ignore[arg-type]

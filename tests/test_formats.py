@@ -231,7 +231,7 @@ def test_detect_format__by_suffix_or_as_told(name: str, format: str | None, expe
 
 @pytest.mark.parametrize(("name", "format"), [("v", None), ("v.gz", None), ("v.txt", "xml")])
 def test_detect_format__unknown(name: str, format: str | None) -> None:
-    with pytest.raises(UsageError, match="use "):
+    with pytest.raises(UsageError, match=r"use |one of text, binary"):
         detect_format(Path(name), format)
 
 

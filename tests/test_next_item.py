@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_evaluate_next_item__nothing_to_ask() -> None:
     assert math.isnan(actual.mrr)
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"context": 0}])
-def test_evaluate_next_item__refuses(options: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="both must be at least 1"):
+@pytest.mark.parametrize("options", [{"k": 0}, {"context": 0}, {"k": "10"}, {"context": 1.5}])
+def test_evaluate_next_item__refuses(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"it must be (a whole number, )?at least 1"):
         evaluate_next_item(FIVE, *sequences([0, 1]), **options)

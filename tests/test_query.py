@@ -99,7 +99,7 @@ def test_similarity__is_the_cosine(plane: Embeddings, many: Embeddings) -> None:
 
 @pytest.mark.parametrize("number", [0, -1])
 def test_nearest__number_below_one(plane: Embeddings, number: int) -> None:
-    with pytest.raises(UsageError, match=f"{number} neighbours were asked for; ask for at least 1"):
+    with pytest.raises(UsageError, match=f"n is {number}: it must be at least 1"):
         nearest(plane, "up", n=number)
 
 

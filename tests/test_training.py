@@ -128,15 +128,15 @@ def test_train__vocabulary_without_counts_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ids": np.zeros(100, np.int64)}, "ids are int64 of shape"),
+        ({"ids": np.full(100, 2**32)}, "ids are int64 of shape"),
+        ({"ids": np.zeros(100)}, "ids are float64 of shape"),
         ({"ids": np.zeros((10, 10), np.int32)}, r"ids are int32 of shape \(10, 10\)"),
-        ({"ids": np.zeros(200, np.int32)[::2]}, "ids are int32 of shape"),
         (
             {"ids": np.full(100, 5, np.int32)},
             "ids are from 5 to 5: .*, from 0 to 4",
         ),
         ({"ids": np.full(100, -1, np.int32)}, "ids are from -1 to -1"),
-        ({"offsets": np.array([0, 100], np.int32)}, "offsets are int32"),
+        ({"offsets": np.array([0.0, 100.0])}, "offsets are float64"),
         ({"offsets": np.empty(0, np.int64)}, "offsets must rise from 0 to the number of ids, 100"),
         ({"offsets": np.array([0, 99])}, "offsets must rise"),
         ({"offsets": np.array([1, 100])}, "offsets must rise"),
@@ -155,6 +155,39 @@ def test_train__arrays_that_are_no_corpus_are_refused(change, message, backend):
     corpus, _ = chain_corpus(5, 100)
     with pytest.raises(UsageError, match=message):
         training.train(corpus._replace(**change), TrainConfig(dim=4, backend=backend))
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: read_only(array.copy()),
+        lambda array: array.astype(array.dtype.newbyteorder(">")),
+        lambda array: np.repeat(array, 2)[::2],
+        lambda array: array.astype(np.int16),
+        lambda array: array.astype(np.uint64),
+        lambda array: np.frombuffer(b"x" + array.tobytes(), array.dtype, offset=1),
+        lambda array: array.tolist(),
+    ],
+    ids=["read-only", "big-endian", "strided", "int16", "uint64", "unaligned", "list"],
+)
+def test_train__arrays_of_any_integers_need_no_kernel_of_their_own(change):
+    """Another type of array would be compiled for, 10 s and more."""
+    from fastw2v.kernels import block
+
+    config = TrainConfig(dim=4, threads=1, epochs=1)
+    corpus, _ = chain_corpus(5, 100)
+    expected = training.train(corpus, config).embeddings.center_vectors
+    n_compiled = len(block.train_units.signatures)
+    vocabulary = Vocabulary(corpus.vocabulary.words, change(corpus.vocabulary.counts))
+    changed = corpus._replace(ids=change(corpus.ids), offsets=change(corpus.offsets), vocabulary=vocabulary)
+    actual = training.train(changed, config).embeddings.center_vectors
+    np.testing.assert_array_equal(actual, expected)
+    assert len(block.train_units.signatures) == n_compiled
 
 
 def test_train__empty_sentences_are_fine():

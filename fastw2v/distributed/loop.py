@@ -35,6 +35,7 @@ from fastw2v.training import (
     begin,
     compile_kernels,
     finish,
+    is_stopped,
     next_size,
     progress_at,
     require_healthy,
@@ -343,8 +344,7 @@ class ReplicaLoop:
             self.replica.vectors,
             self.config.dim,
         )
-        stops = [callback(moment) for callback in self.listeners.watchers if callback]
-        return bool(self.communicator.broadcast(any(stops)))
+        return bool(self.communicator.broadcast(is_stopped(self.listeners.watchers, moment)))
 
     def progress(self, position: Position) -> Progress:
         """Of the run at all ranks."""

@@ -6,6 +6,7 @@ unpickled, and whatever does not fit is a CorpusError that says where.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v import checks
 from fastw2v.embeddings import Embeddings, Which, select_vectors
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.formats.binary import read_binary, write_binary
@@ -79,9 +81,10 @@ def detect_format(path: Path, format: str | None = None, default: Format | None 
     Raises UsageError for another suffix where there is no default.
     """
     known: tuple[Format, ...] = get_args(Format)
-    if format is not None and format not in known:
-        raise UsageError(f"format {format!r} is unknown; use {', '.join(known)}")
-    detected = format or SUFFIXES.get(path.suffix.lower(), default)
+    if format is not None:
+        checks.choice("format", format, known)
+    given = next((one for one in known if one == format), None)
+    detected = given or SUFFIXES.get(path.suffix.lower(), default)
     if detected is None:
         raise UsageError(
             f"{path}: the suffix {path.suffix!r} names no format; use {', '.join(SUFFIXES)} or give --format"
@@ -103,7 +106,7 @@ def check_words(words: Sequence[str], format: Format, *, escape: bool = False) -
 
 
 def save(
-    path: Path,
+    path: str | Path,
     embeddings: Embeddings,
     *,
     format: str | None = None,
@@ -123,8 +126,13 @@ def save(
     Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
     numbers that are not finite and for everything the disk refuses.
     """
+    path = _checked_path(path)
+    if not isinstance(embeddings, Embeddings):
+        raise checks.refuse("embeddings", embeddings, "Embeddings, which fastw2v.load and fastw2v.train give")
+    escape, normalize = checks.flag("escape", escape), checks.flag("normalize", normalize)
+    checks.choice("vectors", vectors, get_args(Which))
     detected = detect_format(path, format)
-    if float16:
+    if checks.flag("float16", float16):
         require_halves(detected)
     check_words(embeddings.words, detected, escape=escape)
     matrix = select_vectors(embeddings, vectors, normalize=normalize)
@@ -135,6 +143,13 @@ def save(
         _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
     words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
     KINDS[detected].write(Table(path, words, matrix, embeddings.counts))
+
+
+def _checked_path(path: str | Path) -> Path:
+    """The name of a file; raises UsageError for what is none, such as an open file or None."""
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise checks.refuse("path", path, "the name of a file, a str or a Path")
+    return Path(path)
 
 
 def require_halves(format: Format) -> None:
@@ -153,7 +168,7 @@ def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floatin
 
 
 def load(
-    path: Path, *, format: str | None = None, unescape: bool = False, limit: int | None = None
+    path: str | Path, *, format: str | None = None, unescape: bool = False, limit: int | None = None
 ) -> Embeddings:
     """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
 
@@ -165,11 +180,12 @@ def load(
     word twice, no UTF-8, or numbers that are not finite float32; UsageError for an unknown format or one that
     is only written; OutputError when the memory cannot be had.
     """
+    path, unescape = _checked_path(path), checks.flag("unescape", unescape)
     read = KINDS[detect_format(path, format)].read
     if read is None:
         raise UsageError(f"{path}: a projector's tsv is only written; read the file it was made from")
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit is {limit}: it must be at least 1")
+    if limit is not None:
+        limit = checks.whole("limit", limit, 1, checks.NO_LIMIT)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -13,12 +13,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fastw2v.checks import shown
 from fastw2v.errors import UsageError
 from fastw2v.reading.columns import Column
 from fastw2v.reading.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
@@ -28,6 +30,7 @@ ARROW = "the Arrow data"
 ROWS = "the given rows"
 IDS = "the given ids"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
+MAX_NAME = 256  # characters; a text may be longer, hardly a name
 ONLY = "rows"  # the column of data that has no columns
 TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
 
@@ -55,6 +58,32 @@ def open_object(source: Any) -> Opened:
             "(ids, offsets) or a table"
         )
     return _open_rows(iter(source))
+
+
+def require_names(source: Any) -> None:
+    """Raise UsageError for strings that are no file and look like text, where names are expected.
+
+    A corpus of another kind passes.
+    """
+    for name in source if isinstance(source, list | tuple) else [source]:
+        if isinstance(name, str) and _is_text(name):
+            raise UsageError(
+                f"{shown(name)} is no file: strings name files; give text as lists of tokens, "
+                "such as (s.split() for s in texts)"
+            )
+
+
+def _is_text(name: str) -> bool:
+    if any(part in name for part in ("://", "*", "[")):
+        return False
+    suffix = Path(name).suffix[1:]
+    is_long = len(name) >= MAX_NAME or "\n" in name
+    if name.strip() and not is_long and (suffix.isalnum() or len(name.split()) == 1):
+        return False
+    try:
+        return not name.strip() or not Path(name).exists()
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return True
 
 
 # ---- Arrow -------------------------------------------------------------------------------------------------
@@ -106,14 +135,16 @@ def _slices(place: str, batch: pa.RecordBatch) -> Iterator[Piece]:
 
 
 def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> Opened:
-    _check_ragged(ids, offsets)
+    check_ragged(ids, offsets)
     ends = pa.array(offsets.astype(np.int64, copy=False))
-    lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids)))
+    native = ids.dtype.newbyteorder("=")  # Arrow has no other
+    lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids, native)))
     batch = pa.record_batch([lists], [ONLY])
     return Opened(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
 
 
-def _check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
+def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
+    """Raise UsageError unless sentence s may be ids[offsets[s]:offsets[s + 1]]."""
     for name, array in (("ids", ids), ("offsets", offsets)):
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise UsageError(f"{name} are {array.ndim}-d {array.dtype}: give a 1-d array of integers")
