@@ -6,6 +6,7 @@ Commands import only click at their top; numba and pyarrow are imported by the c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import sys
@@ -16,19 +17,21 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from fastw2v import __version__, interrupts
+from fastw2v import __version__, interrupts, streams
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
 from fastw2v.commands.report import report
+from fastw2v.commands.spelling import as_typed
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 
 PREFIX = "FASTW2V"
+READER_LEFT = 141  # as shells report SIGPIPE
 SETTINGS = {
     "help_option_names": ["-h", "--help"],
     "show_default": True,
@@ -78,6 +81,7 @@ for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, do
 
 def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, and out; with all processes of a run where it has several."""
+    message = message.replace("\n", "\\n")  # of a file's name
     end_all(message, code)
     click.echo(f"Error: {message}", err=True)
     sys.exit(code)
@@ -96,13 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; every error a user can meet is one line and a stable exit code.
 
     0 done, 2 usage or unusable schema, 3 corpus unreadable or corrupt, 4 diverged, 5 output or memory,
-    130 and 143 interrupted by SIGINT and SIGTERM.
+    130 and 143 interrupted by SIGINT and SIGTERM, 141 where who read the answer left.
     """
+    with streams.settled():
+        answer(arguments)
+
+
+def answer(arguments: Sequence[str] | None) -> NoReturn:
+    """`main`, with streams that take every character."""
     try:
         with interrupts.handled():
             code = cli.main(args=arguments, standalone_mode=False)
     except FastW2VError as error:
-        fail(str(error), error.exit_code)
+        fail(as_typed(error), error.exit_code)
     except interrupts.Interrupted as error:
         fail(str(error), error.exit_code)
     except click.UsageError as error:
@@ -112,9 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         fail(error.format_message(), error.exit_code)
     except MemoryError:
         fail("out of memory: lower --dim or --max-vocab, or raise --min-count", OutputError.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except streams.ReaderLeft:
+        sys.exit(READER_LEFT)
     except Exception as error:
         if launched() is None:
             raise
@@ -129,11 +138,13 @@ def run() -> NoReturn:
     A signal ends it without Python's clearing up of modules and machine code: 0.3 s of processor time, and
     seconds on a busy machine.
     """
+    streams.plug()
     try:
         main()
     except SystemExit as stop:
         if stop.code not in (130, 143):
             raise
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with contextlib.suppress(OSError):
+                stream.flush()
         os._exit(int(stop.code))

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from fastw2v.holdout import Judgement
 from fastw2v.machine import resident_memory
+from fastw2v.streams import Unfailing
 from fastw2v.training import Progress
 
 LIVE_SECONDS = 0.1
@@ -80,12 +81,13 @@ class Display:
     """Writes progress to a stream, at most as often as someone can use it.
 
     On a terminal the line is rewritten in place, cut to its width; elsewhere (a log, a notebook) plain lines
-    come every ten seconds. Quiet writes nothing but errors.
+    come every ten seconds. Quiet writes nothing but errors. A stream that is missing, closed, full or none at
+    all gets what it takes: nobody who looks on may end a run.
     """
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.stream, self.quiet, self.verbose = stream, quiet, verbose
-        self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
+    def __init__(self, stream: TextIO | None, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.stream, self.quiet, self.verbose = Unfailing(stream), quiet, verbose
+        self.live = not quiet and self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.pause = LIVE_SECONDS if self.live else 1.0 if verbose else PLAIN_SECONDS
         self.last_written = 0.0
         self.width = 0

@@ -98,11 +98,11 @@ def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--dim", "0"], 2, "dim is 0: it must be from 1"),
-        (["-k", "0"], 2, "negatives is 0: it must be from 1"),
+        (["--dim", "0"], 2, "Error: --dim is 0: it must be from 1"),
+        (["-k", "0"], 2, "Error: --negatives is 0: it must be from 1"),
         (["--lr", "nan"], 2, "lr is nan"),
-        (["--min-lr", "1"], 2, "min-lr is 1.0: it must be from 0 to lr"),
-        (["--loss", "softmax"], 2, "add --backend reference"),
+        (["--min-lr", "1"], 2, "Error: --min-lr is 1.0: it must be from 0 to --lr (0.025)"),
+        (["--loss", "softmax"], 2, "--loss softmax needs --backend reference"),
         (["--min-count", "1000"], 2, "min"),
         (["--max-vocab", "1"], 2, "2"),
         (["--column", "nothing"], 2, "nothing"),

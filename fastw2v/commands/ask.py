@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -135,8 +135,10 @@ def ask(
 ) -> None:
     """Answer the question on the command line, or one for each line of standard input."""
     from_stdin = words in ((), ("-",))
-    if not words and sys.stdin.isatty():
+    if not words and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no words were given; name them, or - to read a question a line from the keyboard")
+    if from_stdin and sys.stdin is None:
+        raise UsageError("- is for standard input, which is closed: name the words")
     embeddings = load_vectors(vectors, **options)
     if from_stdin:
         answer_lines(embeddings, answer, split)
@@ -150,7 +152,7 @@ def answer_lines(embeddings: Embeddings, answer: Answer, split: Callable[[str], 
     Raises FastW2VError at the end where a line went unanswered.
     """
     n_asked = n_failed = 0
-    for number, raw in enumerate(sys.stdin.buffer, 1):
+    for number, raw in enumerate(stdin_lines(), 1):
         line = raw.decode(errors="replace").strip()
         if not line:
             continue
@@ -162,3 +164,11 @@ def answer_lines(embeddings: Embeddings, answer: Answer, split: Callable[[str], 
             click.echo(f"line {number}: {error}", err=True)
     if n_failed:
         raise FastW2VError(f"{n_failed:,} of {n_asked:,} lines could not be answered")
+
+
+def stdin_lines() -> Iterator[bytes]:
+    """Lines as they come. Raises UsageError where they cannot be read, as of a folder."""
+    try:
+        yield from sys.stdin.buffer
+    except OSError as error:
+        raise UsageError(f"standard input cannot be read ({error.strerror}): name the words") from None

@@ -1,0 +1,199 @@
+"""Standard streams that are closed, missing, full, broken, or lack the characters of an answer."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastw2v
+from fastw2v import cli
+from fastw2v.progress import Display
+from fastw2v.streams import Unfailing
+
+ROWS = [["a", "b", "c"]] * 50
+QUICK: dict[str, Any] = {"dim": 8, "epochs": 1, "min_count": 1, "sample": 0, "threads": 1}
+TRAIN = "train c.txt -o w.txt --dim 4 --epochs 1 --min-count 1 --sample 0 --threads 1"
+RUN = f"{sys.executable} -m fastw2v"
+
+
+class ToLog:
+    """A logger's stream: it takes text and no more."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.texts.append(text)
+
+
+class Failing(io.StringIO):
+    """A stream of which everything fails."""
+
+    def isatty(self) -> bool:
+        raise ValueError("no terminal here")
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+STREAMS = {"none": None, "log": ToLog(), "failing": Failing(), "closed": closed(), "no stream": 3}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_train__needs_no_stderr(stream: Any, verbose: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert len(fastw2v.train(ROWS, verbose=verbose, **QUICK)) == 3
+
+
+def test_train__writes_to_a_stream_that_takes_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing unless it is to be verbose."""
+    log = ToLog()
+    monkeypatch.setattr(sys, "stderr", log)
+    fastw2v.train(ROWS, **QUICK)
+    assert log.texts == []
+    fastw2v.train(ROWS, verbose=True, **QUICK)
+    assert log.texts[0].startswith("reading 100.0%  150 words")
+
+
+def test_display__writes_no_more_where_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(text: str) -> int:
+        written.append(text)
+        raise BrokenPipeError
+
+    stream = Failing()
+    monkeypatch.setattr(stream, "write", write)
+    display = Display(stream)
+    display.say("one")
+    display.say("two")
+    display.close()
+    assert written == ["one\n"]
+
+
+def test_unfailing__escapes_what_an_encoding_lacks() -> None:
+    buffer = io.BytesIO()
+    stream = Unfailing(io.TextIOWrapper(buffer, encoding="latin-1", write_through=True))
+    stream.write("żółw \ud800\n")
+    assert buffer.getvalue() == b"\\u017c\xf3\\u0142w \\ud800\n"
+
+
+# ---- The command -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with vectors v.txt, and a corpus c.txt."""
+    (tmp_path / "v.txt").write_text("4 2\nthe 1 2\nżółw 2 1\ncat 1 1\nnaïve 2 2\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("żółw naïve the cat\n" * 50, encoding="utf-8")
+    (tmp_path / "q.tsv").write_text("the\tżółw\t3\ncat\tnaïve\t4\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text(": żółwie\nthe cat żółw naïve\n", encoding="utf-8")
+    return tmp_path
+
+
+def shell(folder: Path, line: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a line of a shell, in which `fastw2v` is the command."""
+    line = f'fastw2v() {{ {RUN} "$@"; }}; {line}'
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={**os.environ, **environment, "PYTHONPATH": str(Path(fastw2v.__file__).parent.parent)},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("place", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("command", ["nearest v.txt the", "--help", "doctor --json"])
+def test_command__an_answer_that_cannot_be_written_is_exit_5(
+    folder: Path, command: str, place: str, unbuffered: str
+) -> None:
+    code, _, err = shell(folder, f"fastw2v {command} {place}", PYTHONUNBUFFERED=unbuffered)
+    assert code == 5
+    assert err.startswith("Error: standard output takes no more (")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["--help", "nearest v.txt"])
+def test_command__a_reader_that_leaves_is_exit_141(folder: Path, command: str) -> None:
+    """As shells report a process that SIGPIPE ended."""
+    line = f"yes the | head -9999 | fastw2v {command} | (exec <&-; sleep .1); exit ${{PIPESTATUS[2]}}"
+    assert shell(folder, line) == (141, "", "")
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2> /dev/full", "<&- >&- 2>&-", "2> >(exec <&-)"])
+def test_train__trains_whatever_becomes_of_the_streams(folder: Path, streams: str) -> None:
+    """Nor does a line of stderr end in a file that was opened where it was."""
+    assert shell(folder, f"fastw2v {TRAIN} {streams}")[0] == 0
+    assert len(fastw2v.load(folder / "w.txt")) == 4
+    assert {path.name for path in folder.iterdir()} >= {"w.txt", "w.config.toml"}
+
+
+@pytest.mark.parametrize("words", ["", "-"])
+def test_nearest__a_closed_stdin_is_one_line(folder: Path, words: str) -> None:
+    code, out, err = shell(folder, f"fastw2v nearest v.txt {words} <&-")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "latin-1:strict", "cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nearest", "v.txt", "the"],
+        ["analogy", "v.txt", "the", "cat", "naïve"],
+        ["similarity", "v.txt", "the", "żółw"],
+        ["odd-one-out", "v.txt", "the", "żółw", "cat"],
+        ["vocab", "c.txt", "--min-count", "1"],
+        ["evaluate", "v.txt", "--analogy", "a.txt", "--json"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_command__answers_in_any_encoding(
+    folder: Path, arguments: list[str], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the encoding lacks is escaped, or for ASCII in UTF-8."""
+    monkeypatch.chdir(folder)
+    name, _, errors = encoding.partition(":")
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=name, errors=errors or "strict") for _ in "oe")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert not stop.value.code
+    out.flush()
+    actual = out.buffer.getvalue()  # type: ignore[attr-defined]
+    in_latin = b"\\u017c\xf3\\u0142w"
+    assert ("żółw".encode() if name in ("ascii", "utf-8") else in_latin) in actual
+
+
+@pytest.mark.parametrize("name", ["\udcff.bin", "ż\n.bin"])
+def test_command__names_files_of_any_characters(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, on a stream of any encoding."""
+    err = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="strict")
+    monkeypatch.setattr(sys, "stderr", err)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["nearest", str(tmp_path / name), "the"])
+    err.flush()
+    actual = err.buffer.getvalue()  # type: ignore[attr-defined]
+    assert stop.value.code == 3
+    assert actual.count(b"\n") == 1
