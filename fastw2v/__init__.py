@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STOP", "Embeddings", "Moment", "__version__", "load", "save", "train"]
 __version__ = "0.1.0"
+MODULES = ("config", "corpus", "embeddings", "errors", "evaluation", "next_item", "training", "vocabulary")
 
 
 def __getattr__(name: str) -> Any:
-    """The names of `fastw2v.api`, imported when first used."""
+    """The names of `fastw2v.api`, and the modules for users, imported when first used."""
+    if name in MODULES:
+        return import_module(f"fastw2v.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module("fastw2v.api"), name)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from fastw2v import checks
+from fastw2v import checks, synonyms
 from fastw2v.config import (
     PRESETS,
     Backend,
@@ -27,9 +27,10 @@ from fastw2v.formats import load as load_file
 from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
 from fastw2v.machine import usable_cores
+from fastw2v.parts import make_estimator, require_known
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
 from fastw2v.reading.objects import require_names
-from fastw2v.synonyms import hint
+from fastw2v.spelling import for_python
 from fastw2v.training import Callback, Moment, Watchers, is_stopped
 from fastw2v.training import train as train_corpus
 from fastw2v.vocabulary import Vocabulary, checked
@@ -80,6 +81,7 @@ class Options(TypedDict, total=False):
     stop_words: frozenset[str]
 
 
+@for_python
 def train(
     corpus: Any = None,
     *,
@@ -109,6 +111,8 @@ def train(
     """
     config, reading = configure(preset, dict(options), init)
     require_arguments(corpus, vocabulary, on_chunk, on_epoch)
+    require_known(config, init)
+    make_estimator(config, n_words=2)  # whether the processor has what it needs
     display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, options)
@@ -176,11 +180,7 @@ def configure(
     values = options
     if init is not None and "dim" not in given:
         values = options | {"dim": init.dim}
-    for name in values:
-        if name not in Options.__annotations__:
-            known = [*Options.__annotations__, *ARGUMENTS]
-            cure = hint(name, known, f"use {', '.join(known)}")
-            raise UsageError(f"{name} is no option of train; {cure}")
+    synonyms.require_known(values, [*Options.__annotations__, *ARGUMENTS], "train")
     of_training = {field.name for field in fields(TrainConfig)}
     return (
         TrainConfig(**{name: value for name, value in values.items() if name in of_training}),
@@ -188,6 +188,7 @@ def configure(
     )
 
 
+@for_python
 def load(path: str | Path, **options: Any) -> Embeddings:
     """Read word vectors that `save`, word2vec or gensim wrote, in the format of the suffix.
 
@@ -196,6 +197,7 @@ def load(path: str | Path, **options: Any) -> Embeddings:
     return load_file(path, **options)
 
 
+@for_python
 def save(path: str | Path, embeddings: Embeddings, **options: Any) -> None:
     """Write word vectors in the format of the suffix; the file appears complete or not at all.
 

@@ -24,11 +24,11 @@ from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
 from fastw2v.commands.report import report
-from fastw2v.commands.spelling import as_typed
 from fastw2v.commands.train import train
 from fastw2v.commands.vocab import vocab
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
+from fastw2v.spelling import as_typed
 
 PREFIX = "FASTW2V"
 READER_LEFT = 141  # as shells report SIGPIPE

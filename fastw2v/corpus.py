@@ -45,7 +45,7 @@ from fastw2v.reading.tokenizer import (
     table_of,
     words_of,
 )
-from fastw2v.synonyms import hint
+from fastw2v.synonyms import require_known
 from fastw2v.vocabulary import Vocabulary, checked, ranked
 
 # As `merge_tables` does: all words in one table, and the entries in it of those of each table.
@@ -105,10 +105,7 @@ def read_corpus(
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
     cannot be read or are corrupt, OutputError when memory ends.
     """
-    for name in options:
-        if name not in ReadConfig.__dataclass_fields__:
-            cure = hint(name, READING, f"use {', '.join(READING)}")
-            raise UsageError(f"{name} is no option of read_corpus; {cure}", [name])
+    require_known(options, READING, "read_corpus")
     config = ReadConfig(**options)
     threads = whole("threads", threads, 1, MAX_THREADS)
     vocabulary = None if vocabulary is None else checked(vocabulary)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastw2v.checks import shown
 from fastw2v.errors import OutputError, UsageError
+from fastw2v.spelling import for_python
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,6 +108,7 @@ class Embeddings:
 
         return query.similarity(self, a, b)
 
+    @for_python
     def save(self, path: str | Path, **options: Any) -> None:
         """Write a file that other tools read, in the format of its suffix; options are `formats.save`'s."""
         from fastw2v import formats
@@ -114,6 +116,7 @@ class Embeddings:
         formats.save(path, self, **options)
 
     @classmethod
+    @for_python
     def load(cls, path: str | Path, **options: Any) -> Embeddings:
         """Read a file of vectors, in the format of its suffix; options are `formats.load`'s."""
         from fastw2v import formats

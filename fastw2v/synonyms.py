@@ -6,7 +6,9 @@ Names are compared without case, dashes and underscores: `minCount`, `--min-coun
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from fastw2v.errors import UsageError
 
 CLOSE = 0.6  # of difflib: a letter or two that are wrong, left out or too many
 
@@ -125,3 +127,11 @@ def hint(name: str, known: Iterable[str], otherwise: str) -> str:
     """The end of a message about an unknown name: what is likely meant, or what to do instead, or else."""
     meant = likely(name, known)
     return f"did you mean {meant}?" if meant else absent(name) or otherwise
+
+
+def require_known(given: Iterable[str], known: Sequence[str], function: str) -> None:
+    """Raise UsageError for a name that is no option of a function, saying which is likely meant."""
+    for name in given:
+        if name not in known:
+            cure = hint(name, known, f"use {', '.join(known)}")
+            raise UsageError(f"{name} is no option of {function}; {cure}", [name])

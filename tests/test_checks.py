@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -15,13 +15,13 @@ import pytest
 
 import fastw2v
 from fastw2v import checks, config
-from fastw2v.commands.spelling import as_typed
 from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.corpus import read_corpus
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 from fastw2v.evaluation import AnalogyQuestion, SimilarityPair, evaluate_analogies, evaluate_similarity
 from fastw2v.next_item import evaluate_next_item
+from fastw2v.spelling import as_called, as_typed
 from fastw2v.vocabulary import Vocabulary
 
 ROWS = [["a", "b", "c", "d"]] * 5
@@ -125,6 +125,24 @@ def test_shown__is_one_short_line(value: Any, expected: int) -> None:
     assert "\n" not in actual
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("lower --min-count to 3 or --dim", "lower min_count to 3 or dim"),
+        ("leave it out (--read-vocab)", "leave it out (vocabulary)"),
+        ("a--b.txt: the word '--dim' and x/--lr", "a--b.txt: the word '--dim' and x/--lr"),
+    ],
+)
+def test_as_called__has_flags_as_names(message: str, expected: str) -> None:
+    assert as_called(message) == expected
+
+
+def test_python__messages_of_the_library_spell_options_as_python_does() -> None:
+    """They are written for the command, which most come from."""
+    with pytest.raises(UsageError, match=r"lower min_count to 5 or"):
+        fastw2v.train(ROWS, min_count=9)
+
+
 # ---- Wherever else Python takes a value --------------------------------------------------------------------
 
 
@@ -133,6 +151,12 @@ class Broken:
 
     def __repr__(self) -> str:
         raise RuntimeError
+
+
+def unreadable() -> Iterator[list[str]]:
+    """A corpus that must not be read."""
+    pytest.fail("was read")
+    yield []
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +190,11 @@ CALLS: list[tuple[str, Callable[[Embeddings, Path], Any]]] = [
     ("format is 3", lambda v, p: fastw2v.load("v.bin", format=3)),
     ("unescape is 'no'", lambda v, p: fastw2v.load("v.bin", unescape="no")),
     ("limit is '5'", lambda v, p: fastw2v.load("v.bin", limit="5")),
+    ("binary is no option of load; did you mean format?", lambda v, p: fastw2v.load("v.bin", binary=True)),
+    ("no option of load", lambda v, p: Embeddings.load("v.bin", colour=True)),
+    ("fp16 is no option of save", lambda v, p: v.save(p / "v.bin", fp16=True)),
+    ("have dim 4: set dim to it", lambda v, p: fastw2v.train(unreadable(), init=v, dim=5)),
+    ("freeze outside", lambda v, p: fastw2v.train(unreadable(), freeze="outside")),
     ("limit is 0", lambda v, p: fastw2v.load("v.bin", limit=0)),
     ("path is 3", lambda v, p: v.save(3)),  # type: ignore[arg-type]
     ("format is 'bin'", lambda v, p: v.save(p / "v", format="bin")),

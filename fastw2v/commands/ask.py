@@ -10,6 +10,7 @@ import click
 
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
+from fastw2v.spelling import as_typed
 
 if TYPE_CHECKING:
     from fastw2v.embeddings import Embeddings
@@ -161,7 +162,7 @@ def answer_lines(embeddings: Embeddings, answer: Answer, split: Callable[[str], 
             click.echo("\n".join(answer(embeddings, split(line))))  # echo flushes
         except UsageError as error:
             n_failed += 1
-            click.echo(f"line {number}: {error}", err=True)
+            click.echo(f"line {number}: {as_typed(error)}", err=True)
     if n_failed:
         raise FastW2VError(f"{n_failed:,} of {n_asked:,} lines could not be answered")
 

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from fastw2v.formats.tokens import (
     first_repeated,
     shown,
 )
+from fastw2v.synonyms import require_known
 
 __all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
 
@@ -72,6 +73,8 @@ KINDS: dict[Format, _Kind] = {
         (".tsv",), write_projector, None, lambda path: [path, metadata_path(path)], unsafe=LINE_BREAKS
     ),
 }
+SAVING = ("format", "escape", "vectors", "normalize", "float16")
+LOADING = ("format", "unescape", "limit")
 SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
 
 
@@ -114,6 +117,7 @@ def save(
     vectors: Which = "center",
     normalize: bool = False,
     float16: bool = False,
+    **others: Any,
 ) -> None:
     """Write word vectors; each file appears complete or not at all.
 
@@ -126,6 +130,7 @@ def save(
     Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
     numbers that are not finite and for everything the disk refuses.
     """
+    require_known(others, SAVING, "save")
     path = _checked_path(path)
     if not isinstance(embeddings, Embeddings):
         raise checks.refuse("embeddings", embeddings, "Embeddings, which fastw2v.load and fastw2v.train give")
@@ -168,7 +173,12 @@ def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floatin
 
 
 def load(
-    path: str | Path, *, format: str | None = None, unescape: bool = False, limit: int | None = None
+    path: str | Path,
+    *,
+    format: str | None = None,
+    unescape: bool = False,
+    limit: int | None = None,
+    **others: Any,
 ) -> Embeddings:
     """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
 
@@ -180,6 +190,7 @@ def load(
     word twice, no UTF-8, or numbers that are not finite float32; UsageError for an unknown format or one that
     is only written; OutputError when the memory cannot be had.
     """
+    require_known(others, LOADING, "load")
     path, unescape = _checked_path(path), checks.flag("unescape", unescape)
     read = KINDS[detect_format(path, format)].read
     if read is None:
