@@ -260,8 +260,7 @@ def hired(
 
     Raises UsageError for options out of range, OutputError when memory ends.
     """
-    if threads < 1:
-        raise UsageError(f"threads = {threads}: must be at least 1")
+    threads = whole("threads", threads, 1, MAX_THREADS)
     room = budget(memory.limit, threads, memory.n_sharing)
     try:
         with contextlib.closing(Shelf(room.ids)) as shelf:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from fastw2v.checks import MAX_SHOWN
 from fastw2v.errors import UsageError
 
 CLOSE = 0.6  # of difflib: a letter or two that are wrong, left out or too many
@@ -134,4 +135,4 @@ def require_known(given: Iterable[str], known: Sequence[str], function: str) -> 
     for name in given:
         if name not in known:
             cure = hint(name, known, f"use {', '.join(known)}")
-            raise UsageError(f"{name} is no option of {function}; {cure}", [name])
+            raise UsageError(f"{name[:MAX_SHOWN]} is no option of {function}; {cure}", [name])

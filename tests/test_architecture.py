@@ -72,7 +72,8 @@ LAYERS = [
     ["distributed.mpi"],
     ["config"],
     ["files", "layout", "machine", "sampling", "splitmix", "reading.storage", "zipf"],
-    ["checks", "spelling", "streams", "synonyms"],
+    ["synonyms"],
+    ["checks", "spelling", "streams"],
     ["errors", "kernels", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}

@@ -195,6 +195,9 @@ CALLS: list[tuple[str, Callable[[Embeddings, Path], Any]]] = [
     ("fp16 is no option of save", lambda v, p: v.save(p / "v.bin", fp16=True)),
     ("have dim 4: set dim to it", lambda v, p: fastw2v.train(unreadable(), init=v, dim=5)),
     ("freeze outside", lambda v, p: fastw2v.train(unreadable(), freeze="outside")),
+    ("x is no option of train", lambda v, p: fastw2v.train(ROWS, **{"x" * 900: 1})),  # type: ignore[arg-type]
+    ("no column 'xxx", lambda v, p: fastw2v.train(ROWS, column="x" * 900)),
+    ("row 1 holds [[[[", lambda v, p: fastw2v.train([["a"], [[[[[0] * 900]]]]])),
     ("limit is 0", lambda v, p: fastw2v.load("v.bin", limit=0)),
     ("path is 3", lambda v, p: v.save(3)),  # type: ignore[arg-type]
     ("format is 'bin'", lambda v, p: v.save(p / "v", format="bin")),

@@ -168,7 +168,7 @@ def test_read_corpus__keeps_ties_among_many_rows(
             {"order_by": None, "group_by": None, "column": None},
             "no column of type string or list<string> among",
         ),
-        ({"group_by": None}, "order_by = 'time' orders the rows of a group: give group_by too"),
+        ({"group_by": None}, "order_by is 'time': it orders the rows of a group, set group_by too"),
         ({"group_by": "user"}, "no column 'user'; --group-by may be session, time, item, tags"),
         ({"order_by": "date"}, "no column 'date'; --order-by may be session"),
         ({"group_by": "tags"}, "column 'tags' is list<element: string>, which cannot be sorted"),

@@ -122,9 +122,9 @@ def test_judged__nothing_to_judge_by(corpus: Corpus) -> None:
     ("options", "message"),
     [
         ({"holdout": 0.6}, "holdout is 0.6: it must be from 0"),
-        ({"eval_every": 0.0}, "eval-every is 0.0"),
+        ({"eval_every": 0.0}, "eval_every is 0.0"),
         ({"patience": 0, "holdout": 0.1}, "patience is 0"),
-        ({"patience": 2}, "add --holdout"),
+        ({"patience": 2}, "set holdout to 0.01"),
     ],
 )
 def test_train_config__limits_of_judging(options: dict[str, Any], message: str) -> None:

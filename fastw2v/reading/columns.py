@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fastw2v.checks import shown as shown_value
 from fastw2v.config import ReadConfig
 from fastw2v.errors import UsageError
 
@@ -130,7 +131,7 @@ def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataTyp
     """The type of the column that an option names; raises UsageError unless there is one."""
     indices = schema.get_all_field_indices(name)
     if not indices:
-        raise UsageError(f"{file}: no column {name!r}; {option} may be {listed(schema.names)}")
+        raise UsageError(f"{file}: no column {shown_value(name)}; {option} may be {listed(schema.names)}")
     if len(indices) > 1:
         raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
     return schema.field(indices[0]).type

@@ -225,5 +225,4 @@ def _wrong_with_string(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "None" if value is None else f"{value!r} ({type(value).__name__})"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return "None" if value is None else f"{shown(value)} ({type(value).__name__})"
