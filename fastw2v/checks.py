@@ -15,6 +15,7 @@ from typing import Any
 from fastw2v.errors import UsageError
 
 NO_LIMIT = 2**63 - 1
+SHOWN_WORDS = 5
 MAX_SHOWN = 60  # characters of a value in a message
 
 
@@ -29,6 +30,12 @@ def shown(value: Any) -> str:
         except Exception:  # of an integer of 5,000 digits, or of another's object
             text = f"of type {type(value).__name__}"
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def few(words: Sequence[Any]) -> str:
+    """The first of some words, as the repr of what holds them shows it; there may be a million."""
+    first = ", ".join(shown(word) for word in words[:SHOWN_WORDS])
+    return f"{first}, …" if len(words) > SHOWN_WORDS else first
 
 
 def unwrapped(value: Any) -> Any:

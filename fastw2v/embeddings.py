@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.checks import shown
+from fastw2v.checks import few, shown
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.spelling import for_python
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Which = Literal["center", "outside", "sum", "concatenated"]
 
-SHOWN_WORDS = 5  # by repr
 CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
 
 
@@ -63,9 +62,7 @@ class Embeddings:
 
     def __repr__(self) -> str:
         """Size and first words; a notebook shows this, so not all of them."""
-        first = ", ".join(shown(word) for word in self.words[:SHOWN_WORDS])
-        more = ", …" if len(self) > SHOWN_WORDS else ""
-        return f"<Embeddings of {len(self):,} words x {self.dim}: {first}{more}>"
+        return f"<Embeddings of {len(self):,} words x {self.dim}: {few(self.words)}>"
 
     def __iter__(self) -> Iterator[str]:
         """The words, most frequent first."""

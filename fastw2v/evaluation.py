@@ -239,6 +239,8 @@ class _Known:
     """
 
     def __init__(self, embeddings: Embeddings, case_insensitive: bool, restrict: int | None) -> None:
+        if not isinstance(embeddings, Embeddings):
+            raise refuse("embeddings", embeddings, "Embeddings, which fastw2v.load and fastw2v.train give")
         if restrict is not None:
             restrict = whole("restrict", restrict, 1, NO_LIMIT, ", or None for all words")
         case_insensitive = flag("case_insensitive", case_insensitive)

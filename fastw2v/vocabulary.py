@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v.checks import refuse
+from fastw2v.checks import few, refuse
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.files import atomic_writer
 
@@ -33,6 +33,10 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def __repr__(self) -> str:
+        """Size and first words, not all of them."""
+        return f"<Vocabulary of {len(self):,} words: {few(self.words)}>"
 
     @cached_property
     def index(self) -> dict[str, int]:

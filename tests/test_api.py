@@ -22,6 +22,7 @@ from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
 from fastw2v.training import Moment
+from fastw2v.vocabulary import Vocabulary
 
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 3, "min_count": 1, "sample": 0, "threads": 1}
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
@@ -274,6 +275,8 @@ def test_repr__is_short() -> None:
     vectors = Embeddings(words, np.zeros((len(words), 2), np.float32))
     expected = f"<Embeddings of 100,002 words x 2: 'the', '{'x' * 56}..., '0', '1', '2', …>"
     assert repr(vectors) == expected
+    vocabulary = Vocabulary(words, np.ones(len(words), np.int64))
+    assert repr(vocabulary) == expected.replace("Embeddings", "Vocabulary").replace(" x 2", "")
     few = Embeddings(["a", "b"], np.zeros((2, 3), np.float32))
     assert repr(few) == "<Embeddings of 2 words x 3: 'a', 'b'>"
 

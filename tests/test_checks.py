@@ -222,6 +222,7 @@ CALLS: list[tuple[str, Callable[[Embeddings, Path], Any]]] = [
     ("case_insensitive is 'no'", lambda v, p: evaluate_similarity(v, [], "no")),  # type: ignore[arg-type]
     ("pairs is 'f.tsv'", lambda v, p: evaluate_similarity(v, "f.tsv")),  # type: ignore[arg-type]
     ("one of pairs is ('a', 'b')", lambda v, p: evaluate_similarity(v, [("a", "b")])),  # type: ignore[list-item]
+    ("embeddings is 'v.bin'", lambda v, p: evaluate_similarity("v.bin", [])),  # type: ignore[arg-type]
     ("method is 'cos'", lambda v, p: evaluate_analogies(v, [], method="cos")),  # type: ignore[arg-type]
     ("restrict is True", lambda v, p: evaluate_analogies(v, [], True)),
     ("k is '1'", lambda v, p: evaluate_next_item(v, np.zeros(2, int), np.array([0, 2]), k="1")),  # type: ignore[arg-type]
