@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings, fill_initial
-from fastw2v.errors import DivergedError
+from fastw2v.errors import CorpusError, DivergedError
 from fastw2v.layout import UNIT, Tokens, Totals, Vectors, n_units
 from fastw2v.parts import (
     Backend,
@@ -177,6 +177,16 @@ def require_healthy(
         )
 
 
+def require_neighbours(longest: int) -> None:
+    """Raise CorpusError where the longest sentence has no two tokens: there is no pair to train."""
+    if longest < 2:
+        raise CorpusError(
+            "no word has a neighbour: every sentence holds one word of the vocabulary at most; where a row "
+            "is one word of a sequence, name the sequence with --group-by COLUMN, else give longer rows or "
+            "lower --min-count"
+        )
+
+
 def looked_at(vectors: Vectors, n_calls: int) -> list[NDArray[np.float32]]:
     """Rows of both matrices to look at after a call: all have had their turn after n_words/1024 calls."""
     start = n_calls * CHECKED_ROWS % len(vectors.center)
@@ -200,12 +210,14 @@ def train(
     init start with their vectors there, other words as usual. What the watchers get is a Moment; where one
     returns True the run ends after that call.
 
-    Raises UsageError (vocabulary under two words, arrays that are no corpus), DivergedError, OutputError
-    (memory), and what keeper raises.
+    Raises UsageError (vocabulary under two words, arrays that are no corpus), CorpusError (no word with a
+    neighbour), DivergedError, OutputError (memory), and what keeper raises.
     """
     require_usable(corpus)
+    longest = longest_sentence(corpus.offsets)
+    require_neighbours(longest)
     vectors, start = begin(corpus, config, keeper, init)
-    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest_sentence(corpus.offsets))
+    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest)
     stage = on_stage or (lambda name: None)
     stage("compile")
     compile_seconds = compile_kernels(backend_on, corpus, config)
@@ -264,7 +276,15 @@ def finish(
     words: int,
     compile_seconds: float,
 ) -> Trained:
-    """What a run that ended there came to; raises DivergedError where a vector is not finite or is huge."""
+    """What a run that ended there came to.
+
+    Raises DivergedError where a vector is not finite or is huge, CorpusError where no pair was trained.
+    """
+    if not end.totals.n_pairs:
+        raise CorpusError(
+            f"no pair was trained: subsampling left {end.totals.n_kept:,} of {words:,} words read, and none "
+            f"of them a neighbour, at --sample {config.sample:g}; raise --sample, or set it to 0 to keep all"
+        )
     mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
     require_healthy(vectors, mean_loss, config)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)

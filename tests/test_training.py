@@ -8,7 +8,7 @@ import pytest
 from fastw2v import parts, training
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
-from fastw2v.errors import DivergedError, OutputError, UsageError
+from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.layout import UNIT, Totals, Vectors
 from fastw2v.vocabulary import Vocabulary
 from tests.chains import chain_corpus
@@ -194,3 +194,21 @@ def test_next_size__aims_at_the_length_of_a_call():
     assert training.next_size(10, training.CALL_SECONDS) == 10
     assert training.next_size(10, training.CALL_SECONDS / 100) == 40
     assert training.next_size(10, training.CALL_SECONDS * 100) == 1
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend):
+    stages = []
+    config = TrainConfig(dim=4, sample=0, kernel=kernel, backend=backend, threads=1)
+    with pytest.raises(CorpusError, match=r"no word has a neighbour.*--group-by"):
+        training.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, on_stage=stages.append)
+    assert stages == []
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__refuses_to_end_without_a_pair(kernel, backend):
+    config = TrainConfig(dim=4, sample=1e-30, kernel=kernel, backend=backend, threads=1)
+    with pytest.raises(CorpusError, match=r"no pair was trained.*raise --sample"):
+        training.train(corpus_of(np.arange(100) % 7, 7), config)
