@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from fastw2v.config import PRESETS, Backend, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.embeddings import Embeddings
-from fastw2v.errors import UsageError
+from fastw2v.errors import StepSizeWarning, UsageError
 from fastw2v.formats import load as load_file
 from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
 from fastw2v.machine import usable_cores
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
-from fastw2v.training import Callback, Moment, Watchers
+from fastw2v.training import Callback, Moment, Watchers, step_size_warning
 from fastw2v.training import train as train_corpus
 from fastw2v.vocabulary import Vocabulary
 
@@ -91,9 +92,12 @@ def train(
     options     of TrainConfig and ReadConfig: dim, window, negatives, epochs, lr, min_count, column …
 
     Returns both matrices and the counts. Raises UsageError for what cannot be used, CorpusError for what
-    cannot be read, DivergedError, and OutputError when memory ends.
+    cannot be read, DivergedError, and OutputError when memory ends. Warns (StepSizeWarning) of a step size
+    beyond use.
     """
     config, reading = configure(preset, dict(options), init)
+    if line := step_size_warning(config):
+        warnings.warn(line, StepSizeWarning, stacklevel=2)
     display = Display(sys.stderr, quiet=not verbose)
     if not isinstance(corpus, Corpus):
         corpus = read_corpus(

@@ -35,6 +35,8 @@ from fastw2v.vocabulary import Vocabulary
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
+LARGE_STEP = 0.5  # kernel block bounds its steps: above, its loss stays finite and vectors only get worse
+SMALL_STEP = 1e-12  # no step of it shows in a component of an untrained vector
 EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
 
 
@@ -175,6 +177,21 @@ def require_healthy(
             f"training diverged: mean loss {mean_loss:.3g}, largest component {size:.3g} "
             f"at lr {config.lr:g}: lower --lr, or --window and --negatives"
         )
+
+
+def step_size_warning(config: TrainConfig) -> str | None:
+    """What to tell of a step size beyond use, which a run may survive; None for a useful one.
+
+    The loss cannot tell: with bounded steps that of a ruined run lies below that of untrained vectors.
+    """
+    if config.lr > LARGE_STEP:
+        return (
+            f"lr {config.lr:g} is above {LARGE_STEP:g}: vectors jump about and do not settle; "
+            "a useful lr is 0.025, up to 0.1 for a small corpus"
+        )
+    if config.lr < SMALL_STEP:
+        return f"lr {config.lr:g} is below {SMALL_STEP:g}: vectors stay as they start; a useful lr is 0.025"
+    return None
 
 
 def require_neighbours(longest: int) -> None:
