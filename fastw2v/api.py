@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -22,7 +23,7 @@ from fastw2v.config import (
 )
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.embeddings import Embeddings
-from fastw2v.errors import UsageError
+from fastw2v.errors import StepSizeWarning, UsageError
 from fastw2v.formats import load as load_file
 from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
@@ -31,7 +32,7 @@ from fastw2v.parts import make_estimator, require_known
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
 from fastw2v.reading.objects import require_names
 from fastw2v.spelling import for_python
-from fastw2v.training import Callback, Moment, Watchers, is_stopped
+from fastw2v.training import Callback, Moment, Watchers, is_stopped, step_size_warning
 from fastw2v.training import train as train_corpus
 from fastw2v.vocabulary import Vocabulary, checked
 
@@ -107,12 +108,15 @@ def train(
     options     of TrainConfig and ReadConfig: dim, window, negatives, epochs, lr, min_count, column …
 
     Returns both matrices and the counts. Raises UsageError for what cannot be used, CorpusError for what
-    cannot be read, DivergedError, and OutputError when memory ends.
+    cannot be read, DivergedError, and OutputError when memory ends. Warns (StepSizeWarning) of a step size
+    beyond use.
     """
     config, reading = configure(preset, dict(options), init)
     require_arguments(corpus, vocabulary, on_chunk, on_epoch)
     require_known(config, init)
     make_estimator(config, n_words=2)  # whether the processor has what it needs
+    if line := step_size_warning(config):
+        warnings.warn(line, StepSizeWarning, stacklevel=3)  # beyond the decorator
     display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, options)

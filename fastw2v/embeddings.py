@@ -211,7 +211,8 @@ def with_outside(embeddings: Embeddings, outside: Embeddings) -> Embeddings:
             f"the outside vectors have other words ({len(outside):,}) than the centre vectors "
             f"({len(embeddings):,}); give the two files of one training"
         )
-    return replace(embeddings, outside_vectors=outside.center_vectors)
+    counts = outside.counts if embeddings.counts is None else embeddings.counts
+    return replace(embeddings, outside_vectors=outside.center_vectors, counts=counts)
 
 
 def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -39,6 +39,10 @@ class DivergedError(FastW2VError):
     exit_code = 4
 
 
+class StepSizeWarning(UserWarning):
+    """A step size with which a run ends, in vectors that are worth little."""
+
+
 class OutputError(FastW2VError):
     """An output that cannot be written, or memory that cannot be had."""
 

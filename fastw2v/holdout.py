@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
 from fastw2v.layout import Tokens, Vectors, n_units
 from fastw2v.parts import longest_sentence, make_backend, make_schedule
 from fastw2v.splitmix import epoch_key
@@ -70,6 +70,11 @@ class Judge:
             return False
         self.n_judged = n_due
         loss = held_out_loss(moment.vectors, self.held_out, self.config) if self.held_out else math.nan
+        if self.held_out and math.isnan(loss):
+            raise CorpusError(
+                "subsampling leaves no pair in the held-out sentences, so there is no loss on them; raise "
+                "--holdout or --sample"
+            )
         embeddings = moment.embeddings() if self.scores or (patience and loss < self.lowest) else None
         scores = {name: score(embeddings) for name, score in self.scores.items() if embeddings}
         is_best = loss < self.lowest
@@ -89,7 +94,8 @@ class Judge:
 def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> float:
     """Mean of J over the pairs of held-out sentences, by the estimator of training with no step at all.
 
-    Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'.
+    Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'. NaN
+    where they leave no pair.
     """
     tokens = Tokens(held_out.ids, held_out.offsets)
     longest = longest_sentence(held_out.offsets)
@@ -97,7 +103,7 @@ def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> fl
     schedule = make_schedule(config, len(tokens.ids), epoch_key(config.seed, DRAWS))
     schedule = schedule._replace(learning_rate=0.0, min_learning_rate=0.0)
     totals = backend(schedule, 0, n_units(len(tokens.ids)))
-    return totals.loss / max(totals.n_pairs, 1)
+    return totals.loss / totals.n_pairs if totals.n_pairs else math.nan
 
 
 def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
@@ -126,10 +132,18 @@ def _sentences(corpus: Corpus, chosen: NDArray[np.bool_]) -> Corpus:
 def judged(
     corpus: Corpus, config: TrainConfig, scores: Mapping[str, Score], on_judged: Callable[[Judgement], None]
 ) -> tuple[Corpus, Judge | None]:
-    """The corpus to train on, and who judges the run, if there is anything to judge it by."""
+    """The corpus to train on, and who judges the run, if there is anything to judge it by.
+
+    Raises CorpusError where no held-out word has a neighbour.
+    """
     if not config.holdout and not scores:
         return corpus, None
     held_out = None
     if config.holdout:
         corpus, held_out = split(corpus, config.holdout, config.seed)
+        if longest_sentence(held_out.offsets) < 2 <= longest_sentence(corpus.offsets):
+            raise CorpusError(
+                f"holdout {config.holdout:g} keeps out {held_out.n_rows:,} sentences, none with two words "
+                "of the vocabulary: there is no loss on them; raise --holdout or leave it out"
+            )
     return corpus, Judge(config, held_out, scores, on_judged)

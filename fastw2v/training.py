@@ -15,7 +15,7 @@ from fastw2v.checks import unwrapped
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
 from fastw2v.embeddings import Embeddings, fill_initial
-from fastw2v.errors import DivergedError
+from fastw2v.errors import CorpusError, DivergedError
 from fastw2v.layout import UNIT, Tokens, Totals, Vectors, n_units
 from fastw2v.parts import (
     Backend,
@@ -37,6 +37,8 @@ from fastw2v.vocabulary import Vocabulary
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
+LARGE_STEP = 0.5  # kernel block bounds its steps: above, its loss stays finite and vectors only get worse
+SMALL_STEP = 1e-12  # no step of it shows in a component of an untrained vector
 EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run only falls below
 
 
@@ -188,6 +190,31 @@ def require_healthy(
         )
 
 
+def step_size_warning(config: TrainConfig) -> str | None:
+    """What to tell of a step size beyond use, which a run may survive; None for a useful one.
+
+    The loss cannot tell: with bounded steps that of a ruined run lies below that of untrained vectors.
+    """
+    if config.lr > LARGE_STEP:
+        return (
+            f"lr {config.lr:g} is above {LARGE_STEP:g}: rows overshoot, or are held back; "
+            "a useful lr is 0.025, up to 0.1 for a small corpus"
+        )
+    if config.lr < SMALL_STEP:
+        return f"lr {config.lr:g} is below {SMALL_STEP:g}: vectors stay as they start; a useful lr is 0.025"
+    return None
+
+
+def require_neighbours(longest: int) -> None:
+    """Raise CorpusError where the longest sentence has no two tokens: there is no pair to train."""
+    if longest < 2:
+        raise CorpusError(
+            "no word has a neighbour: every sentence holds one word of the vocabulary at most; where a row "
+            "is one word of a sequence, name the sequence with --group-by COLUMN, else give longer rows or "
+            "lower --min-count"
+        )
+
+
 def looked_at(vectors: Vectors, n_calls: int) -> list[NDArray[np.float32]]:
     """Rows of both matrices to look at after a call: all have had their turn after n_words/1024 calls."""
     start = n_calls * CHECKED_ROWS % len(vectors.center)
@@ -211,13 +238,15 @@ def train(
     init start with their vectors there, other words as usual. What the watchers get is a Moment; where one
     returns True the run ends after that call.
 
-    Raises UsageError (vocabulary under two words, arrays that are no corpus), DivergedError, OutputError
-    (memory), and what keeper raises.
+    Raises UsageError (vocabulary under two words, arrays that are no corpus), CorpusError (no word with a
+    neighbour), DivergedError, OutputError (memory), and what keeper raises.
     """
     corpus = settled(corpus)
     require_usable(corpus)
+    longest = longest_sentence(corpus.offsets)
+    require_neighbours(longest)
     vectors, start = begin(corpus, config, keeper, init)
-    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest_sentence(corpus.offsets))
+    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest)
     stage = on_stage or (lambda name: None)
     stage("compile")
     compile_seconds = compile_kernels(backend_on, corpus, config)
@@ -275,7 +304,15 @@ def finish(
     words: int,
     compile_seconds: float,
 ) -> Trained:
-    """What a run that ended there came to; raises DivergedError where a vector is not finite or is huge."""
+    """What a run that ended there came to.
+
+    Raises DivergedError where a vector is not finite or is huge, CorpusError where no pair was trained.
+    """
+    if not end.totals.n_pairs:
+        raise CorpusError(
+            f"no pair was trained: subsampling left {end.totals.n_kept:,} of {words:,} words read, and none "
+            f"of them a neighbour, at --sample {config.sample:g}; raise --sample, or set it to 0 to keep all"
+        )
     mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
     require_healthy(vectors, mean_loss, config)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)

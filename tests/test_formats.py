@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fastw2v import cli
 from fastw2v.embeddings import Embeddings, fill_initial, initial_vectors
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
 from fastw2v.formats import detect_format, load, output_paths, save
@@ -510,7 +511,7 @@ def npy(array: NDArray[Any]) -> Callable[[Path], None]:
         (lambda path: path.write_bytes(b""), "not a readable npy file"),
         (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)), "not a readable npy file"),
         (lambda path: path.with_name("v.vocab.txt").unlink(), "cannot be read .*word count"),
-        (lambda path: path.with_name("v.vocab.txt").write_bytes(b"the\n"), "line 1"),
+        (lambda path: path.with_name("v.vocab.txt").write_bytes(b"the\n"), "2 vectors but .* 1 words"),
     ],
 )
 def test_load__names_what_is_wrong_with_an_npy_file(
@@ -678,3 +679,54 @@ def test_initial_vectors__memory_that_cannot_be_had() -> None:
 def test_binary_fixture__is_what_struct_packs() -> None:
     the, cafe = (struct.pack("<2f", *row) for row in FIXTURE_VECTORS.tolist())
     assert b"2 2\nthe " + the + b"\ncaf\xc3\xa9 " + cafe + b"\n" == BINARY_FIXTURE
+
+
+def exit_code(*arguments: str) -> int:
+    """What the command ends with."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    return int(ended.value.code or 0)
+
+
+HOLDS_COUNTS = {"v.txt": False, "v.bin": False, "v.npy": True, "v.parquet": True, "model.safetensors": False}
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+@pytest.mark.parametrize("target", [*HOLDS_COUNTS, "v.tsv"])
+@pytest.mark.parametrize("source", HOLDS_COUNTS)
+def test_export__known_counts_stay_known(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], source: str, target: str, is_given: bool
+) -> None:
+    origin, goal, vocabulary = tmp_path / "a" / source, tmp_path / "b" / target, tmp_path / "words"
+    origin.parent.mkdir()
+    goal.parent.mkdir()
+    save(origin, Embeddings(list("abc"), np.eye(3, dtype=np.float32), counts=np.array([7, 0, 3])))
+    vocabulary.write_text("x 9\na 7\nc 3\nb 0\n")
+    given = ["--read-vocab", str(vocabulary)] if is_given else []
+    code = exit_code("export", str(origin), str(goal), *given)
+    err = capfd.readouterr().err
+    holds = HOLDS_COUNTS.get(target, True)
+    if is_given and not holds:
+        assert (code, goal.exists(), "holds no counts" in err) == (2, False, True)
+        return
+    is_known = is_given or HOLDS_COUNTS[source]
+    assert code == 0
+    assert ("counts of words are" in err) == (is_known != holds)
+    if target == "v.tsv":
+        lines = goal.with_suffix(".metadata.tsv").read_text()
+        assert lines == ("word\tcount\na\t7\nb\t0\nc\t3\n" if is_known else "a\nb\nc\n")
+        return
+    actual = load(goal)
+    expected = [7, 0, 3] if is_known and holds else None
+    assert (None if actual.counts is None else actual.counts.tolist()) == expected
+
+
+def test_export__refuses_a_vocabulary_without_one_of_the_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "v.bin", Embeddings(list("abc"), np.eye(3, dtype=np.float32)))
+    (tmp_path / "words").write_text("a 7\n")
+    paths = [str(tmp_path / name) for name in ("v.bin", "v.npy", "words")]
+    assert exit_code("export", *paths[:2], "--read-vocab", paths[2]) == 2
+    assert "has no count of 'b'" in capfd.readouterr().err
+    assert not (tmp_path / "v.npy").exists()

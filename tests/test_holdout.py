@@ -13,7 +13,7 @@ import fastw2v
 from fastw2v import cli
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus, read_corpus
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
 from fastw2v.holdout import Judge, Judgement, held_out_loss, judged, split
 from fastw2v.layout import Vectors
 from fastw2v.training import Trained, Watchers, train
@@ -157,3 +157,9 @@ def test_train__command_shows_and_logs_judgements(tmp_path: Path, capfd: pytest.
     logged = [record for record in records if record["event"] == "evaluation"]
     assert [record["epochs"] for record in logged] == [1.0, 2.0]
     assert logged[0]["scores"].keys() == {"similarity", "analogy"}
+
+
+def test_judged__refuses_held_out_sentences_without_a_pair() -> None:
+    corpus = read_corpus([["a", "b"]] + [["a"], ["b"]] * 20, min_count=1)
+    with pytest.raises(CorpusError, match="none with two words"):
+        judged(corpus, TrainConfig(holdout=0.05), {}, print)

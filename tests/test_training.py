@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastw2v
 from fastw2v import parts, training
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import Corpus
-from fastw2v.errors import DivergedError, OutputError, UsageError
+from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
 from fastw2v.layout import UNIT, Totals, Vectors
 from fastw2v.vocabulary import Vocabulary
 from tests.chains import chain_corpus
@@ -227,3 +228,50 @@ def test_next_size__aims_at_the_length_of_a_call():
     assert training.next_size(10, training.CALL_SECONDS) == 10
     assert training.next_size(10, training.CALL_SECONDS / 100) == 40
     assert training.next_size(10, training.CALL_SECONDS * 100) == 1
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend):
+    stages = []
+    config = TrainConfig(dim=4, sample=0, kernel=kernel, backend=backend, threads=1)
+    with pytest.raises(CorpusError, match=r"no word has a neighbour.*--group-by"):
+        training.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, on_stage=stages.append)
+    assert stages == []
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_train__refuses_to_end_without_a_pair(kernel, backend):
+    config = TrainConfig(dim=4, sample=1e-30, kernel=kernel, backend=backend, threads=1)
+    with pytest.raises(CorpusError, match=r"no pair was trained.*raise --sample"):
+        training.train(corpus_of(np.arange(100) % 7, 7), config)
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize(
+    ("lr", "expected"),
+    [
+        (1e-30, True),
+        (1e-13, True),
+        (1e-12, False),
+        (1e-5, False),
+        (0.025, False),
+        (0.1, False),
+        (0.5, False),
+        (1, True),
+        (1e3, True),
+    ],
+)
+def test_step_size_warning__tells_of_steps_beyond_use(kernel, deterministic, lr, expected):
+    if kernel == "pair" and deterministic:
+        pytest.skip("there is none")
+    line = training.step_size_warning(TrainConfig(kernel=kernel, deterministic=deterministic, lr=lr))
+    assert (line is not None and "a useful lr is 0.025" in line) == expected
+
+
+@pytest.mark.parametrize("lr", [1.0, 1e3, 1e-30])
+def test_train__in_python_warns_of_a_step_size_beyond_use(lr):
+    with pytest.warns(StepSizeWarning, match="useful lr"):
+        fastw2v.train([["a", "b"] * 9] * 9, lr=lr, dim=4, min_count=1, sample=0, threads=1, epochs=1)

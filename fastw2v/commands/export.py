@@ -17,6 +17,7 @@ from fastw2v.commands.options import FORMATS, form_options
 @click.option("--to", "target_format", type=click.Choice(FORMATS), help="Of TARGET.  [default: by suffix]")
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
+@click.option("--read-vocab", metavar="FILE", help="Counts of the words, from train --save-vocab.")
 @form_options
 def export(
     source: str,
@@ -25,6 +26,7 @@ def export(
     target_format: str | None,
     escape: bool,
     outside: str | None,
+    read_vocab: str | None,
     **form: Any,
 ) -> None:
     """Convert vectors from SOURCE to TARGET.
@@ -40,7 +42,7 @@ def export(
     \b
     Examples:
       fastw2v export corpus.vectors.txt corpus.vectors.bin
-      fastw2v export corpus.vectors.bin corpus.parquet --float16
+      fastw2v export corpus.vectors.bin corpus.parquet --read-vocab corpus.vocab.txt
       fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
     """
     from fastw2v import formats
@@ -50,10 +52,16 @@ def export(
     target_format = formats.detect_format(Path(target), target_format)
     if form["float16"]:
         formats.require_halves(target_format)
+    if read_vocab:
+        formats.require_counts(target_format)
     for path in formats.output_paths(Path(target), target_format):
         require_writable(path)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
+    if read_vocab:
+        embeddings = formats.with_counts(embeddings, Path(read_vocab), escape=escape)
     formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
+    if line := formats.counts_line(embeddings, target_format):
+        click.echo(line, err=True)

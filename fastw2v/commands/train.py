@@ -112,7 +112,10 @@ def train(
         from fastw2v.machine import usable_cores
         from fastw2v.progress import Display
         from fastw2v.run_log import RunLog
+        from fastw2v.training import step_size_warning
 
+        if line := step_size_warning(config):
+            click.echo(f"Warning: {line}", err=True)
         display = Display(sys.stderr, quiet=quiet, verbose=verbose)
         target = Path(options["output"] or default_output(options["source"]))
         form = {name: options[name] for name in FORM_OPTIONS}

@@ -39,6 +39,7 @@ from fastw2v.training import (
     next_size,
     progress_at,
     require_healthy,
+    require_neighbours,
 )
 
 MOST_SYNC_SHARE = 0.08  # of the time, which the words of a step are adapted to
@@ -167,6 +168,8 @@ def train_replicas(
     """
     stage = on_stage or (lambda name: None)
     require_usable(shared.corpus)
+    longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
+    require_neighbours(longest)
     first = communicator.rank == 0
     n_copies = 1 + (communicator.size > 1)
     vectors, start = begin(shared.corpus, config, listeners.keeper, init if first else None, n_copies)
@@ -176,7 +179,6 @@ def train_replicas(
     replica = Replica(vectors, config.dim, communicator, plan.combine)
 
     stage("compile")
-    longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
     backend_on = make_backend(config, vectors, shared.corpus.vocabulary.counts, longest)
     if not first:
         communicator.broadcast(None)  # rank 0 fills the cache of machine code, which others often share

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -36,6 +37,7 @@ from fastw2v.formats.tokens import (
     shown,
 )
 from fastw2v.synonyms import require_known
+from fastw2v.vocabulary import read_counts
 
 __all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
 
@@ -51,6 +53,7 @@ class _Kind(NamedTuple):
     paths      every file that belongs to a main one
     unsafe     characters that its words cannot have
     halves     whether it can hold float16
+    counts     whether it can hold the counts of words
     """
 
     suffixes: tuple[str, ...]
@@ -59,18 +62,26 @@ class _Kind(NamedTuple):
     paths: Callable[[Path], list[Path]] = lambda path: [path]
     unsafe: re.Pattern[str] = WHITE_SPACE
     halves: bool = False
+    counts: bool = False
 
 
 KINDS: dict[Format, _Kind] = {
     "text": _Kind((".txt", ".vec"), write_text, read_text),
     "binary": _Kind((".bin",), write_binary, read_binary),
-    "npy": _Kind((".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True),
-    "parquet": _Kind((".parquet",), write_parquet, read_parquet, unsafe=SURROGATES, halves=True),
+    "npy": _Kind(
+        (".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True, counts=True
+    ),
+    "parquet": _Kind((".parquet",), write_parquet, read_parquet, unsafe=SURROGATES, halves=True, counts=True),
     "safetensors": _Kind(
         (".safetensors",), write_static_model, read_static_model, static_model_paths, halves=True
     ),
     "tsv": _Kind(
-        (".tsv",), write_projector, None, lambda path: [path, metadata_path(path)], unsafe=LINE_BREAKS
+        (".tsv",),
+        write_projector,
+        None,
+        lambda path: [path, metadata_path(path)],
+        unsafe=LINE_BREAKS,
+        counts=True,
     ),
 }
 SAVING = ("format", "escape", "vectors", "normalize", "float16")
@@ -162,6 +173,41 @@ def require_halves(format: Format) -> None:
     if not KINDS[format].halves:
         able = ", ".join(name for name, kind in KINDS.items() if kind.halves)
         raise UsageError(f"format {format} holds no float16; use {able} or leave out --float16")
+
+
+def require_counts(format: Format) -> None:
+    """Raise UsageError for a format that cannot hold counts."""
+    if not KINDS[format].counts:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.counts)
+        raise UsageError(f"format {format} holds no counts; use {able} or leave out --read-vocab")
+
+
+def counts_line(embeddings: Embeddings, format: Format) -> str | None:
+    """What to tell where counts are unknown to a format that holds them, or known to one that does not."""
+    if KINDS[format].counts and embeddings.counts is None:
+        return (
+            "the counts of words are unknown and left out: --read-vocab FILE of 'word count' lines gives them"
+        )
+    if not KINDS[format].counts and embeddings.counts is not None:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.counts)
+        return f"the counts of words are left out: format {format} holds none, {able} do"
+    return None
+
+
+def with_counts(embeddings: Embeddings, path: Path, *, escape: bool = False) -> Embeddings:
+    """The embeddings with the counts that a vocabulary file has of their words, matched by name.
+
+    Raises CorpusError for a file that cannot be read, UsageError for a word that is not in it.
+    """
+    counts = read_counts([path])
+    names = [escape_token(word) if escape and word not in counts else word for word in embeddings.words]
+    missing = [word for word in names if word not in counts]
+    if missing:
+        raise UsageError(
+            f"{path} has no count of {shown(missing[0])}, nor of {len(missing) - 1:,} other words of "
+            f"{len(names):,}; give the file that train --save-vocab wrote with these vectors"
+        )
+    return replace(embeddings, counts=np.array([counts[name] for name in names], np.int64))
 
 
 def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floating], cure: str) -> None:

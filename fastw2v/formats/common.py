@@ -55,15 +55,19 @@ class Source(NamedTuple):
 
     def word(self, raw: bytes, place: str) -> str:
         """The word in the raw bytes; `place` says where they are."""
+        word = self.decoded(raw, place)
+        if not word:
+            raise self.error(f"{place}: the word is missing; give each vector one")
+        return self.unescaped(word, place)
+
+    def decoded(self, raw: bytes, place: str) -> str:
+        """The raw bytes as text, escapes and all."""
         try:
-            word = raw.decode()
+            return raw.decode()
         except UnicodeDecodeError as error:
             raise self.error(
                 f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file to UTF-8"
             ) from error
-        if not word:
-            raise self.error(f"{place}: the word is missing; give each vector one")
-        return self.unescaped(word, place)
 
     def unescaped(self, word: str, place: str) -> str:
         """The word without its escapes, if they are to be undone."""

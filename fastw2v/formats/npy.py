@@ -1,4 +1,6 @@
-"""npy: X.npy, float32 or float16 (n_words, dim), with the words in X.vocab.txt, `word count` a line."""
+"""npy: X.npy, float32 or float16 (n_words, dim), with the words in X.vocab.txt, `word count` a line,
+or the words alone where counts are unknown.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastw2v.embeddings import Embeddings
 from fastw2v.files import atomic_writer
-from fastw2v.formats.common import CHUNK_NUMBERS, Source, Table, allocate, check_finite, chunks
+from fastw2v.formats.common import CHUNK_NUMBERS, READ_BYTES, Source, Table, allocate, check_finite, chunks
 from fastw2v.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 
 
@@ -23,12 +25,14 @@ def vocabulary_path(path: Path) -> Path:
 
 def write_npy(table: Table) -> None:
     """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair."""
-    counts = table.counts
-    if counts is None:  # unknown counts are written as 0
-        counts = np.zeros(len(table.words), dtype=np.int64)
     with _array_writer(table.path, table.matrix) as file:
         file.flush()
-        write_vocabulary(vocabulary_path(table.path), Vocabulary(table.words, counts))
+        path = vocabulary_path(table.path)
+        if table.counts is not None:
+            write_vocabulary(path, Vocabulary(table.words, table.counts))
+            return
+        with atomic_writer(path) as words:
+            words.writelines(f"{word}\n".encode() for word in table.words)
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
@@ -63,12 +67,19 @@ def read_npy(source: Source) -> Embeddings:
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, found below
             rows[...] = stored[start : start + len(rows)]
         check_finite(source, words, start, rows)
-    return Embeddings(words, matrix, counts=counts[:n_read] if counts.any() else None)
+    is_known = counts is not None and counts.any()  # zeros alone are what versions before wrote for unknown
+    return Embeddings(words, matrix, counts=counts[:n_read] if counts is not None and is_known else None)
 
 
-def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.int64]]:
+def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.int64] | None]:
     """Words and counts in the order of the lines, as the vectors are; a Vocabulary is ordered by count."""
     path = vocabulary_path(source.path)
+    if (alone := _words_alone(source, path)) is not None:
+        if len(alone) != n_vectors:
+            raise source.error(
+                f"has {n_vectors:,} vectors but {path} {len(alone):,} words; give the one written with it"
+            )
+        return alone, None
     vocabulary = read_vocabulary(path)
     if len(vocabulary) != n_vectors:
         raise source.error(
@@ -77,6 +88,21 @@ def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.i
     with path.open(encoding="utf-8", newline="\n") as file:
         words = [line.rsplit(maxsplit=1)[0] for line in file]
     return words, vocabulary.counts[[vocabulary.index[word] for word in words]]
+
+
+def _words_alone(source: Source, path: Path) -> list[str] | None:
+    """The words of a file whose lines are all one field, without counts; None for any other."""
+    try:
+        with path.open("rb") as file:
+            if len(file.readline(READ_BYTES).split()) != 1:
+                return None
+            file.seek(0)
+            lines = [line.rstrip(b"\r\n") for line in file]
+    except OSError:
+        return None  # read_vocabulary says why
+    if any(len(line.split()) != 1 for line in lines):
+        return None
+    return [source.decoded(line, f"{path.name} line {i:,}") for i, line in enumerate(lines, 1)]
 
 
 def _map_npy(source: Source) -> NDArray[Any]:
