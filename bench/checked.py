@@ -44,7 +44,7 @@ def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, 
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
-    """One worker in this thread, without the parallel region; returns the loss."""
+    """One worker in this thread, without a backend; returns the loss."""
     *inputs, end = arrays
     totals = np.zeros((1, 8))
     kernel(*inputs, np.array([0, end]), totals, 0)
@@ -99,8 +99,8 @@ def require_checks(kernel: Any, config: TrainConfig) -> None:
 def plain(n_corpora: int) -> str:
     """What needs no compiler, run by Python itself beside the reference: the sampling of units.
 
-    Splitting text, the kernels' steps and their starting use instructions that Python has no words for
-    (`kernels.intrinsics`, `kernels.tiles`, `kernels.launch`).
+    Splitting text and the kernels' steps use instructions that Python has no words for
+    (`kernels.intrinsics`, `kernels.tiles`).
     """
     from fastw2v.kernels import units
     from fastw2v.reference import keep_unit

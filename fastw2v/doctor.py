@@ -66,15 +66,13 @@ def advice(findings: Findings) -> list[str]:
     """What would make training here faster, a line each; nothing where all is well."""
     kernels = findings.compiler
     checks = {
-        "NUMBA_DISABLE_JIT is set: unset it, or training runs a thousand times slower": kernels.is_jit_off,
+        "NUMBA_DISABLE_JIT is set: unset it, kernels cannot run without being compiled": kernels.is_jit_off,
         "machine code cannot be kept, so each run compiles for some seconds: "
         "set XDG_CACHE_HOME or NUMBA_CACHE_DIR to a folder you may write to": kernels.cache_folder is None,
         "the kernel cache is empty: the first run compiles for some seconds, "
         "later ones start at once": kernels.cache_folder is not None and not kernels.cached_functions,
         f"this process may use {findings.cores_usable} of {findings.cores_present} cores: "
         "lift taskset's or the container's limit": findings.cores_usable < findings.cores_present,
-        f"Numba runs at most {kernels.threads} threads on {findings.cores_usable} cores: "
-        "unset NUMBA_NUM_THREADS": kernels.threads < findings.cores_usable,
         "--precision bfloat16 is up to 1.2 times as fast here, with vectors as good": kernels.has_bfloat16,
         f"huge pages are off: as root, echo madvise > {machine.THP}": findings.huge_pages == "never",
         "less than 1 GB of memory is free: a large vocabulary will not fit, raise --min-count "
@@ -96,7 +94,6 @@ def describe(findings: Findings) -> list[tuple[str, str]]:
         ("cores", f"{findings.cores_usable} usable of {findings.cores_present}"),
         ("vectors", f"{kernels.vector_bits} bits, {kernels.vector_bits // 32} float32 at once"),
         ("bfloat16", "yes" if kernels.has_bfloat16 else "no AVX512-BF16"),
-        ("threads", f"{kernels.threads} by {kernels.threading_layer}"),
         ("kernel cache", f"{kernels.cache_folder}, {state}" if kernels.cache_folder else "not writable"),
         ("huge pages", findings.huge_pages or "unknown"),
         ("memory free", "unknown" if memory is None else f"{memory / 1e9:,.1f} GB"),

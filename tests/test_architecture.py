@@ -62,10 +62,12 @@ LAYERS = [
     ["shuffling"],
     ["reading.tokenizer", "kernels.machine", "kernels.replicas", "kernels.sentences", "kernels.run"],
     ["kernels.lockstep"],
-    ["kernels.block", "kernels.pair", "kernels.launch"],
+    ["kernels.block", "kernels.pair"],
     ["kernels.units"],
     ["kernels.scalar", "kernels.tiles"],
     ["kernels.intrinsics", "kernels.jit"],
+    ["kernels.code_cache"],
+    ["kernels"],
     ["reference"],
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
     ["distributed.communicator", "embeddings", "interrupts", "pages", "pictures", "vocabulary"],
@@ -74,7 +76,7 @@ LAYERS = [
     ["files", "layout", "machine", "sampling", "splitmix", "reading.storage", "zipf"],
     ["synonyms"],
     ["checks", "spelling", "streams"],
-    ["errors", "kernels", "commands", "distributed", "reading", ""],
+    ["errors", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
 

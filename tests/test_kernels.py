@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +21,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from fastw2v import reference
+from fastw2v.errors import OutputError
 from fastw2v.kernels import intrinsics, jit, pair, scalar, units
-from fastw2v.kernels.run import KernelBackend
+from fastw2v.kernels.run import KernelBackend, run_workers
 from fastw2v.layout import UNIT, Estimator, Schedule, Totals, Vectors, n_units, padded
 from fastw2v.parts import aligned_zeros
 from fastw2v.reference import ReferenceBackend
@@ -462,11 +464,37 @@ def test_kernel_backend__rows_add_up_and_are_cleared_by_the_next_call(clustered:
     np.testing.assert_allclose(loss, pairs * totals.loss / totals.n_pairs, rtol=0.5)
 
 
-def test_kernel_backend__leaves_numbas_threads_as_they_were(make_inputs: Any) -> None:
-    inputs = make_inputs(SHORT, 12)
-    before = numba.get_num_threads()
-    kernel_on(start_vectors(12, 7), inputs)(*all_units(inputs))
-    assert numba.get_num_threads() == before
+# --- threads -----------------------------------------------------------------------------------------------
+
+
+def test_run_workers__all_run_at_once_and_one_failure_is_raised() -> None:
+    together, seen = threading.Barrier(5), set[int]()
+
+    def work(worker: int) -> None:
+        together.wait(10)
+        seen.add(worker)
+        if worker == 3:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        run_workers(work, 5)
+    assert seen == set(range(5))
+
+
+def test_run_workers__begins_nothing_where_threads_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started, seen = threading.Thread.start, [], []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with pytest.raises(OutputError, match="5 threads asked for, the system gives 3: lower --threads"):
+        run_workers(seen.append, 5)
+    assert seen == []
+    assert not any(thread.is_alive() for thread in started)
 
 
 # --- machine code ------------------------------------------------------------------------------------------
@@ -476,6 +504,7 @@ def test_kernel_backend__leaves_numbas_threads_as_they_were(make_inputs: Any) ->
 def uncached(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Kernel `pair` compiled anew: Numba does not show the assembly of what it loads from its cache."""
     monkeypatch.setattr(jit, "CACHE_FOLDER", None)
+    monkeypatch.setattr(jit, "READABLE", [])
     compiled = jit.decorator(fastmath=jit.FASTMATH)(pair.train_units.py_func)
     monkeypatch.setattr(pair, "train_units", compiled)
     return compiled
@@ -560,7 +589,7 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
     assert len(seen) == 1 + len(sources)
 
 
-def test_decorator__gives_back_numbas_cache_setting() -> None:
+def test_decorator__leaves_numbas_cache_setting() -> None:
     """Other packages' kernels keep their own cache; NaN and infinity stay visible to all of ours."""
     before = numba.config.CACHE_DIR
     is_nan = jit.decorator(fastmath=jit.FASTMATH)(lambda x: x != x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from numba import config, njit
+from numba.core.compiler_lock import global_compiler_lock
+
+from fastw2v.errors import UsageError
+from fastw2v.kernels.code_cache import CodeCache
 
 # Reassociation lets LLVM vectorise a dot product (without it: scalar code, 5 times slower).
 # No nnan and ninf: they would let LLVM fold isfinite() away and hide a diverged run.
@@ -35,45 +40,70 @@ def source_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def find_cache_folder() -> str | None:
-    """The user's own folder for machine code, made if need be; None where none can be written or space ends.
+def cache_folders() -> list[Path]:
+    """Where machine code of these sources may lie, the first choice first.
 
-    NUMBA_CACHE_DIR, else XDG_CACHE_HOME, else ~/.cache. Never a shared folder: Numba's cache files are
+    NUMBA_CACHE_DIR, XDG_CACHE_HOME, ~/.cache. Never a shared folder that nobody named: cache files are
     pickles, so whoever can write there can run code.
     """
-    try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastw2v"
-        folder = Path(config.CACHE_DIR or cache) / f"kernels-{source_fingerprint()}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        has_space = shutil.disk_usage(folder).free > ENOUGH_FREE
-    except (OSError, RuntimeError):  # no home, or no right to write there
-        return None
-    return str(folder) if has_space and os.access(folder, os.W_OK) else None
+    name = f"kernels-{source_fingerprint()}"
+    folders = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []
+    if os.environ.get("XDG_CACHE_HOME"):
+        folders.append(Path(os.environ["XDG_CACHE_HOME"], "fastw2v"))
+    with contextlib.suppress(OSError, RuntimeError):  # no home
+        folders.append(Path.home() / ".cache" / "fastw2v")
+    return [folder / name for folder in folders]
+
+
+def find_cache_folder() -> str | None:
+    """The first of the folders that can be written and has space, made if need be; None where none has."""
+    for folder in cache_folders():
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            has_space = shutil.disk_usage(folder).free > ENOUGH_FREE
+        except OSError:
+            continue
+        if has_space and os.access(folder, os.W_OK):
+            return str(folder)
+    return None
 
 
 CACHE_FOLDER = find_cache_folder()
+READABLE = [str(folder) for folder in cache_folders()]  # some of which may not be there
+
+
+def require_jit() -> None:
+    """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks."""
+    if config.DISABLE_JIT:
+        raise UsageError("NUMBA_DISABLE_JIT is set, and kernels cannot run without being compiled: unset it")
+
+
+# A child that is forked while another thread compiles would wait for that thread, which it does not have.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """An njit with the package's cache folder and options.
+    """An njit with the package's cache and options.
 
-    nogil: reading ahead and signals go on beside a kernel. error_model: no branch at every division.
+    nogil: workers, reading ahead and signals go on beside a kernel. error_model: no branch at every division.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        shared = config.CACHE_DIR
-        config.CACHE_DIR = CACHE_FOLDER or shared
-        try:
-            return njit(cache=CACHE_FOLDER is not None, nogil=True, error_model="numpy", **options)(function)
-        finally:
-            config.CACHE_DIR = shared
+        compiled = njit(nogil=True, error_model="numpy", **options)(function)
+        if not config.DISABLE_JIT and (CACHE_FOLDER or READABLE):
+            compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE)  # what cache=True sets
+        return compiled
 
     return decorate
 
 
 jit = decorator()
 fast_jit = decorator(fastmath=FASTMATH)
-parallel_jit = decorator(parallel=True)
 # For functions that only kernels call: no wrappers to call them from Python or C. Unpacking a worker's
 # scratch from Python objects is more code than most of these functions.
 inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -17,8 +17,6 @@ class Compiler(NamedTuple):
     cpu               LLVM's name of the processor
     vector_bits       width of the registers that kernels are compiled for
     has_bfloat16      whether `--precision bfloat16` can be used
-    threading_layer   of Numba: tbb, omp or workqueue
-    threads           that Numba runs at most
     cache_folder      for machine code, or None where none can be written
     cached_functions  files of machine code in it
     is_jit_off        NUMBA_DISABLE_JIT is set
@@ -27,23 +25,18 @@ class Compiler(NamedTuple):
     cpu: str
     vector_bits: int
     has_bfloat16: bool
-    threading_layer: str
-    threads: int
     cache_folder: str | None
     cached_functions: int
     is_jit_off: bool
 
 
 def compiler() -> Compiler:
-    """Look, without compiling anything; starts Numba's threads, which alone tells their layer."""
-    threads = numba.get_num_threads()
+    """Look, without compiling anything."""
     folder = jit.CACHE_FOLDER
     return Compiler(
         cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),
         vector_bits=512 if tiles.WIDE else 256 if tiles.FEATURES.get("avx") else 128,
         has_bfloat16=tiles.HAS_BFLOAT16,
-        threading_layer=numba.threading_layer(),
-        threads=threads,
         cache_folder=folder,
         cached_functions=len(list(Path(folder).rglob("*.nbc"))) if folder else 0,
         is_jit_off=bool(numba.config.DISABLE_JIT),

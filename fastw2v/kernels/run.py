@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError
 from fastw2v.kernels import block, lockstep, pair
-from fastw2v.kernels.launch import FINISHED, address_of, launch
+from fastw2v.kernels.jit import require_jit
 from fastw2v.layout import FLOATS_PER_LINE, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window
 
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
@@ -23,11 +23,53 @@ def summed(totals: NDArray[np.float64]) -> Totals:
     return Totals(float(loss), int(n_pairs), int(n_kept))
 
 
+def run_workers(work: Callable[[int], None], n_workers: int) -> None:
+    """work(worker) for all workers at once, each in a thread of its own: worker 0 in this one.
+
+    Python's threads, made for each call: those that Numba keeps do not outlive a fork, end the process when
+    two threads use them (layer workqueue), and may be fewer than are asked for. No worker begins before all
+    threads are there, because workers may wait for one another.
+
+    Raises OutputError where the system gives no more threads, else what a worker raises.
+    """
+    begin, failures, is_cancelled = threading.Event(), list[BaseException](), False
+
+    def run(worker: int) -> None:
+        begin.wait()
+        if is_cancelled:
+            return
+        try:
+            work(worker)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,), name=f"fastw2v-{i}") for i in range(1, n_workers)]
+    started = []
+    try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError) as error:
+        is_cancelled = True
+        n_threads = len(started) + 1
+        raise OutputError(
+            f"{n_workers} threads asked for, the system gives {n_threads}: lower --threads"
+        ) from error
+    finally:
+        begin.set()
+        if not is_cancelled:
+            run(0)
+        for thread in started:
+            thread.join()
+    if failures:
+        raise failures[0]
+
+
 class KernelBackend:
     """Trains units with Hogwild workers; the matrices in `vectors` change in place.
 
     vectors    float32 (n_words, padded dim) each, rows 64-byte aligned
-    n_workers  Hogwild workers; the pool runs at most NUMBA_NUM_THREADS of them at once
+    n_workers  Hogwild workers, a thread each
     """
 
     def __init__(
@@ -39,12 +81,12 @@ class KernelBackend:
         estimator: Estimator,
         n_workers: int,
     ) -> None:
+        require_jit()
         self.units_at_once = 1
         self.arrays = (vectors, tokens, sampler)
         self.options = (window, estimator)
         self.kernel = block.train_units if estimator.block_size else pair.train_units
         self.totals = np.zeros((n_workers, COLUMNS))
-        self.n_threads = min(n_workers, numba.config.NUMBA_NUM_THREADS)
 
     def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
         """Train units first ≤ u < end. An empty range compiles the kernel or loads it from the cache.
@@ -54,28 +96,17 @@ class KernelBackend:
         self.totals[:] = 0
         queue = np.array([first, end], np.int64)
         inputs = (*self.arrays, schedule, *self.options, queue, self.totals)
-        if len(self.totals) == 1:  # in this thread: a region of Numba's is not for several threads at once
-            try:
-                self.kernel(*inputs, 0)
-            except MemoryError as error:
-                raise OutputError(NO_SCRATCH) from error
-            return summed(self.totals)
-        before = numba.get_num_threads()
-        numba.set_num_threads(self.n_threads)
         try:
-            launch(address_of(self.kernel, *inputs), *inputs)
-        finally:
-            numba.set_num_threads(before)
-        if not self.totals[:, FINISHED].all():
-            raise OutputError(NO_SCRATCH)
+            run_workers(lambda worker: self.kernel(*inputs, worker), len(self.totals))
+        except MemoryError as error:
+            raise OutputError(NO_SCRATCH) from error
         return summed(self.totals)
 
 
 class LockstepBackend:
     """Trains units with kernel `lockstep`: the same result for any n_workers; arguments as in KernelBackend.
 
-    The workers wait for one another, so each needs a thread of its own: Python's, since a pool of Numba's may
-    have fewer than it is asked for.
+    The workers wait for one another, so each needs a thread of its own.
     """
 
     def __init__(
@@ -87,6 +118,7 @@ class LockstepBackend:
         estimator: Estimator,
         n_workers: int,
     ) -> None:
+        require_jit()
         self.units_at_once = estimator.lanes
         self.arrays = (vectors, tokens, sampler)
         self.options = (window, estimator)
@@ -102,7 +134,5 @@ class LockstepBackend:
         """Train units first ≤ u < end; first, and end unless it is the last, are multiples of the lanes."""
         self.totals[:] = 0
         inputs = (*self.arrays, schedule, *self.options, self.lanes, (first, end), self.totals)
-        with ThreadPoolExecutor(self.n_workers, "fastw2v-worker") as pool:
-            workers = range(self.n_workers)
-            list(pool.map(lambda worker: lockstep.train_units(*inputs, worker, self.n_workers), workers))
+        run_workers(lambda worker: lockstep.train_units(*inputs, worker, self.n_workers), self.n_workers)
         return summed(self.totals)

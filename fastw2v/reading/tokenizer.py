@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import UsageError
 from fastw2v.kernels.intrinsics import bits_of_64_bytes, prefetch_row, trailing_zeros
-from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
+from fastw2v.kernels.jit import bare_inlined_jit, bare_jit, require_jit
 from fastw2v.reading.storage import Kept, Shelf, new_pages
 
 ROW_END = -1  # stands after the last provisional id of each row that is not null
@@ -317,6 +317,7 @@ def fill_slots(table):  # type: ignore[no-untyped-def]
 
 def new_table(hash_mask: int = ALL_BITS) -> Table:
     """An empty table. hash_mask   bits of the hash that count; fewer only make it slower."""
+    require_jit()
     table = Table(
         slots=new_pages(2 * FIRST_WORDS, np.int32),
         records=new_pages(4 * FIRST_WORDS, np.int64).reshape(-1, 4),

@@ -1,0 +1,150 @@
+"""Machine code on disk: read where it can be read, kept where it can be kept, never a reason to fail.
+
+Numba's own cache ends a run on a damaged file, does not notice a flipped bit, does not read what it may not
+write, and can give one signature's code for another's when two processes number their files at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+
+DIGEST_BYTES = 32
+
+
+def digest(content: bytes) -> bytes:
+    """What ends a file of that content."""
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+class CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
+    """Numba's files of one function, each with a digest at its end, where pickle does not look.
+
+    A file that is damaged, cut or unreadable counts as missing, so that it is written anew.
+    """
+
+    def load(self, key: Any) -> Any:
+        """The code kept for a key, or None."""
+        known = super().load(key)
+        if not (isinstance(known, tuple) and len(known) == 2 and known[0] == repr(key)):
+            return None  # of another signature: its process was ended between the index and the code
+        return known[1]
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep code for a key."""
+        super().save(key, (repr(key), data))
+
+    def _load_index(self) -> Any:
+        return super()._load_index() if self._is_whole(self._index_path) else {}
+
+    def _load_data(self, name: str) -> Any:
+        return super()._load_data(name) if self._is_whole(self._data_path(name)) else None
+
+    @staticmethod
+    def _is_whole(path: str) -> bool:
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            return False
+        return content[-DIGEST_BYTES:] == digest(content[:-DIGEST_BYTES])
+
+    @contextlib.contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        buffer = io.BytesIO()
+        yield buffer
+        with super()._open_for_write(filepath) as file:
+            file.write(buffer.getvalue() + digest(buffer.getvalue()))
+
+
+class Place(_CacheLocator):  # type: ignore[misc]
+    """Where a function's code lies; the folder's name holds the state of the sources, so no stamp."""
+
+    def __init__(self, folder: str, function: Any) -> None:
+        self.folder = str(Path(folder, function.__module__))
+        self.line = function.__code__.co_firstlineno
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder. Raises OSError."""
+        Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return self.folder
+
+    def get_source_stamp(self) -> str:
+        """Nothing changes within the folder."""
+        return ""
+
+    def get_disambiguator(self) -> str:
+        """The line of the function, for two of one name."""
+        return str(self.line)
+
+
+class Code(CompileResultCacheImpl):  # type: ignore[misc]
+    """How code becomes bytes, as Numba does it, in the place for it."""
+
+    def __init__(self, function: Any, place: Place) -> None:
+        self._lineno = place.line
+        self._locator = place
+        self._filename_base = self.get_filename_base(function.__qualname__, getattr(sys, "abiflags", ""))
+
+
+class CodeCache(FunctionCache):  # type: ignore[misc]
+    """The cache of one function.
+
+    folder     to keep code in; None to keep none
+    readable   folders to look in, the first first
+
+    Trouble with files is no error: the code is compiled. `compiled` counts how often, over all functions.
+    """
+
+    compiled = 0
+
+    def __init__(self, function: Any, folder: str | None, readable: Sequence[str]) -> None:
+        self._name = repr(function)
+        self._py_func = function
+        self._folder = folder
+        places = [Place(name, function) for name in dict.fromkeys([*([folder] if folder else []), *readable])]
+        self._impl = Code(function, places[0])
+        self._cache_path = places[0].folder
+        self._files = [CheckedFile(place.folder, self._impl.filename_base, "") for place in places]
+        self._cache_file = self._files[0]
+        self.enable()
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function for a signature, or None where it is not kept."""
+        target_context.refresh()
+        key = self._index_key(sig, target_context.codegen())
+        for file in self._files:
+            try:
+                data = file.load(key)
+                if data is not None:
+                    return self._impl.rebuild(target_context, data)
+            except (
+                OSError,
+                pickle.PickleError,
+                ValueError,
+                TypeError,
+                LookupError,
+                AttributeError,
+                ImportError,
+                EOFError,
+            ):
+                continue
+        CodeCache.compiled += 1
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function, where there is a folder and space for it."""
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
