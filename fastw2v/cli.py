@@ -6,6 +6,7 @@ Commands import only click at their top; numba and pyarrow are imported by the c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import sys
@@ -79,7 +80,8 @@ for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, do
 def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, and out; with all processes of a run where it has several."""
     end_all(message, code)
-    click.echo(f"Error: {message}", err=True)
+    with contextlib.suppress(OSError):  # of a terminal that went away
+        click.echo(f"Error: {message}", err=True)
     sys.exit(code)
 
 
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; every error a user can meet is one line and a stable exit code.
 
     0 done, 2 usage or unusable schema, 3 corpus unreadable or corrupt, 4 diverged, 5 output or memory,
-    130 and 143 interrupted by SIGINT and SIGTERM.
+    129, 130 and 143 interrupted by SIGHUP, SIGINT and SIGTERM.
     """
     try:
         with interrupts.handled():
@@ -132,8 +134,9 @@ def run() -> NoReturn:
     try:
         main()
     except SystemExit as stop:
-        if stop.code not in (130, 143):
+        if stop.code not in (129, 130, 143):
             raise
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
         os._exit(int(stop.code))
