@@ -32,6 +32,7 @@ LAYERS = [
         "commands.vocab",
     ],
     ["commands.replicas", "commands.resume"],
+    ["commands.places"],
     ["commands.options", "commands.settings"],
     ["api"],
     ["checkpoint", "doctor", "progress", "run_log"],
@@ -70,7 +71,17 @@ LAYERS = [
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
     ["distributed.communicator", "embeddings", "interrupts", "pages", "pictures", "vocabulary"],
     ["distributed.mpi"],
-    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "zipf"],
+    [
+        "files",
+        "layout",
+        "machine",
+        "sampling",
+        "splitmix",
+        "config",
+        "reading.own_files",
+        "reading.storage",
+        "zipf",
+    ],
     ["errors", "kernels", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
