@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP for the command line: an exception where that loses nothing, else noted until asked for.
+"""SIGINT, SIGTERM and SIGHUP for the commands: an exception where that loses nothing, else noted.
 
 Python runs handlers in the main thread between two bytecodes, so never while a kernel or LLVM runs there. A
 thread of ours hears of a signal at once, through a pipe, and ends the process where the main thread cannot.

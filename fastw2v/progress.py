@@ -117,7 +117,7 @@ class Display:
             self._write(line + "\n")
 
     def _write(self, text: str) -> None:
-        """Write now; a terminal that went away is no reason to lose the run: its SIGHUP says what becomes of it."""
+        """Write now; a terminal that went away, which SIGHUP tells, is no reason to lose the run."""
         try:
             self.stream.write(text)
             self.stream.flush()

@@ -1,4 +1,4 @@
-"""Outputs and inputs of every command: nothing of the user's is replaced, nothing of our own is read as text."""
+"""Outputs and inputs of every command: nothing of the user's is replaced, nothing of our own is read."""
 
 from __future__ import annotations
 
@@ -239,3 +239,24 @@ def test_patterns__take_what_a_configuration_of_others_names(capfd):
     Path("texts/mine.config.toml").write_text("version = '1'\noutput = 'texts/c.txt'\n")
     code, err = run(capfd, "vocab", "texts/*.txt")
     assert (code, "left out" in err) == (0, False)
+
+
+def test_resume__refuses_an_output_that_is_the_corpus_of_the_run(capfd):
+    kept = ["--checkpoint", "kept", "-o", "new.txt"]
+    assert run(capfd, "train", "c.txt", *kept, *FAST)[0] == 0
+    refused(capfd, "-o", "c.txt", "train", "--resume", "kept", "-o", "c.txt")
+    assert run(capfd, "train", "--resume", "kept")[0] == 0
+
+
+def test_train__refused_leaves_no_folder_for_checkpoints(capfd):
+    refused(capfd, "-o", "c.txt", "train", "c.txt", "-o", "c.txt", "--checkpoint", "kept")
+    assert not Path("kept").exists()
+
+
+def test_folders__leave_out_the_vocabulary_of_a_checkpoint(capfd):
+    arguments = ["train", "**/*.txt", "-o", "new.bin", "--no-save-config", *FAST]
+    assert run(capfd, *arguments, "--checkpoint", "kept")[0] == 0
+    expected = formats.load(Path("new.bin"))
+    assert run(capfd, *arguments)[0] == 0
+    actual = formats.load(Path("new.bin"))
+    assert (actual.center_vectors == expected.center_vectors).all()

@@ -1,4 +1,4 @@
-"""The files a command reads and those it writes, compared before either: nothing of the user's is replaced."""
+"""The files a command reads and those it writes, compared first: nothing of the user's is replaced."""
 
 from __future__ import annotations
 

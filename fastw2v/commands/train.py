@@ -99,7 +99,6 @@ def train(
     if communicator.rank:
         replicas.follow(communicator, options["threads"])
         return
-    named_output("--checkpoint", checkpoint, streams=False)
     if not resume:
         check_outputs(options, log_json)
     with contextlib.ExitStack() as stack:
@@ -123,10 +122,8 @@ def train(
         form = {name: options[name] for name in FORM_OPTIONS}
         outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
         settings = resolved(options, config, target, config.threads or usable_cores())
-        notes += outputs.keep_config(settings)
+        outputs.keep_config(settings, notes, display)
         outputs.require_writable()
-        for note in notes:
-            display.say(note)
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
         scores = load_scores(options["eval_similarity"], options["eval_analogy"])
@@ -187,11 +184,14 @@ class Outputs:
             if path:
                 require_writable(path)
 
-    def keep_config(self, settings: dict[str, Any]) -> list[str]:
-        """Let a configuration stay that is the user's; a line on that where it says other than this run."""
+    def keep_config(self, settings: dict[str, Any], notes: list[str], display: Display) -> None:
+        """Let a configuration stay that is the user's; say the notes, and this where it differs."""
         context, path = click.get_current_context(), self.config
         self.config, note = kept_config(path, context.meta.get(CONFIG))
-        return [note] if path and note and differs(path, settings, context.command) else []
+        if path and note and differs(path, settings, context.command):
+            notes = [*notes, note]
+        for line in notes:
+            display.say(line)
 
     def require_writable_words(self, words: list[str]) -> None:
         """Raise UsageError for a word that a format cannot carry."""
@@ -232,6 +232,7 @@ class Outputs:
 def check_outputs(options: dict[str, Any], log: str | None) -> list[str]:
     """Lines on what of the corpus is left out; raises UsageError for an output that is an input."""
     context = click.get_current_context()
+    named_output("--checkpoint", context.params["checkpoint"], streams=False)
     source = options["source"] or context.lookup_default("source") or ()
     if not source:
         return []  # which is told elsewhere
