@@ -83,7 +83,8 @@ def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, and out; with all processes of a run where it has several."""
     message = message.replace("\n", "\\n")  # of a file's name
     end_all(message, code)
-    click.echo(f"Error: {message}", err=True)
+    with contextlib.suppress(OSError):  # of a terminal that went away
+        click.echo(f"Error: {message}", err=True)
     sys.exit(code)
 
 
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; every error a user can meet is one line and a stable exit code.
 
     0 done, 2 usage or unusable schema, 3 corpus unreadable or corrupt, 4 diverged, 5 output or memory,
-    130 and 143 interrupted by SIGINT and SIGTERM, 141 where who read the answer left.
+    129, 130 and 143 interrupted by SIGHUP, SIGINT and SIGTERM, 141 where who read the answer left.
     """
     with streams.settled():
         answer(arguments)
@@ -142,7 +143,7 @@ def run() -> NoReturn:
     try:
         main()
     except SystemExit as stop:
-        if stop.code not in (130, 143):
+        if stop.code not in (129, 130, 143):
             raise
         for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM for the command line: an exception where that loses nothing, else noted until asked for.
+"""SIGINT, SIGTERM and SIGHUP for the commands: an exception where that loses nothing, else noted.
 
 Python runs handlers in the main thread between two bytecodes, so never while a kernel or LLVM runs there. A
 thread of ours hears of a signal at once, through a pipe, and ends the process where the main thread cannot.
@@ -16,7 +16,8 @@ from types import FrameType
 
 from fastw2v.files import remove_temporaries
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # the terminal or its connection went away
+SIGNALS = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, HANGUP)))
 GRACE_SECONDS = 1.5  # LLVM may keep the main thread for longer than a user waits
 STDERR = 2
 NOTHING = "nothing was written"
@@ -30,7 +31,7 @@ class Interrupted(BaseException):
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted: {_State.outcome}")
-        self.exit_code = 128 + signum  # as shells report it: 130 for SIGINT, 143 for SIGTERM
+        self.exit_code = 128 + signum  # as shells report it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP
 
 
 class _State:
@@ -68,7 +69,10 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def handled() -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM raise Interrupted, and a second one ends the process at once.
+    """Within the block SIGNALS raise Interrupted, and a second SIGINT or SIGTERM ends the process at once.
+
+    A SIGHUP that is ignored, as nohup does, stays so. Several may come of one hangup, from the shell and from
+    the kernel, so that another is no second signal.
 
     So does the first where the main thread has not ended within GRACE_SECONDS, unless it is deferred.
     Afterwards the handlers of before are back. Outside the main thread, which alone has any, it does nothing.
@@ -82,7 +86,9 @@ def handled() -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(reader,), name="fastw2v-signals", daemon=True)
     watcher.start()
     wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    handlers_before = {signum: signal.signal(signum, _on_signal) for signum in SIGNALS}
+    is_hangup_ignored = signal.getsignal(HANGUP) == signal.SIG_IGN
+    taken = [signum for signum in SIGNALS if signum != HANGUP or not is_hangup_ignored]
+    handlers_before = {signum: signal.signal(signum, _on_signal) for signum in taken}
     try:
         yield
     finally:
@@ -109,13 +115,16 @@ def _watch(reader: int) -> None:
     while True:
         was_deferred = _State.deferred
         if select.select([reader], [], [], GRACE_SECONDS)[0]:
-            if not _read_signal(reader):
+            if not (later := _read_signal(reader)):
                 return
+            if later == HANGUP:
+                continue
             break
         if not (was_deferred or _State.deferred):
             break
     remove_temporaries()
-    os.write(STDERR, f"\nError: interrupted: {_State.outcome}\n".encode())
+    with contextlib.suppress(OSError):  # of a terminal that went away
+        os.write(STDERR, f"\nError: interrupted: {_State.outcome}\n".encode())
     os._exit(128 + first)
 
 

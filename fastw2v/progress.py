@@ -5,6 +5,7 @@ No colours, so there is nothing for NO_COLOR to turn off; TERM=dumb gets plain l
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
@@ -100,22 +101,28 @@ class Display:
         self.last_written = now
         if self.live:
             line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
-            self.stream.write("\r" + line.ljust(self.width))
+            self._write("\r" + line.ljust(self.width))
             self.width = len(line)
         else:
-            self.stream.write(line + "\n")
-        self.stream.flush()
+            self._write(line + "\n")
 
     def close(self) -> None:
         """End a live line."""
         if self.live and self.width:
-            self.stream.write("\r" + " " * self.width + "\r")
-            self.stream.flush()
+            self._write("\r" + " " * self.width + "\r")
         self.width = 0
 
     def say(self, line: str) -> None:
         """A line that stays."""
         if not self.quiet:
             self.close()
-            self.stream.write(line + "\n")
+            self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        """Write now; a terminal that went away, which SIGHUP tells, is no reason to lose the run."""
+        try:
+            self.stream.write(text)
             self.stream.flush()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise

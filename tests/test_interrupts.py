@@ -27,7 +27,9 @@ def kill(signum):
     time.sleep(0.01)  # until the handler has run
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_handled__a_signal_is_an_exception_with_its_code(signum, code):
     before = handlers()
     with pytest.raises(Interrupted, match="interrupted: nothing was written") as caught, interrupts.handled():
@@ -122,3 +124,24 @@ def test_handled__a_second_signal_ends_at_once_even_if_deferred(tmp_path):
     assert (code, err.strip()) == (130, "Error: interrupted: half is kept")
     assert seconds < 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_handled__further_hangups_are_no_second_signal(tmp_path):
+    """The shell and the kernel each send one: the first is at work on its checkpoint."""
+    defer = "interrupts.deferred().__enter__()"
+    code, err, seconds = run_stuck(
+        tmp_path, defer, [signal.SIGHUP, signal.SIGHUP, signal.SIGHUP, signal.SIGTERM]
+    )
+    assert (code, err.strip()) == (129, "Error: interrupted: half is kept")
+    assert seconds > 0.3
+
+
+def test_handled__an_ignored_hangup_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.handled():
+            kill(signal.SIGHUP)
+            actual = interrupts.received()
+        assert (actual, signal.getsignal(signal.SIGHUP)) == (None, signal.SIG_IGN)
+    finally:
+        signal.signal(signal.SIGHUP, before)

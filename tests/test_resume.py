@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -194,7 +195,7 @@ def test_checkpoint__divergence_names_the_good_one(folder, capfd, monkeypatch):
 LONG = ["--epochs", "1000000", "--dim", "64", "-v", "--checkpoint", "kept", "--checkpoint-every", "1h"]
 
 
-@pytest.mark.parametrize(("signum", "expected"), [(2, 130), (15, 143)])
+@pytest.mark.parametrize(("signum", "expected"), [(1, 129), (2, 130), (15, 143)])
 def test_signals__write_a_checkpoint_and_say_how_to_go_on(folder, signum, expected):
     command = [sys.executable, "-m", "fastw2v", "train", "corpus.parquet", *OPTIONS, *LONG]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -210,4 +211,19 @@ def test_signals__write_a_checkpoint_and_say_how_to_go_on(folder, signum, expect
     assert last.startswith("Error: interrupted: 0.")
     assert last.endswith("of the run is kept, go on by: fastw2v train --resume kept\n")
     assert sorted(path.name for path in folder.iterdir()) == ["corpus.parquet", "kept"]
+    assert [path.name for path in Path("kept").iterdir()] == ["checkpoint-000001"]
+
+
+def test_signals__a_terminal_that_goes_away_leaves_a_checkpoint(folder):
+    """The kernel sends SIGHUP, and whatever is written to the terminal from then on fails."""
+    command = [sys.executable, "-m", "fastw2v", "train", "corpus.parquet", *OPTIONS, *LONG]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execvpe(command[0], command, environment)
+    seen = b""
+    while b"training" not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
     assert [path.name for path in Path("kept").iterdir()] == ["checkpoint-000001"]

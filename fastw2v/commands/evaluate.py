@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def read_sequences(source: str, column: str | None) -> Sequences:
     """The sequences of a corpus with all their items, also those that will prove to have no vector."""
     from fastw2v.corpus import read_corpus
 
+    for note in check_places([source], (), ()):
+        click.echo(note, err=True)
     corpus = read_corpus(source, column=column, min_count=1)
     return Sequences(corpus.vocabulary.words, corpus.ids, corpus.offsets)
 

@@ -8,6 +8,14 @@ from typing import Any
 import click
 
 from fastw2v.commands.options import FORMATS, form_options
+from fastw2v.commands.places import (
+    Place,
+    check_places,
+    inputs_of,
+    named_output,
+    vectors_output,
+    with_sidecars,
+)
 
 
 @click.command()
@@ -49,13 +57,17 @@ def export(
     from fastw2v.embeddings import with_outside
     from fastw2v.files import require_writable
 
+    named = named_output("TARGET", target)
     target_format = formats.detect_format(Path(target), target_format)
     if form["float16"]:
         formats.require_halves(target_format)
     if read_vocab:
         formats.require_counts(target_format)
-    for path in formats.output_paths(Path(target), target_format):
-        require_writable(path)
+    inputs = [Place("SOURCE", path) for path in with_sidecars(Path(source))]
+    outputs = [place for one in named for place in vectors_output(one, target_format)]
+    check_places((), inputs + inputs_of({"outside": outside, "read_vocab": read_vocab}), outputs)
+    for place in outputs:
+        require_writable(place.path)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
+    check_places((), inputs_of({"vectors": vectors}), [Place("-o", path)])
     require_writable(path)
     word_map = lay_out(load_vectors(vectors, **options), number, method, seed)
     title = Path(vectors).name

@@ -10,6 +10,7 @@ import click
 
 from fastw2v.commands.evaluate import Tests, judge, read_tests, section_rows, table_row, word_test_options
 from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.commands.settings import config_path, read_toml, shown
 from fastw2v.errors import UsageError
 
@@ -55,6 +56,7 @@ def report(
     path = Path(output)
     if path.suffix.lower() != ".html":
         raise UsageError(f"{output}: a report is a page; name it {path.stem or 'report'}.html")
+    check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [Place("-o", path)])
     require_writable(path)
     records = read_log(Path(log)) if log else []
     asked = read_tests(None, **tests) if tests["similarity"] or tests["analogy"] else None

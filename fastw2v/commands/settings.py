@@ -20,7 +20,9 @@ from click.core import ParameterSource
 from fastw2v import __version__
 from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.reading.own_files import CONFIG_HEAD, CONFIG_SUFFIX, own_config
 
+CONFIG = "fastw2v.config"  # in the meta of a context: the file of --config
 NOT_IN_FILES = {"config", "help"}
 ONCE = {
     "dry_run",
@@ -79,6 +81,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def use_file(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
     """Let the values of a file be the defaults; a preset that came before on the command line stays."""
     if name:
+        context.meta[CONFIG] = name
         context.default_map = {**read_config(Path(name), context.command), **(context.default_map or {})}
 
 
@@ -160,7 +163,7 @@ def config_path(target: Path) -> Path | None:
     from fastw2v.files import is_direct
 
     has_place = target.name and not is_direct(target)
-    return target.with_suffix(".config.toml") if has_place else None
+    return target.with_suffix(CONFIG_SUFFIX) if has_place else None
 
 
 def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads: int) -> dict[str, Any]:
@@ -185,6 +188,15 @@ def absolute(source: str) -> str:
     return source if "://" in source or source == "-" else str(Path(source).absolute())
 
 
+def differs(path: Path, values: dict[str, Any], command: click.Command) -> bool:
+    """Whether a file of options says other than the options of a run."""
+    content = own_config(path) or {}
+    content.pop("version", None)
+    keys = {parameter.name: key for key, parameter in reversed(list(keys_of(command)))}
+    expected = {keys[name]: shown(value) for name, value in values.items() if name in keys}
+    return {key: shown(value) for key, value in content.items()} != expected
+
+
 def write_config(path: Path, values: dict[str, Any], command: click.Command) -> None:
     """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
 
@@ -193,7 +205,7 @@ def write_config(path: Path, values: dict[str, Any], command: click.Command) -> 
     from fastw2v.files import atomic_writer
 
     keys = {parameter.name: key for key, parameter in reversed(list(keys_of(command)))}
-    lines = [f"# Trains the vectors beside this file again: fastw2v train --config {path.name}"]
+    lines = [f"{CONFIG_HEAD}{path.name}"]
     lines += [f'version = "{__version__}"']
     names = [parameter.name or "" for parameter in command.params]
     lines += [f"{keys[name]} = {shown(values[name])}" for name in names if name in keys and name in values]

@@ -19,8 +19,9 @@ from fastw2v.commands.options import (
     training_options,
     use_threads,
 )
+from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
 from fastw2v.commands.resume import DEFAULT_INTERVAL, open_checkpoints, settled
-from fastw2v.commands.settings import config_path, resolved, settings_options, write_config
+from fastw2v.commands.settings import CONFIG, config_path, differs, resolved, settings_options, write_config
 from fastw2v.distributed.communicator import open_communicator
 from fastw2v.errors import DivergedError, UsageError
 
@@ -98,11 +99,14 @@ def train(
     if communicator.rank:
         replicas.follow(communicator, options["threads"])
         return
+    if not resume:
+        check_outputs(options, log_json)
     with contextlib.ExitStack() as stack:
         kept = None
         if resume or (checkpoint and not dry_run):
             kept = stack.enter_context(open_checkpoints(checkpoint, resume))
         options = settled(options, kept)
+        notes = check_outputs(options, log_json)
         trainer = replicas.trainer_of(
             options, kept.saved if kept else None, is_kept=kept is not None, only_reads=dry_run
         )
@@ -120,8 +124,9 @@ def train(
         target = Path(options["output"] or default_output(options["source"]))
         form = {name: options[name] for name in FORM_OPTIONS}
         outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
-        outputs.require_writable()
         settings = resolved(options, config, target, config.threads or usable_cores())
+        outputs.keep_config(settings, notes, display)
+        outputs.require_writable()
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
         scores = load_scores(options["eval_similarity"], options["eval_analogy"])
@@ -173,16 +178,23 @@ class Outputs:
         self.outside_format = formats.detect_format(self.outside, default="text") if self.outside else None
         if self.outside:
             self.paths += formats.output_paths(self.outside, self.outside_format)
-        self.paths += [path for path in (self.vocabulary, self.config, self.log) if path]
 
     def require_writable(self) -> None:
-        """Raise OutputError for a place that cannot be written, UsageError where two outputs are one file."""
+        """Raise OutputError for a place that cannot be written."""
         from fastw2v.files import require_writable
 
-        for path in self.paths:
-            require_writable(path)
-        if len({path.resolve() for path in self.paths}) < len(self.paths):
-            raise UsageError("two outputs have the same name: give --save-outside and --save-vocab their own")
+        for path in [*self.paths, self.vocabulary, self.config, self.log]:
+            if path:
+                require_writable(path)
+
+    def keep_config(self, settings: dict[str, Any], notes: list[str], display: Display) -> None:
+        """Let a configuration stay that is the user's; say the notes, and this where it differs."""
+        context, path = click.get_current_context(), self.config
+        self.config, note = kept_config(path, context.meta.get(CONFIG))
+        if path and note and differs(path, settings, context.command):
+            notes = [*notes, note]
+        for line in notes:
+            display.say(line)
 
     def require_writable_words(self, words: list[str]) -> None:
         """Raise UsageError for a word that a format cannot carry."""
@@ -218,6 +230,20 @@ class Outputs:
                 escape=self.form["escape"],
                 vectors="outside",
             )
+
+
+def check_outputs(options: dict[str, Any], log: str | None) -> list[str]:
+    """Lines on what of the corpus is left out; raises UsageError for an output that is an input."""
+    context = click.get_current_context()
+    named_output("--checkpoint", context.params["checkpoint"], streams=False)
+    source = options["source"] or context.lookup_default("source") or ()
+    if not source:
+        return []  # which is told elsewhere
+    named_output("-o", options["output"])
+    named_output("--cache-dir", options["cache_dir"], streams=False)
+    target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
+    beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
+    return check_places(source, inputs_of(options, config), train_outputs(options, target, log, beside))
 
 
 def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]:

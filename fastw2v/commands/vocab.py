@@ -16,6 +16,7 @@ from fastw2v.commands.options import (
     take_memory,
     use_threads,
 )
+from fastw2v.commands.places import check_places, inputs_of, named_output
 from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
@@ -54,6 +55,11 @@ def vocab(
     from fastw2v.pictures import require_picture, save_zipf
     from fastw2v.vocabulary import write_vocabulary
 
+    outputs = named_output("-o", output) + named_output("--picture", picture, streams=False)
+    named_output("--cache-dir", options["cache_dir"], streams=False)
+    for note in check_places(source, inputs_of(options), outputs):
+        if not quiet:
+            click.echo(note, err=True)
     config, read_vocab = take_corpus_options(options)
     memory = take_memory(options)
     if bool(source) == bool(read_vocab):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.reading.columns import Column
 from fastw2v.reading.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
+from fastw2v.reading.own_files import without_own
 from fastw2v.reading.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
 
 READ_BYTES = 1 << 16
@@ -51,14 +52,25 @@ def _find(name: str | Path) -> list[File]:
         return find_remote(text)
     path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else Path(name)
     try:
-        return [File(str(found), str(found), LOCAL) for found in _expand(path)]
+        return [File(str(found), str(found), LOCAL) for found in _chosen(path)]
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be read ({error.strerror}); check the name and permissions"
         ) from error
 
 
-def _expand(path: Path) -> list[Path]:
+def _chosen(path: Path) -> list[Path]:
+    """The file of this name, or what a folder or pattern covers but for what fastw2v wrote there."""
+    found = expand(path)
+    if found == [path]:
+        return found
+    if not (others := without_own(found)):
+        raise CorpusError(f"{path}: holds only what fastw2v wrote; name a file to have it read")
+    return others
+
+
+def expand(path: Path) -> list[Path]:
+    """Every file of this name, folder or pattern. Raises CorpusError where a folder or pattern has none."""
     if path.is_dir():
         found = sorted(
             inner for inner in path.rglob("*.parquet") if inner.is_file() and is_data(inner.relative_to(path))
@@ -71,7 +83,7 @@ def _expand(path: Path) -> list[Path]:
     matches = sorted(_match(path))
     if not matches:
         raise CorpusError(f"{path}: {NO_MATCH}")
-    expanded = [inner for match in matches for inner in _expand(match)]
+    expanded = [inner for match in matches for inner in expand(match)]
     return list(dict.fromkeys(expanded))
 
 
