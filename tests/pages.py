@@ -6,7 +6,7 @@ import html.parser
 
 
 class Elements(html.parser.HTMLParser):
-    """The elements of a page, in order, and all their attributes; what becomes of texts is up to a subclass."""
+    """The elements of a page, in order, and their attributes; what becomes of texts is up to a subclass."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -54,7 +54,11 @@ def bad_values(hint: Any) -> list[Any]:
 BAD = [(kind, name, value) for kind, name, hint in FIELDS for value in bad_values(hint)]
 
 
-@pytest.mark.parametrize(("kind", "name", "value"), BAD, ids=[f"{n}-{v!r}"[:40] for _, n, v in BAD])
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    BAD,
+    ids=[f"{n}-{type(v).__name__}-{v!r}".partition(" at 0x")[0][:40] for _, n, v in BAD],
+)
 def test_configs__refuse_values_of_other_types(kind: type, name: str, value: Any) -> None:
     """The same from Python and, with the option as a flag, from the command."""
     with pytest.raises(UsageError) as caught:
