@@ -86,7 +86,7 @@ DOORS = {"": {"api"}, "embeddings": {"formats", "formats.parquet", "query"}}
 
 # Who may import a library, at the top of the module or inside a function.
 LIBRARIES = {
-    "numba": {"reading.tokenizer"},  # and kernels.*
+    "numba": {"kernels", "reading.tokenizer"},  # and kernels.*
     "llvmlite": set(),  # kernels.* only
     "pyarrow": {
         "reading.candidates",

@@ -286,6 +286,17 @@ def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embe
     return init
 
 
+def announce_compiling(display: Display) -> None:
+    """Have the user told when the kernel is compiled, which is not so where its code is kept."""
+    from fastw2v.kernels import jit
+    from fastw2v.kernels.code_cache import CodeCache
+
+    why = "the first run for a size takes some seconds"
+    if jit.CACHE_FOLDER is None:
+        why = "some seconds each time: set XDG_CACHE_HOME to a folder with space that you may write to"
+    CodeCache.announce = lambda: display.update(f"compiling the kernel ({why})", final=True)
+
+
 def run_training(
     trainer: replicas.Trainer,
     corpus: Corpus,
@@ -314,8 +325,7 @@ def run_training(
 
         def on_stage(stage: str) -> None:
             if stage == "compile":
-                line = "compiling the kernel (the first run for a size takes some seconds)"
-                display.update(line, final=True)
+                announce_compiling(display)
             elif checkpoints:  # a signal now waits for the end of a call
                 stack.enter_context(interrupts.deferred())
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +102,12 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
     folder     to keep code in; None to keep none
     readable   folders to look in, the first first
 
-    Trouble with files is no error: the code is compiled. `compiled` counts how often, over all functions.
+    Trouble with files is no error: the code is compiled. `compiled` counts how often, over all functions;
+    `announce` is called once, before the next time.
     """
 
     compiled = 0
+    announce: Callable[[], None] | None = None
 
     def __init__(self, function: Any, folder: str | None, readable: Sequence[str]) -> None:
         self._name = repr(function)
@@ -128,18 +129,12 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
                 data = file.load(key)
                 if data is not None:
                     return self._impl.rebuild(target_context, data)
-            except (
-                OSError,
-                pickle.PickleError,
-                ValueError,
-                TypeError,
-                LookupError,
-                AttributeError,
-                ImportError,
-                EOFError,
-            ):
+            except Exception:  # whatever is wrong with it, it can be compiled
                 continue
         CodeCache.compiled += 1
+        announce, CodeCache.announce = CodeCache.announce, None
+        if announce:
+            announce()
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
