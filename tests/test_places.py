@@ -260,3 +260,8 @@ def test_folders__leave_out_the_vocabulary_of_a_checkpoint(capfd):
     assert run(capfd, *arguments)[0] == 0
     actual = formats.load(Path("new.bin"))
     assert (actual.center_vectors == expected.center_vectors).all()
+
+
+def test_places__devices_replace_nothing(capfd):
+    arguments = ["--config", "/dev/null", "--save-vocab", "/dev/null", "--log-json", "/dev/null"]
+    assert run(capfd, "train", "c.txt", *arguments, "-o", "/dev/null", *FAST)[0] == 0

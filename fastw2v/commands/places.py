@@ -102,6 +102,9 @@ def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequen
     Raises UsageError where two outputs are one file, and where an output is an input: by its name, a link,
     or because a folder or pattern of the corpus covers a file that is there and is not of fastw2v's own.
     """
+    from fastw2v.files import is_direct
+
+    outputs = [place for place in outputs if not is_direct(place.path)]  # nothing is replaced there
     require_different(outputs)
     corpus = covered(source)
     for output in outputs:
@@ -123,7 +126,8 @@ def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequen
 def lost(output: Place, place: Place) -> UsageError:
     """What is said of an output that would replace an input."""
     what = "read from" if place.path.is_dir() else "read as"
-    return UsageError(f"{output} would replace what is {what} {place}: give another name to {output.option}")
+    cure = f"give another name to {output.option}, or move the file away first"
+    return UsageError(f"{output} would replace what is {what} {place}: {cure}")
 
 
 def names(paths: Sequence[Path]) -> str:
@@ -133,11 +137,8 @@ def names(paths: Sequence[Path]) -> str:
 
 def require_different(outputs: Sequence[Place]) -> None:
     """Raise UsageError where two outputs are one file."""
-    from fastw2v.files import is_direct
-
-    files = [place for place in outputs if not is_direct(place.path)]
-    for i, first in enumerate(files):
-        for second in files[i + 1 :]:
+    for i, first in enumerate(outputs):
+        for second in outputs[i + 1 :]:
             if is_same(first.path, second.path):
                 raise UsageError(f"{first} and {second}: two outputs have the same name; give each its own")
 
