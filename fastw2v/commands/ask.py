@@ -10,6 +10,7 @@ import click
 
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
+from fastw2v.marks import without_mark
 
 if TYPE_CHECKING:
     from fastw2v.embeddings import Embeddings
@@ -151,7 +152,7 @@ def answer_lines(embeddings: Embeddings, answer: Answer, split: Callable[[str], 
     """
     n_asked = n_failed = 0
     for number, raw in enumerate(sys.stdin.buffer, 1):
-        line = raw.decode(errors="replace").strip()
+        line = (without_mark(raw, "the questions") if number == 1 else raw).decode(errors="replace").strip()
         if not line:
             continue
         n_asked += 1

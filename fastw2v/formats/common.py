@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import CorpusError, OutputError
 from fastw2v.formats.tokens import shown, unescape_token
+from fastw2v.marks import without_mark
 
 READ_BYTES = 1 << 20
 CHUNK_NUMBERS = 12_288  # the dozen arrays of a chunk stay in the second-level cache: 100 ns a number, not 150
@@ -81,7 +82,7 @@ class Source(NamedTuple):
 
 def read_header(source: Source, bytes_per_number: int) -> tuple[int, int, NDArray[np.float32]]:
     """n_words as declared, the number to read, and a matrix for them, once the file proves big enough."""
-    line = source.file.readline(64)
+    line = without_mark(source.file.readline(64), source.path)
     match = re.fullmatch(rb"([0-9]{1,18}) +([0-9]{1,18}) *\r?\n", line)
     if match is None:
         raise source.error(

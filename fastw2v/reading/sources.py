@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.marks import MARK_BYTES, without_mark
 from fastw2v.reading.columns import Column
 from fastw2v.reading.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
 from fastw2v.reading.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
@@ -49,13 +50,18 @@ def _find(name: str | Path) -> list[File]:
     text = str(name)
     if "://" in text and not text.startswith("file://"):
         return find_remote(text)
-    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else Path(name)
+    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else _at_home(Path(name))
     try:
         return [File(str(found), str(found), LOCAL) for found in _expand(path)]
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be read ({error.strerror}); check the name and permissions"
         ) from error
+
+
+def _at_home(path: Path) -> Path:
+    """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
+    return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
 
 
 def _expand(path: Path) -> list[Path]:
@@ -228,11 +234,11 @@ def _read_lines(file: File) -> Iterator[Piece]:
     """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
     place = f"{file.name}: the text"
     codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
-    kept: list[bytes] = []  # of a line that is not complete yet
     with (
         arrow_errors(f"{file.name}: cannot be read as lines of text"),
         file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
     ):
+        kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet
         while chunk := stream.read(BATCH_BYTES):
             end = chunk.rfind(b"\n") + 1
             if end:
