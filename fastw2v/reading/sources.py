@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +20,20 @@ from fastw2v.errors import CorpusError, UsageError
 from fastw2v.marks import MARK_BYTES, without_mark
 from fastw2v.reading.columns import Column
 from fastw2v.reading.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
-from fastw2v.reading.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
+from fastw2v.reading.refusals import is_encrypted, other_kind, refuse_non_file, refuse_tables
+from fastw2v.reading.remote import (
+    LINE_FILES,
+    LOCAL,
+    NO_MATCH,
+    File,
+    find_remote,
+    folder_holds,
+    is_data,
+    is_parquet,
+)
 
 READ_BYTES = 1 << 16
 REMOTE_READ_BYTES = 4 << 20  # a request each
-LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
 LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
 SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, can be dealt evenly
@@ -49,14 +59,18 @@ def find_files(source: Files) -> list[File]:
 def _find(name: str | Path) -> list[File]:
     text = str(name)
     if "://" in text and not text.startswith("file://"):
-        return find_remote(text)
+        files = find_remote(text)
+        refuse_tables([file for file in files if file.name != text])
+        return files
     path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else _at_home(Path(name))
     try:
-        return [File(str(found), str(found), LOCAL) for found in _expand(path)]
+        files = [File(str(found), str(found), LOCAL) for found in _expand(path)]
     except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be read ({error.strerror}); check the name and permissions"
+            f"{error.filename or path}: cannot be read ({error.strerror}); check the name and permissions"
         ) from error
+    refuse_tables([file for file in files if file.name != str(path)])
+    return files
 
 
 def _at_home(path: Path) -> Path:
@@ -66,12 +80,11 @@ def _at_home(path: Path) -> Path:
 
 def _expand(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(
-            inner for inner in path.rglob("*.parquet") if inner.is_file() and is_data(inner.relative_to(path))
-        )
+        inner = sorted(_walk(path))
+        found = [one for one in inner if is_parquet(one.name)]
         if not found:
-            raise CorpusError(f"{path}: {NO_FILE_IN_FOLDER}")
-        return found
+            raise CorpusError(f"{path}: {folder_holds([one.name for one in inner], str(path))}")
+        return list({one.resolve(): one for one in reversed(found)}.values())[::-1]
     if path.exists() or not _has_pattern(str(path)):
         return [path]
     matches = sorted(_match(path))
@@ -79,6 +92,29 @@ def _expand(path: Path) -> list[Path]:
         raise CorpusError(f"{path}: {NO_MATCH}")
     expanded = [inner for match in matches for inner in _expand(match)]
     return list(dict.fromkeys(expanded))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files of data below a folder, through links to folders too; each folder once, so no loop hangs.
+
+    Raises OSError for a folder that cannot be listed, CorpusError for a link to a Parquet file that is gone.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen = set()
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for path in (Path(parent, name) for name in names if name[0] not in "._"):
+            if is_parquet(path.name):
+                refuse_non_file(str(path))
+            yield path
 
 
 def _has_pattern(text: str) -> bool:
@@ -151,7 +187,9 @@ def read_footer(file: File) -> Footer:
 
     Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
     """
-    with arrow_errors(f"{file.name}: cannot be read"):
+    if file.system == LOCAL:
+        refuse_non_file(file.path)
+    with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
         info = file.system.get_file_info(file.path)
     if not info.is_file:
         raise CorpusError(f"{file.name}: no such file; check the name")
@@ -179,7 +217,7 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
     buffer_bytes = READ_BYTES if file.system == LOCAL else REMOTE_READ_BYTES
     with contextlib.ExitStack() as stack:
-        with arrow_errors(f"{file.name}: cannot be read as Parquet"):
+        with arrow_errors(f"{file.name}: cannot be read as Parquet"), _named(file):
             parquet = pq.ParquetFile(
                 stack.enter_context(file.system.open_input_file(file.path)),
                 pre_buffer=False,
@@ -188,6 +226,24 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
             )
             stack.enter_context(parquet)
         yield parquet
+
+
+@contextlib.contextmanager
+def _named(file: File) -> Iterator[None]:
+    """Say of what Parquet's reader refuses what it is."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, PermissionError):
+            raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+        if is_encrypted(error):
+            raise CorpusError(
+                f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
+            ) from error
+        if found := other_kind(file):
+            what, cure = found
+            raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
+        raise
 
 
 # ---- Pieces ------------------------------------------------------------------------------------------------
