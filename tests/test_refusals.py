@@ -14,6 +14,7 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
@@ -220,3 +221,10 @@ def test_read_corpus__groups_by_bytes_of_fixed_size(tmp_path: Path) -> None:
     table = pa.table({"item": fixed("aaa", "bbb"), "key": fixed("kkk", "kkk")})
     corpus = read_corpus(table, min_count=1, column="item", group_by="key")
     assert (corpus.vocabulary.words, corpus.n_rows) == (["aaa", "bbb"], 1)
+
+
+def test_read_corpus__names_how_to_get_rows_from_what_promises_them(tmp_path: Path) -> None:
+    path = write_texts(tmp_path / "c.parquet", "a b")
+    with pq.ParquetFile(path) as file:
+        assert ".read()" in error_of(UsageError, file)
+    assert ".to_table()" in error_of(UsageError, pyarrow.dataset.dataset(path))

@@ -53,14 +53,16 @@ class Source(NamedTuple):
     size: int
     unescape: bool
     limit: int | None
+    errors: str = "strict"
 
     def word(self, raw: bytes, place: str) -> str:
         """The word in the raw bytes; `place` says where they are."""
         try:
-            word = raw.decode()
+            word = raw.decode(errors=self.errors)
         except UnicodeDecodeError as error:
             raise self.error(
-                f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file to UTF-8"
+                f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file or, where "
+                "word2vec.c cut a word, in Python: fastw2v.load(path, errors='replace').save(other_path)"
             ) from error
         if not word:
             raise self.error(f"{place}: the word is missing; give each vector one")
@@ -84,6 +86,13 @@ def read_header(source: Source, bytes_per_number: int) -> tuple[int, int, NDArra
     """n_words as declared, the number to read, and a matrix for them, once the file proves big enough."""
     line = without_mark(source.file.readline(64), source.path)
     match = re.fullmatch(rb"([0-9]{1,18}) +([0-9]{1,18}) *\r?\n", line)
+    fields = line.split()
+    if match is None and len(fields) > 1 and re.fullmatch(rb"[-+]?[0-9]*\.[0-9]+(e.*)?", fields[1]):
+        rest = b"" if line.endswith(b"\n") else source.file.readline(1 << 20)
+        raise source.error(
+            f"line 1 is {line[:40]!r}; 'n_words dim' is needed, which GloVe's files lack; put it first: "
+            f'sed -i "1i $(wc -l < FILE) {len((line + rest).split()) - 1}" FILE'
+        )
     if match is None:
         raise source.error(
             f"line 1 is {line[:40]!r}; 'n_words dim' is needed, and --format where it is not text"
