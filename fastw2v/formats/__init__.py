@@ -196,7 +196,9 @@ def load(
             raise CorpusError(f"{path}: is not a file; store the vectors in a file first")
         with path.open("rb", buffering=READ_BYTES) as file:
             size = status.st_size
-            if opener := PACKED.get(file.peek(2)[:2]):
+            opener = PACKED.get(file.read(2))
+            file.seek(0)
+            if opener:
                 if detected not in ("text", "binary"):
                     raise CorpusError(f"{path}: is packed; unpack it first (gunzip or bunzip2)")
                 with opener(file) as unpacked:
