@@ -196,7 +196,7 @@ def configure(
 def load(path: str | Path, **options: Any) -> Embeddings:
     """Read word vectors that `save`, word2vec or gensim wrote, in the format of the suffix.
 
-    options   of `formats.load`: format, unescape, limit
+    options   of `formats.load`: format, unescape, limit, errors
     """
     return load_file(path, **options)
 

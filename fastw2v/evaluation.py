@@ -5,6 +5,7 @@ The numbers are those of gensim's `evaluate_word_pairs` and `evaluate_word_analo
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections import Counter
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v.checks import NO_LIMIT, choice, flag, refuse, whole
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.marks import MARK_BYTES, without_mark
 
 AnalogyMethod = Literal["3cosadd", "3cosmul"]
 
@@ -160,8 +162,10 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Numbered lines without the white space around them."""
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
+        with Path(path).open("rb") as file:
+            without_mark(file.peek(MARK_BYTES)[:MARK_BYTES], path)
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n")
+            for number, line in enumerate(text, start=1):
                 yield number, line.strip()
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); check the path") from error

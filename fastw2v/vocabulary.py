@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v.checks import few, refuse
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.files import atomic_writer
+from fastw2v.marks import without_mark
 
 MAX_COUNT = 2**63 - 1
 MAX_LINE_BYTES = 1 << 24
@@ -136,7 +137,7 @@ def read_words(path: str | Path) -> frozenset[str]:
     path = Path(path)
     with _opened(path, "one word a line") as file:
         try:
-            words = frozenset(file.read().decode("utf-8-sig").split("\n"))
+            words = frozenset(without_mark(file.read(), path).decode().split("\n"))
         except UnicodeDecodeError as error:
             raise CorpusError(f"{path}: the list is not UTF-8 ({error.reason}); convert it") from None
     words = frozenset(word.strip() for word in words) - {""}
@@ -158,6 +159,8 @@ def _parse_lines(path: Path, file: BinaryIO) -> Iterator[tuple[str, int]]:
     seen: dict[str, int] = {}
     lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")  # a file without line breaks may be endless
     for number, line in enumerate(lines, 1):
+        if number == 1:
+            line = without_mark(line, path)
         try:
             word, count = _parse_line(line)
         except ValueError as error:

@@ -199,3 +199,11 @@ def test_presets__text_is_the_default() -> None:
 def test_shown__is_read_back_by_toml(value: object) -> None:
     assert tomllib.loads(f"key = {shown(value)}") == {"key": value}
     assert json.dumps(value)  # the values above are those a command line can hold
+
+
+def test_read_config__a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    path = tmp_path / "c.toml"
+    path.write_text('source = ["~/c.txt", "s3://~/c.txt"]\noutput = "~/v.txt"\ncolumn = "~/a"\n')
+    expected = {"source": ("/home/me/c.txt", "s3://~/c.txt"), "output": "/home/me/v.txt", "column": "~/a"}
+    assert read_config(path, cli.train) == expected

@@ -10,6 +10,7 @@ import click
 
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
+from fastw2v.marks import without_mark
 from fastw2v.spelling import as_typed
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def answer_lines(embeddings: Embeddings, answer: Answer, split: Callable[[str], 
     """
     n_asked = n_failed = 0
     for number, raw in enumerate(stdin_lines(), 1):
-        line = raw.decode(errors="replace").strip()
+        line = (without_mark(raw, "the questions") if number == 1 else raw).decode(errors="replace").strip()
         if not line:
             continue
         n_asked += 1

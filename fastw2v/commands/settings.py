@@ -19,7 +19,8 @@ from click.core import ParameterSource
 
 from fastw2v import __version__
 from fastw2v.config import PRESETS, TrainConfig
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.marks import without_mark
 from fastw2v.reading.own_files import CONFIG_HEAD, CONFIG_SUFFIX, own_config
 
 CONFIG = "fastw2v.config"  # in the meta of a context: the file of --config
@@ -109,14 +110,25 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
             raise UsageError(f"{path}: {key} is no option of '{command.name}'; {cure}")
     read = {key: keys[key.replace("_", "-")] for key in content}
     return {
-        parameter.name or "": checked(path, key, parameter, content[key]) for key, parameter in read.items()
+        parameter.name or "": at_home(parameter.name, checked(path, key, parameter, content[key]))
+        for key, parameter in read.items()
     }
+
+
+def at_home(name: str | None, value: Any) -> Any:
+    """The value of an option; of one that names files with the home folder for ~, as no shell saw it."""
+    if isinstance(value, tuple):
+        return tuple(at_home(name, one) for one in value)
+    is_path = name in PATHS or name in ("source", "read_vocab")
+    return str(Path(value).expanduser()) if is_path and str(value).startswith("~/") else value
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What a TOML file of options holds, as it is. Raises UsageError where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(without_mark(path.read_bytes(), path).decode())
+    except CorpusError as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give a TOML file of options") from None
     except ValueError as error:  # not TOML, or not UTF-8

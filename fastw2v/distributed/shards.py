@@ -32,7 +32,7 @@ from fastw2v.corpus import (
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.layout import UNIT
-from fastw2v.reading.columns import Column, agreed, find_column
+from fastw2v.reading.columns import Column, common_column, packed, unpacked
 from fastw2v.reading.layouts import Piece
 from fastw2v.reading.memory import Memory
 from fastw2v.reading.remote import File
@@ -172,11 +172,13 @@ def _shards_of(
     """The column and all shards of the corpus; each rank reads some of the footers and tells the others."""
     rank, size = communicator.rank, communicator.size
     footers = [read_footer(file) for file in files[rank::size]]
-    own = [[find_column(footer.file.name, footer.schema, config), footer.groups] for footer in footers]
+    own = [[packed(footer.schema), footer.groups] for footer in footers]
     told = communicator.gather(own)
     in_order = [told[number % size][number // size] for number in range(len(files))]
-    columns, groups = zip(*in_order, strict=True)
-    column = agreed([(file.name, Column(*found)) for file, found in zip(files, columns, strict=True)])
+    schemas, groups = zip(*in_order, strict=True)
+    column = common_column(
+        [(file.name, unpacked(schema)) for file, schema in zip(files, schemas, strict=True)], config
+    )
     shards: list[Shard] = []
     for file, of_file in zip(files, groups, strict=True):
         shards += cut(file, [Group(*group) for group in of_file], column)

@@ -6,9 +6,13 @@ unpickled, and whatever does not fit is a CorpusError that says where.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import logging
 import os
 import re
 import stat
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -85,8 +89,11 @@ KINDS: dict[Format, _Kind] = {
     ),
 }
 SAVING = ("format", "escape", "vectors", "normalize", "float16")
-LOADING = ("format", "unescape", "limit")
+LOADING = ("format", "unescape", "limit", "errors")
 SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
+
+PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+MOST_PACKED = 1100  # bytes that gzip packs into one, at most; so large a header is checked against it
 
 
 def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
@@ -224,6 +231,7 @@ def load(
     format: str | None = None,
     unescape: bool = False,
     limit: int | None = None,
+    errors: Literal["strict", "replace"] = "strict",
     **others: Any,
 ) -> Embeddings:
     """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
@@ -231,14 +239,21 @@ def load(
     format     text, binary, npy, parquet or safetensors; by default from the suffix
     unescape   undo the escapes of `save(escape=True)`
     limit      read the first `limit` words only
+    errors     "replace" reads words of text and binary files that are not UTF-8, as word2vec.c cuts long
+               ones, with U+FFFD in place of what is not
+
+    Text and binary files may be packed by gzip or bzip2; of a word that they hold twice the first is kept,
+    and a line says so to the logger `fastw2v`, which is standard error where none is set up.
 
     Raises CorpusError, saying where, for a file that is missing, cut short, longer than it says, holds a
-    word twice, no UTF-8, or numbers that are not finite float32; UsageError for an unknown format or one that
-    is only written; OutputError when the memory cannot be had.
+    word twice in another format, no UTF-8, or numbers that are not finite float32; UsageError for an unknown
+    format or one that is only written; OutputError when the memory cannot be had.
     """
     require_known(others, LOADING, "load")
     path, unescape = _checked_path(path), checks.flag("unescape", unescape)
-    read = KINDS[detect_format(path, format)].read
+    checks.choice("errors", errors, ("strict", "replace"))
+    detected = detect_format(_unpacked_name(path), format)
+    read = KINDS[detected].read
     if read is None:
         raise UsageError(f"{path}: a projector's tsv is only written; read the file it was made from")
     if limit is not None:
@@ -248,11 +263,47 @@ def load(
         if not stat.S_ISREG(status.st_mode):
             raise CorpusError(f"{path}: is not a file; store the vectors in a file first")
         with path.open("rb", buffering=READ_BYTES) as file:
-            embeddings = read(Source(path, file, status.st_size, unescape, limit))
+            size = status.st_size
+            opener = PACKED.get(file.read(2))
+            file.seek(0)
+            if opener:
+                if detected not in ("text", "binary"):
+                    raise CorpusError(f"{path}: is packed; unpack it first (gunzip or bunzip2)")
+                with opener(file) as unpacked:
+                    embeddings = read(Source(path, unpacked, MOST_PACKED * size, unescape, limit, errors))
+            else:
+                embeddings = read(Source(path, file, size, unescape, limit, errors))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CorpusError(
+            f"{path}: cannot be unpacked ({error}); the file is cut short or damaged"
+        ) from error
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     if (repeated := first_repeated(embeddings.words)) is not None:
+        if detected in ("text", "binary"):
+            return _without_repeated(path, embeddings)
         first, second = (place + 1 for place in repeated)
         word = shown(embeddings.words[second - 1])
         raise CorpusError(f"{path}: {word} is word {first:,} and again word {second:,}; keep one of them")
     return embeddings
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path
+
+
+def _without_repeated(path: Path, embeddings: Embeddings) -> Embeddings:
+    """The first of equal words, and a line to the log."""
+    places: dict[str, int] = {}
+    for place, word in enumerate(embeddings.words):
+        places.setdefault(word, place)
+    first, second = first_repeated(embeddings.words) or (0, 0)
+    logging.getLogger("fastw2v").warning(
+        "%s: %s is word %s and again word %s; the first of equal words is kept, %s left out",
+        path,
+        shown(embeddings.words[second]),
+        f"{first + 1:,}",
+        f"{second + 1:,}",
+        f"{len(embeddings) - len(places):,}",
+    )
+    return Embeddings(list(places), embeddings.center_vectors[list(places.values())])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import CorpusError, OutputError
 from fastw2v.formats.tokens import shown, unescape_token
+from fastw2v.marks import without_mark
 
 READ_BYTES = 1 << 20
 CHUNK_NUMBERS = 12_288  # the dozen arrays of a chunk stay in the second-level cache: 100 ns a number, not 150
@@ -52,6 +53,7 @@ class Source(NamedTuple):
     size: int
     unescape: bool
     limit: int | None
+    errors: str = "strict"
 
     def word(self, raw: bytes, place: str) -> str:
         """The word in the raw bytes; `place` says where they are."""
@@ -63,10 +65,11 @@ class Source(NamedTuple):
     def decoded(self, raw: bytes, place: str) -> str:
         """The raw bytes as text, escapes and all."""
         try:
-            return raw.decode()
+            return raw.decode(errors=self.errors)
         except UnicodeDecodeError as error:
             raise self.error(
-                f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file to UTF-8"
+                f"{place}: {raw[:60]!r} is not UTF-8 ({error.reason}); convert the file or, where "
+                "word2vec.c cut a word, in Python: fastw2v.load(path, errors='replace').save(other_path)"
             ) from error
 
     def unescaped(self, word: str, place: str) -> str:
@@ -85,8 +88,15 @@ class Source(NamedTuple):
 
 def read_header(source: Source, bytes_per_number: int) -> tuple[int, int, NDArray[np.float32]]:
     """n_words as declared, the number to read, and a matrix for them, once the file proves big enough."""
-    line = source.file.readline(64)
+    line = without_mark(source.file.readline(64), source.path)
     match = re.fullmatch(rb"([0-9]{1,18}) +([0-9]{1,18}) *\r?\n", line)
+    fields = line.split()
+    if match is None and len(fields) > 1 and re.fullmatch(rb"[-+]?[0-9]*\.[0-9]+(e.*)?", fields[1]):
+        rest = b"" if line.endswith(b"\n") else source.file.readline(1 << 20)
+        raise source.error(
+            f"line 1 is {line[:40]!r}; 'n_words dim' is needed, which GloVe's files lack; put it first: "
+            f'sed -i "1i $(wc -l < FILE) {len((line + rest).split()) - 1}" FILE'
+        )
     if match is None:
         raise source.error(
             f"line 1 is {line[:40]!r}; 'n_words dim' is needed, and --format where it is not text"

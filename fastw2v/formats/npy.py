@@ -85,7 +85,7 @@ def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.i
         raise source.error(
             f"has {n_vectors:,} vectors but {path} {len(vocabulary):,} words; give the one written with it"
         )
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
         words = [line.rsplit(maxsplit=1)[0] for line in file]
     return words, vocabulary.counts[[vocabulary.index[word] for word in words]]
 

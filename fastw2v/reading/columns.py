@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -45,7 +47,12 @@ def layout_of(arrow_type: pa.DataType) -> str | None:
 
 
 STRING_TESTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-BYTES_TESTS = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+BYTES_TESTS = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 TEXT_TESTS = STRING_TESTS + BYTES_TESTS
 LIST_TESTS = (
     pa.types.is_list,
@@ -77,11 +84,37 @@ def _is_integer(arrow_type: pa.DataType) -> bool:
 
 def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> Column:
     """The column that all files (name, schema) share; raises UsageError naming one that differs from most."""
+    schemas = _without_null_types(schemas)
     find = find_item_column if config.group_by else find_column
     common = agreed([(name, find(name, schema, config)) for name, schema in schemas])
     if config.group_by:
         _check_types(schemas, common)
     return common
+
+
+def _without_null_types(schemas: Sequence[tuple[str, pa.Schema]]) -> list[tuple[str, pa.Schema]]:
+    """The schemas with another file's type for a column of null or of lists of null, which holds nothing.
+
+    Writers that guess types give them to a file whose texts are all missing or whose lists are all empty.
+    """
+    types: dict[str, pa.DataType] = {}
+    for field in (field for _, schema in schemas for field in schema):
+        if not is_empty_type(field.type):
+            types.setdefault(field.name, field.type)
+    return [
+        (name, pa.schema([field.with_type(_told(field, types)) for field in schema]))
+        for name, schema in schemas
+    ]
+
+
+def _told(field: pa.Field, types: dict[str, pa.DataType]) -> pa.DataType:
+    return types.get(field.name, field.type) if is_empty_type(field.type) else field.type
+
+
+def is_empty_type(arrow_type: pa.DataType) -> bool:
+    """Whether nothing but nulls and empty lists can be of the type."""
+    is_list = any(test(arrow_type) for test in LIST_TESTS)
+    return bool(pa.types.is_null(_value_type(arrow_type.value_type if is_list else arrow_type)))
 
 
 def agreed(columns: Sequence[tuple[str, Column]]) -> Column:
@@ -94,6 +127,16 @@ def agreed(columns: Sequence[tuple[str, Column]]) -> Column:
                 f"files have {common.layout} in {common.name!r}; name a --column they share or leave it out"
             )
     return common
+
+
+def packed(schema: pa.Schema) -> str:
+    """The fields of a schema as text, to be sent."""
+    return base64.b64encode(schema.remove_metadata().serialize()).decode()
+
+
+def unpacked(text: str) -> pa.Schema:
+    """The schema that was `packed`."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
@@ -130,6 +173,11 @@ def _check_column(file: str, schema: pa.Schema, name: str) -> None:
 def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataType:
     """The type of the column that an option names; raises UsageError unless there is one."""
     indices = schema.get_all_field_indices(name)
+    if not indices and f"/{name}=" in file.replace(os.sep, "/"):
+        raise UsageError(
+            f"{file}: {name!r} is in names of folders ({name}=…) and no column of the file: keys of "
+            f"partition folders are not read; write {name!r} into the files as a column"
+        )
     if not indices:
         raise UsageError(f"{file}: no column {shown_value(name)}; {option} may be {listed(schema.names)}")
     if len(indices) > 1:

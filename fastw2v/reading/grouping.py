@@ -72,6 +72,8 @@ class Grouping:
         orders: list[pa.Array] = []
         for piece in pieces:
             group, item, *order = self._whole_rows(piece)
+            if not len(group):  # perhaps of null type
+                continue
             encoders = encoders or [Encoder(group.type), Encoder(item.type)]
             for encoder, values in zip(encoders, (group, item), strict=True):
                 encoder.add(values)

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
-from fastw2v.reading.columns import Column
+from fastw2v.reading.columns import BYTES_TESTS, Column, is_empty_type
 from fastw2v.reading.tokenizer import Lists, Strings, read_only
 
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory
 BATCH_ROWS = 8192
+TEXT, LISTS = pa.large_string(), pa.large_list(pa.large_string())
 
 Batch = Strings | Lists
 
@@ -53,9 +54,22 @@ def as_batches(pieces: Iterable[Piece], column: Column) -> Iterator[Batch]:
     """
     for piece in pieces:
         with arrow_errors(f"{piece.place} is corrupt"):
-            array = piece.rows.column(column.name)
+            array = _typed(piece.rows.column(column.name), column)
             batch = as_strings(array) if column.layout == "text" else as_lists(array)
         yield batch
+
+
+def _typed(array: pa.Array, column: Column) -> pa.Array:
+    """The array as it is; of null type, which another file's type decided about, as text or lists of it."""
+    if not is_empty_type(array.type):
+        return array
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), TEXT if column.layout == "text" else LISTS)
+    if column.layout != "text":
+        return array.cast(LISTS)
+    if array.null_count < len(array):
+        raise ValueError("lists where other files have text")
+    return pa.nulls(len(array), TEXT)
 
 
 def checked_places(pieces: Iterable[Piece], column: str, n_places: int) -> Iterator[Piece]:
@@ -63,6 +77,9 @@ def checked_places(pieces: Iterable[Piece], column: str, n_places: int) -> Itera
     for piece in pieces:
         with arrow_errors(f"{piece.place} is corrupt"):
             array = piece.rows.column(column)
+            if is_empty_type(array.type):
+                yield piece
+                continue
             items = array.flatten() if pa.types.is_nested(array.type) else array
             plain = items.cast(items.type.value_type) if pa.types.is_dictionary(items.type) else items
             lowest, highest = (bound.as_py() for bound in pc.min_max(plain).values())
@@ -81,9 +98,13 @@ def as_strings(array: pa.Array) -> Strings:
     Integers become their decimal digits, so that an id is a word like any other.
     """
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary.cast(pa.large_string()).take(array.indices)
+        of_bytes = any(test(array.type.value_type) for test in BYTES_TESTS)
+        array = array.dictionary.cast(pa.large_binary() if of_bytes else pa.large_string()).take(
+            array.indices
+        )
     elif not any(test(array.type) for test in PLAIN_TEXT):
-        array = array.cast(pa.large_binary() if pa.types.is_binary_view(array.type) else pa.large_string())
+        of_bytes = any(test(array.type) for test in BYTES_TESTS)
+        array = array.cast(pa.large_binary() if of_bytes else pa.large_string())
     validity, offsets, data = array.buffers()
     is_short = pa.types.is_string(array.type) or pa.types.is_binary(array.type)
     return Strings(

@@ -32,6 +32,14 @@ IDS = "the given ids"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
 MAX_NAME = 256  # characters; a text may be longer, hardly a name
 ONLY = "rows"  # the column of data that has no columns
+# What only promises its rows, by an attribute of its class, and how they are had.
+UNREAD = {
+    "collect_schema": ".collect()",  # polars' LazyFrame
+    "map_partitions": ".compute()",  # dask's collections
+    "cast_column": "table, .data.table, or a column of it, as dataset['text']",  # Hugging Face's Dataset
+    "iter_batches": ".read()",  # pyarrow's ParquetFile
+    "to_table": ".to_table()",  # pyarrow's Dataset and Scanner
+}
 TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
 
 
@@ -46,6 +54,9 @@ def open_object(source: Any) -> Opened:
         and all(isinstance(part, np.ndarray) for part in source)
     ):
         return _open_ragged(*source)
+    for attribute, cure in UNREAD.items():
+        if hasattr(type(source), attribute) and not hasattr(source, "__arrow_c_stream__"):
+            raise UsageError(f"a corpus cannot be read from {type(source).__name__}: give its {cure}")
     if hasattr(source, "__arrow_c_stream__"):
         return _open_stream(source)
     if hasattr(source, "__arrow_c_array__"):

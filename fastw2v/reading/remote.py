@@ -21,7 +21,8 @@ from fastw2v.reading.layouts import arrow_errors
 
 LOCAL = pafs.LocalFileSystem()
 ARROW_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-NO_FILE_IN_FOLDER = "the folder holds no *.parquet file; give another folder or a file"
+LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
+PARQUET_FILES = (".parquet", ".parq", ".pq")
 NO_MATCH = "no file matches the pattern; check it, and quote it in a shell"
 
 
@@ -75,6 +76,23 @@ def is_data(path: PurePath) -> bool:
     return not any(part[0] in "._" for part in path.parts)
 
 
+def is_parquet(name: str) -> bool:
+    """Whether a folder's file is read, by its suffix in any case."""
+    return name.lower().endswith(PARQUET_FILES)
+
+
+def folder_holds(names: Sequence[str], folder: str) -> str:
+    """What a message says of a folder without Parquet files: the pattern for its text files, if any."""
+    for suffix in LINE_FILES:
+        if n_files := sum(name.lower().endswith(suffix) for name in names):
+            spelled = next(name for name in names if name.lower().endswith(suffix))[-len(suffix) :]
+            return (
+                f"the folder holds no *.parquet file but {n_files:,} of text; to read these give the pattern "
+                f"'{folder.rstrip('/')}/**/*{spelled}', in quotes"
+            )
+    return "the folder holds no *.parquet file; give another folder or a file"
+
+
 def _split_pattern(address: str) -> tuple[str, list[str]]:
     """The address up to the first part of its path with * or [, and the parts from there on."""
     scheme, _, rest = address.partition("://")
@@ -104,10 +122,12 @@ def _expand(base: Base, path: str, is_folder: bool = False) -> list[str]:
     if not is_folder and base.system.get_file_info(path).type != pafs.FileType.Directory:
         return [path]
     inner = base.system.get_file_info(pafs.FileSelector(path, recursive=True))
-    names = (info.path for info in inner if info.is_file and info.path.endswith(".parquet"))
-    found = sorted(name for name in names if is_data(PurePosixPath(name).relative_to(path)))
+    names = sorted(info.path for info in inner if info.is_file)
+    names = [name for name in names if is_data(PurePosixPath(name).relative_to(path))]
+    found = [name for name in names if is_parquet(name)]
     if not found:
-        raise CorpusError(f"{base.file(path).name}: {NO_FILE_IN_FOLDER}")
+        folder = base.file(path).name
+        raise CorpusError(f"{folder}: {folder_holds(names, folder)}")
     return found
 
 

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,14 +17,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.marks import MARK_BYTES, without_mark
 from fastw2v.reading.columns import Column
 from fastw2v.reading.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
 from fastw2v.reading.own_files import without_own
-from fastw2v.reading.remote import LOCAL, NO_FILE_IN_FOLDER, NO_MATCH, File, find_remote, is_data
+from fastw2v.reading.refusals import is_encrypted, other_kind, refuse_non_file, refuse_tables
+from fastw2v.reading.remote import (
+    LINE_FILES,
+    LOCAL,
+    NO_MATCH,
+    File,
+    find_remote,
+    folder_holds,
+    is_data,
+    is_parquet,
+)
 
 READ_BYTES = 1 << 16
 REMOTE_READ_BYTES = 4 << 20  # a request each
-LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
 LINE_COLUMN = "text"
 GUESSED_LINE = 100  # bytes on disk; for the progress shown only
 SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, can be dealt evenly
@@ -49,14 +60,23 @@ def find_files(source: Files) -> list[File]:
 def _find(name: str | Path) -> list[File]:
     text = str(name)
     if "://" in text and not text.startswith("file://"):
-        return find_remote(text)
-    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else Path(name)
+        files = find_remote(text)
+        refuse_tables([file for file in files if file.name != text])
+        return files
+    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else _at_home(Path(name))
     try:
-        return [File(str(found), str(found), LOCAL) for found in _chosen(path)]
+        files = [File(str(found), str(found), LOCAL) for found in _chosen(path)]
     except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be read ({error.strerror}); check the name and permissions"
+            f"{error.filename or path}: cannot be read ({error.strerror}); check the name and permissions"
         ) from error
+    refuse_tables([file for file in files if file.name != str(path)])
+    return files
+
+
+def _at_home(path: Path) -> Path:
+    """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
+    return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
 
 
 def _chosen(path: Path) -> list[Path]:
@@ -72,12 +92,11 @@ def _chosen(path: Path) -> list[Path]:
 def expand(path: Path) -> list[Path]:
     """Every file of this name, folder or pattern. Raises CorpusError where a folder or pattern has none."""
     if path.is_dir():
-        found = sorted(
-            inner for inner in path.rglob("*.parquet") if inner.is_file() and is_data(inner.relative_to(path))
-        )
+        inner = sorted(_walk(path))
+        found = [one for one in inner if is_parquet(one.name)]
         if not found:
-            raise CorpusError(f"{path}: {NO_FILE_IN_FOLDER}")
-        return found
+            raise CorpusError(f"{path}: {folder_holds([one.name for one in inner], str(path))}")
+        return list({one.resolve(): one for one in reversed(found)}.values())[::-1]
     if path.exists() or not _has_pattern(str(path)):
         return [path]
     matches = sorted(_match(path))
@@ -85,6 +104,29 @@ def expand(path: Path) -> list[Path]:
         raise CorpusError(f"{path}: {NO_MATCH}")
     expanded = [inner for match in matches for inner in expand(match)]
     return list(dict.fromkeys(expanded))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files of data below a folder, through links to folders too; each folder once, so no loop hangs.
+
+    Raises OSError for a folder that cannot be listed, CorpusError for a link to a Parquet file that is gone.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen = set()
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for path in (Path(parent, name) for name in names if name[0] not in "._"):
+            if is_parquet(path.name):
+                refuse_non_file(str(path))
+            yield path
 
 
 def _has_pattern(text: str) -> bool:
@@ -157,7 +199,9 @@ def read_footer(file: File) -> Footer:
 
     Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
     """
-    with arrow_errors(f"{file.name}: cannot be read"):
+    if file.system == LOCAL:
+        refuse_non_file(file.path)
+    with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
         info = file.system.get_file_info(file.path)
     if not info.is_file:
         raise CorpusError(f"{file.name}: no such file; check the name")
@@ -185,7 +229,7 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
     buffer_bytes = READ_BYTES if file.system == LOCAL else REMOTE_READ_BYTES
     with contextlib.ExitStack() as stack:
-        with arrow_errors(f"{file.name}: cannot be read as Parquet"):
+        with arrow_errors(f"{file.name}: cannot be read as Parquet"), _named(file):
             parquet = pq.ParquetFile(
                 stack.enter_context(file.system.open_input_file(file.path)),
                 pre_buffer=False,
@@ -194,6 +238,24 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
             )
             stack.enter_context(parquet)
         yield parquet
+
+
+@contextlib.contextmanager
+def _named(file: File) -> Iterator[None]:
+    """Say of what Parquet's reader refuses what it is."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, PermissionError):
+            raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+        if is_encrypted(error):
+            raise CorpusError(
+                f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
+            ) from error
+        if found := other_kind(file):
+            what, cure = found
+            raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
+        raise
 
 
 # ---- Pieces ------------------------------------------------------------------------------------------------
@@ -240,11 +302,11 @@ def _read_lines(file: File) -> Iterator[Piece]:
     """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
     place = f"{file.name}: the text"
     codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
-    kept: list[bytes] = []  # of a line that is not complete yet
     with (
         arrow_errors(f"{file.name}: cannot be read as lines of text"),
         file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
     ):
+        kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet
         while chunk := stream.read(BATCH_BYTES):
             end = chunk.rfind(b"\n") + 1
             if end:
