@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from fastw2v.formats import save as save_file
 from fastw2v.holdout import judged
 from fastw2v.machine import usable_cores
 from fastw2v.progress import Display, judgement_line, reading_shown, training_line
+from fastw2v.synonyms import hint
 from fastw2v.training import Callback, Moment, Watchers
 from fastw2v.training import train as train_corpus
 from fastw2v.vocabulary import Vocabulary
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["STOP", "Embeddings", "Moment", "load", "save", "train"]
 
 STOP: Literal[True] = True
+ARGUMENTS = ("corpus", "preset", "vocabulary", "init", "on_chunk", "on_epoch", "verbose")
 
 
 class Options(TypedDict, total=False):
@@ -139,8 +140,8 @@ def configure(
         values = {**values, "dim": options.get("dim", init.dim)}
     for name in values:
         if name not in Options.__annotations__:
-            near = difflib.get_close_matches(name, Options.__annotations__, n=1, cutoff=0.5)
-            cure = f"did you mean {near[0]}?" if near else f"use {', '.join(Options.__annotations__)}"
+            known = [*Options.__annotations__, *ARGUMENTS]
+            cure = hint(name, known, f"use {', '.join(known)}")
             raise UsageError(f"{name} is no option of train; {cure}")
     of_training = {field.name for field in fields(TrainConfig)}
     return (

@@ -70,7 +70,7 @@ LAYERS = [
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
     ["distributed.communicator", "embeddings", "interrupts", "pages", "pictures", "vocabulary"],
     ["distributed.mpi"],
-    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "zipf"],
+    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "synonyms", "zipf"],
     ["errors", "kernels", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}
