@@ -7,7 +7,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from fastw2v.config import PRESETS, Backend, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
+from fastw2v.config import (
+    PRESETS,
+    Backend,
+    Ids,
+    Kernel,
+    Loss,
+    Matrix,
+    Precision,
+    ReadConfig,
+    TrainConfig,
+    check_judging,
+)
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
@@ -95,6 +106,7 @@ def train(
     cannot be read, DivergedError, and OutputError when memory ends.
     """
     config, reading = configure(preset, dict(options), init)
+    check_judging(config, by_files=False)
     display = Display(sys.stderr, quiet=not verbose)
     if not isinstance(corpus, Corpus):
         corpus = read_corpus(

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.config import ReadConfig
+from fastw2v.config import ReadConfig, check_given_words
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.reading.candidates import choose, integers_of, lowered, may_stay
 from fastw2v.reading.columns import Column, common_column
@@ -103,6 +103,8 @@ def read_corpus(
     cannot be read or are corrupt, OutputError when memory ends.
     """
     config = ReadConfig(**options)
+    if vocabulary is not None and vocabulary.counts.any():
+        check_given_words(config)
     with hired(threads, memory, on_progress) as workers:
         cache = _cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):

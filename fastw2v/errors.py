@@ -3,6 +3,10 @@
 Every message is one line: the value, the limit, the cure.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class FastW2VError(Exception):
     """Base of all errors that fastw2v raises on purpose."""
@@ -11,9 +15,16 @@ class FastW2VError(Exception):
 
 
 class UsageError(FastW2VError):
-    """An option, a schema or a vocabulary that cannot be used."""
+    """An option, a schema or a vocabulary that cannot be used.
+
+    options   those that the message names, as Python spells them; the command spells them as flags
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", options: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
 
 
 class CorpusError(FastW2VError):

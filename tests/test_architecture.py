@@ -33,6 +33,7 @@ LAYERS = [
     ],
     ["commands.replicas", "commands.resume"],
     ["commands.options", "commands.settings"],
+    ["commands.effects", "commands.unknown"],
     ["api"],
     ["checkpoint", "doctor", "progress", "run_log"],
     ["distributed.loop"],
@@ -70,7 +71,7 @@ LAYERS = [
     ["reading.columns", "reading.memory", "reading.parquet_writer"],
     ["distributed.communicator", "embeddings", "interrupts", "pages", "pictures", "vocabulary"],
     ["distributed.mpi"],
-    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "synonyms", "zipf"],
+    ["files", "layout", "machine", "sampling", "splitmix", "config", "reading.storage", "synonyms", "spelling", "zipf"],
     ["errors", "kernels", "commands", "distributed", "reading", ""],
 ]
 DEPTH = {module: depth for depth, row in enumerate(LAYERS) for module in row}

@@ -179,7 +179,7 @@ def test_report__of_runs_that_did_not_end(capfd: pytest.CaptureFixture[str]) -> 
         (["-o", "v.parquet"], 2, "v.parquet: a report is a page; name it v.html"),
         (["-o", "no/r.html"], 5, "no/r.html: there is no folder"),
         (["-o", "r.html", "--word", "absent"], 2, "'absent' is not among the 60 words"),
-        (["-o", "r.html", "-n", "0"], 2, "0 neighbours were asked for"),
+        (["-o", "r.html", "-n", "0"], 2, "--number is 0: it must be at least 1"),
         (["-o", "r.html", "--log", "none"], 2, "none: cannot be read"),
         (["-o", "r.html", "--log", "pairs.txt"], 2, "pairs.txt: is no log; give a file of train --log-json"),
         (["-o", "r.html", "--log", "half.jsonl"], 2, "half.jsonl: does not begin with the settings"),

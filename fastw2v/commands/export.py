@@ -7,14 +7,20 @@ from typing import Any
 
 import click
 
-from fastw2v.commands.options import FORMATS, form_options
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.options import FORMATS, form_options, require_vectors
+from fastw2v.errors import UsageError
 
 
 @click.command()
 @click.argument("source")
 @click.argument("target")
-@click.option("--from", "source_format", type=click.Choice(FORMATS), help="Of SOURCE.  [default: by suffix]")
-@click.option("--to", "target_format", type=click.Choice(FORMATS), help="Of TARGET.  [default: by suffix]")
+@click.option(
+    "--from", "source_format", type=click.Choice(FORMATS), help="SOURCE's format.  [default: by suffix]"
+)
+@click.option(
+    "--to", "target_format", type=click.Choice(FORMATS), help="TARGET's format.  [default: by suffix]"
+)
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
 @form_options
@@ -47,13 +53,30 @@ def export(
     from fastw2v.embeddings import with_outside
     from fastw2v.files import require_writable
 
+    if form["vectors"] == "center":
+        refuse_idle(["outside"], "with --vectors center", "add --vectors outside, sum or concatenated")
+    require_format(source, source_format, "--from")
+    require_format(target, target_format, "--to")
     target_format = formats.detect_format(Path(target), target_format)
     if form["float16"]:
         formats.require_halves(target_format)
     for path in formats.output_paths(Path(target), target_format):
         require_writable(path)
+    require_vectors(source, source_format)
+    if outside:
+        require_vectors(outside, None)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
     formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
+
+
+def require_format(path: str, file_format: str | None, flag: str) -> None:
+    """Raise UsageError for a file whose format neither its suffix nor the option names."""
+    from fastw2v.formats import SUFFIXES
+
+    if file_format is None and (suffix := Path(path).suffix.lower()) not in SUFFIXES:
+        raise UsageError(
+            f"{path}: the suffix {suffix!r} names no format; use {', '.join(SUFFIXES)} or give {flag}"
+        )
