@@ -20,6 +20,7 @@ from fastw2v.config import (
     Preset,
     ReadConfig,
     TrainConfig,
+    check_judging,
 )
 from fastw2v.corpus import Corpus, read_corpus
 from fastw2v.embeddings import Embeddings
@@ -112,6 +113,7 @@ def train(
     beyond use.
     """
     config, reading = configure(preset, dict(options), init)
+    check_judging(config, by_files=False)
     require_arguments(corpus, vocabulary, on_chunk, on_epoch)
     require_known(config, init)
     make_estimator(config, n_words=2)  # whether the processor has what it needs

@@ -65,7 +65,8 @@ def parse_interval(text: str) -> Interval:
     match = _INTERVAL.fullmatch(text.strip())
     if match is None or not int(match[1]):
         raise UsageError(
-            f"checkpoint-every is {text!r}: it must be like 30s, 5m (minutes), 2h or '1000000 words'"
+            f"checkpoint_every is {text!r}: it must be like 30s, 5m (minutes), 2h or '1000000 words'",
+            ("checkpoint_every",),
         )
     number, unit = int(match[1]), match[2]
     return Interval(words=number) if unit == "words" else Interval(seconds=number * SECONDS[unit])

@@ -7,7 +7,6 @@ Commands import only click at their top; numba and pyarrow are imported by the c
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import sys
 import traceback
@@ -25,6 +24,12 @@ from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
 from fastw2v.commands.report import report
 from fastw2v.commands.train import train
+from fastw2v.commands.unknown import (
+    command_message,
+    option_message,
+    refuse_single_dashes,
+    variable_message,
+)
 from fastw2v.commands.vocab import vocab
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
@@ -40,7 +45,22 @@ SETTINGS = {
 }
 
 
-@click.group(context_settings=SETTINGS)
+class Commands(click.Group):
+    """Commands that say what was likely meant by a name that is none of theirs."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name, and the rest of them."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(command_message(args[0], self.list_commands(ctx)), ctx)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command:
+            refuse_single_dashes(ctx, command, rest)
+        return name, command, rest
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="fastw2v")
 def cli() -> None:
     """Skip-gram word vectors with negative sampling, from Parquet, at the speed of the machine.
@@ -56,10 +76,8 @@ def cli() -> None:
         context.exit()  # of several processes one does it
     known = {name for command in cli.commands.values() for name in variables_of(command)}
     for name in sorted(name for name in os.environ if name.startswith(f"{PREFIX}_")):
-        if name not in known:
-            likely = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {likely[0]}?" if likely else ""
-            click.echo(f"Warning: {name} in the environment is no option{hint}", err=True)
+        if name not in known and (message := variable_message(name, PREFIX, cli.commands)):
+            click.echo(f"Warning: {message}", err=True)
 
 
 def variables_of(command: click.Command) -> Iterator[str]:
@@ -116,7 +134,12 @@ def answer(arguments: Sequence[str] | None) -> NoReturn:
         fail(as_typed(error), error.exit_code)
     except interrupts.Interrupted as error:
         fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        sys.exit(UsageError.exit_code)
     except click.UsageError as error:
+        if isinstance(error, click.NoSuchOption) and error.ctx:
+            error = click.UsageError(option_message(error.ctx.command, error.option_name), error.ctx)
         command = error.ctx.command_path if error.ctx else "fastw2v"
         fail(f"{error.format_message()}{origin(error)} (see '{command} --help')", UsageError.exit_code)
     except click.ClickException as error:

@@ -43,6 +43,7 @@ MAX_FLOAT = sys.float_info.max
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
 # 29 % of the bytes of the first; one process at lr .025 scores 38.0 %.
 SYNC_WORDS = 262_144
+SYNC_UNIT = 4_096  # layout.UNIT: whole units are trained between two combinations
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class TrainConfig:
             )
         if self.loss == "softmax" and self.backend != "reference":
             raise refused("loss softmax needs backend reference: set backend to it", "loss", "backend")
+        check_combination(self)
 
     @property
     def min_learning_rate(self) -> float:
@@ -143,6 +145,11 @@ class ReplicaConfig:
     def __post_init__(self) -> None:
         """Check the limits; raises UsageError."""
         settle(self)
+        if self.sync_words and self.sync_words < SYNC_UNIT:
+            raise refused(
+                f"sync_words is {self.sync_words}: it must be 0 (adapted) or {SYNC_UNIT:,} or more",
+                "sync_words",
+            )
 
 
 @dataclass(frozen=True)
@@ -209,6 +216,69 @@ REALS: dict[str, tuple[str, float, float]] = {
     "holdout": ("from 0 (off) to 0.5", 0.0, 0.5),
     "eval_every": ("above 0, in epochs", ABOVE_0, MAX_FLOAT),
 }
+
+
+_NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
+# What an option's value leaves without effect: options that may only have their defaults then, and why.
+WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("loss", "softmax"): (
+        (*_NOISE, "deterministic"),
+        "draws no noise words",
+    ),
+    ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
+}
+
+
+def check_combination(config: TrainConfig) -> None:
+    """Refuse options that another one leaves without effect; those with their defaults harm nobody.
+
+    Raises UsageError naming both, and what cures it.
+    """
+    for (option, value), (idle, why) in WITHOUT_EFFECT.items():
+        if getattr(config, option) != value:
+            continue
+        for name in idle:
+            given, default = getattr(config, name), TrainConfig.__dataclass_fields__[name].default
+            if given != default:
+                raise UsageError(
+                    f"{name} is {given}, but {option} {value} {why}: leave {name} out ({default} is its "
+                    f"default), or {option} {value}",
+                    (name, option),
+                )
+    if config.backend == "reference" and (config.threads or 1) > 1:
+        raise UsageError(
+            f"threads is {config.threads}, but backend reference trains in one: leave threads out, or set "
+            "threads to 1",
+            ("threads", "backend"),
+        )
+
+
+def check_judging(config: TrainConfig, *, by_files: bool) -> None:
+    """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
+
+    Raises UsageError.
+    """
+    if config.eval_every != TrainConfig.eval_every and not (config.holdout or by_files):
+        raise UsageError(
+            f"eval_every is {config.eval_every:g}, but there is nothing to judge by: set holdout to 0.01, or "
+            "leave eval_every out",
+            ("eval_every", "holdout"),
+        )
+
+
+def check_given_words(config: ReadConfig) -> None:
+    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
+
+    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
+    """
+    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
+        return
+    name = "min_count" if config.max_vocab is None else "max_vocab"
+    raise UsageError(
+        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
+        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
+        (name,),
+    )
 
 
 def settle(config: TrainConfig | ReplicaConfig | ReadConfig) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.checks import whole
-from fastw2v.config import MAX_THREADS, ReadConfig
+from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.reading.candidates import choose, integers_of, lowered, may_stay
 from fastw2v.reading.columns import Column, common_column
@@ -109,6 +109,8 @@ def read_corpus(
     config = ReadConfig(**options)
     threads = whole("threads", threads, 1, MAX_THREADS)
     vocabulary = None if vocabulary is None else checked(vocabulary)
+    if vocabulary is not None and vocabulary.counts.any():
+        check_given_words(config)
     with hired(threads, memory, on_progress) as workers:
         cache = _cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):

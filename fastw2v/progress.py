@@ -44,6 +44,7 @@ def memory_held() -> str:
 
 def reading_line(share: float, words: int, seconds: float) -> str:
     """Percent of the rows, words, speed, time left, memory."""
+    share = min(share, 0.999)  # of rows handed out: the last are still being read
     left = seconds * (1 - share) / max(share, 1e-9)
     rate = significant(words / max(seconds, 1e-9))
     return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
@@ -60,7 +61,8 @@ def training_line(progress: Progress) -> str:
 
 def judgement_line(judgement: Judgement) -> str:
     """Epochs, held-out loss, scores."""
-    parts = [f"after {judgement.epochs:.4g} epochs:"]
+    epochs = f"{judgement.epochs:.4g}"
+    parts = [f"after {epochs} epoch{'' if epochs == '1' else 's'}:"]
     if not math.isnan(judgement.loss):
         parts.append(f"held-out loss {judgement.loss:.4f}{'' if judgement.is_best else ' (no better)'}")
     parts += [f"{name} {score:.4f}" for name, score in judgement.scores.items()]

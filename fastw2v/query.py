@@ -99,7 +99,9 @@ def _ids(embeddings: Embeddings, words: Iterable[str]) -> list[int]:
 
 def _unknown(embeddings: Embeddings, word: str) -> str:
     frequent = embeddings.words[:SPELLING_WORDS]
+    other_case = [near for near in (word.lower(), word.title(), word.upper()) if near in embeddings]
     close = difflib.get_close_matches(word[:LONGEST_WORD], frequent, n=3, cutoff=0.75)
+    close = list(dict.fromkeys(other_case + close))[:3]
     hint = f"did you mean {', '.join(close)}?" if close else "check its spelling and case"
     return f"{shown(word)} is not among the {len(embeddings):,} words; {hint}"
 

@@ -34,6 +34,7 @@ LAYERS = [
     ["commands.replicas", "commands.resume"],
     ["commands.places"],
     ["commands.options", "commands.settings"],
+    ["commands.effects", "commands.unknown"],
     ["api"],
     ["checkpoint", "doctor", "progress", "run_log"],
     ["distributed.loop"],

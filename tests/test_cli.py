@@ -330,7 +330,7 @@ def test_train__dry_run_estimates_and_writes_nothing(corpus, tmp_path, capfd):
     assert code == 0
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert lines["vocabulary"] == "20 words"
-    assert lines["tokens"] == "1,800 in it of 1,800 read; 1 epochs"
+    assert lines["tokens"] == "1,800 in it of 1,800 read; 1 epoch"
     assert lines["matrices"].startswith("0.0 MB of memory: 2 x 20 x 8 float32")
     assert list(tmp_path.iterdir()) == [corpus]
 
@@ -359,7 +359,7 @@ def test_train__reads_once_with_a_cache(corpus, tmp_path, capfd):
 
 @pytest.mark.parametrize(
     ("limit", "message"),
-    [("2 bytes", "'2 bytes' is not a size"), ("1MB", "memory_limit = 1 MB: 1 threads need at least")],
+    [("2 bytes", "'2 bytes' is not a size"), ("1MB", "--memory-limit is 1 MB: 1 workers need at least")],
 )
 def test_train__refuses_a_memory_limit_that_is_none(corpus, tmp_path, capfd, limit, message):
     code, _, err = run(capfd, "train", corpus, "--memory-limit", limit, "-o", tmp_path / "v.txt", *FAST)

@@ -143,7 +143,7 @@ def test_evaluate__next_item_of_sequences(capfd: pytest.CaptureFixture[str]) -> 
         (["a.bin", "--similarity", "questions.txt"], 3, "questions.txt"),
         (["a.bin", "--similarity", "missing.txt"], 3, "missing.txt: cannot be read"),
         (["missing.bin", "--similarity", "pairs.txt"], 3, "missing.bin: cannot be read"),
-        (["a.bin", "--similarity", "pairs.txt", "--restrict-vocab", "-1"], 2, "--restrict-vocab is -1"),
+        (["a.bin", "--analogy", "questions.txt", "--restrict-vocab", "-1"], 2, "--restrict-vocab is -1"),
         (["a.bin", "--next-item", "missing.parquet"], 3, "missing.parquet"),
     ],
 )

@@ -151,7 +151,7 @@ def test_train__command_shows_and_logs_judgements(tmp_path: Path, capfd: pytest.
         cli.main(["train", str(tmp_path / "c.txt"), *arguments])
     assert not stop.value.code
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("after")]
-    assert [line.split(":")[0] for line in lines] == ["after 1 epochs", "after 2 epochs"]
+    assert [line.split(":")[0] for line in lines] == ["after 1 epoch", "after 2 epochs"]
     assert all("held-out loss" in line and "similarity" in line for line in lines)
     records = [json.loads(line) for line in log.read_text().splitlines()]
     logged = [record for record in records if record["event"] == "evaluation"]

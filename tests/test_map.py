@@ -258,7 +258,7 @@ def test_map__page_from_the_command_line(
     ("arguments", "code", "message"),
     [
         (["-o", "map.pdf"], 2, "'.pdf' names no kind of map; use .html, .png, .svg"),
-        (["-o", "m.html", "-n", "0"], 2, "0 words were asked for"),
+        (["-o", "m.html", "-n", "0"], 2, "--number is 0: it must be at least 1"),
         (["-o", "no/m.html"], 5, "no/m.html: there is no folder"),
         ([], 2, "Missing option '-o'"),
     ],

@@ -44,7 +44,7 @@ def test_budget__is_all_of_the_limit_in_use() -> None:
 def test_budget__names_the_least_it_needs() -> None:
     least = LIBRARIES + 4 * WORKER + SMALLEST
     assert budget(least, 4).ids == SMALLEST // 2
-    with pytest.raises(UsageError, match=f"4 threads need at least {least / 1e6:,.0f} MB; raise --memory"):
+    with pytest.raises(UsageError, match=f"4 workers need at least {least / 1e6:,.0f} MB, raise it"):
         budget(least - 1, 4)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastw2v.commands.effects import require_at_least
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
 from fastw2v.marks import without_mark
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Answer = Callable[["Embeddings", Sequence[str]], list[str]]  # lines to print, of the words of a question
 
 
-@click.command()
+@click.command(short_help="Print the words nearest to words.")
 @click.argument("vectors")
 @click.argument("words", nargs=-1)
 @click.option("-n", "--number", type=int, default=10, help="Neighbours of each word.")
@@ -37,6 +38,8 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     """
     from fastw2v import query
 
+    require_at_least("--number", number, 1)
+
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         answers = [(word, query.nearest(embeddings, word, number)) for word in asked]
         return [f"{word}\t{near}\t{cosine:.4f}" for word, found in answers for near, cosine in found]
@@ -44,10 +47,10 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     ask(vectors, words, lines, options, split=lambda line: [line])
 
 
-@click.command()
+@click.command(short_help="Print the words that are to C as B is to A.")
 @click.argument("vectors")
 @click.argument("words", nargs=-1, metavar="[A B C]")
-@click.option("-n", "--number", type=int, default=10, help="Answers.")
+@click.option("-n", "--number", type=int, default=10, help="Answers to each question.")
 @vectors_options
 def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -> None:
     """Print the words that are to C as B is to A (3CosAdd): A, B, C, answer, cosine, separated by tabs.
@@ -61,6 +64,8 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     """
     from fastw2v import query
 
+    require_at_least("--number", number, 1)
+
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         require_words(asked, 3, "A B C")
         a, b, c = asked
@@ -70,7 +75,7 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     ask(vectors, words, lines, options)
 
 
-@click.command()
+@click.command(short_help="Print the cosine of two words.")
 @click.argument("vectors")
 @click.argument("words", nargs=-1, metavar="[A B]")
 @vectors_options
@@ -94,7 +99,7 @@ def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
     ask(vectors, words, lines, options)
 
 
-@click.command()
+@click.command(short_help="Print the word least like the others.")
 @click.argument("vectors")
 @click.argument("words", nargs=-1)
 @vectors_options

@@ -7,7 +7,7 @@ import json
 import click
 
 
-@click.command()
+@click.command(short_help="Say what decides the speed on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 def doctor(as_json: bool) -> None:
     """Say what decides the speed here: versions, processor, vector width, threads, cache, memory.

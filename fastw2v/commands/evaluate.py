@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
 
@@ -43,12 +44,12 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(short_help="Judge vectors by similarity, analogies or next items.")
 @click.argument("vectors", nargs=-1, required=True)
 @word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
 @click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
-@click.option("--outside", metavar="FILE", help="Score next items by these outside vectors.")
+@click.option("--outside", metavar="FILE", help="Outside vectors to score next items by.")
 @click.option("--context", type=int, default=1, help="Items before the last that make the query.")
 @click.option("-k", "--top", type=int, default=10, help="Guesses that count as a hit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -76,8 +77,16 @@ def evaluate(
     """
     from fastw2v.embeddings import with_outside
 
+    if not next_item:
+        of_items = ("column", "outside", "context", "top")
+        refuse_idle(of_items, "without --next-item", "add --next-item CORPUS")
+    refuse_idle_tests(options["similarity"], options["analogy"])
     if outside and len(vectors) > 1:
         raise UsageError(f"--outside belongs to one file of vectors, {len(vectors)} were given; give one")
+    for path in vectors:
+        require_vectors(path, file_format)
+    if outside:
+        require_vectors(outside, None)
     tests = read_tests(next_item, **options)
     results = []
     for path in vectors:
@@ -114,6 +123,15 @@ class Tests(NamedTuple):
     context: int
 
 
+def refuse_idle_tests(similarity: Sequence[str], analogy: Sequence[str]) -> None:
+    """Raise UsageError for an option on how to judge by files that are not given."""
+    if not analogy:
+        refuse_idle(["restrict_vocab"], "without --analogy", "add --analogy FILE")
+    if not (analogy or similarity):
+        files = "--similarity or --analogy"
+        refuse_idle(["case_sensitive"], f"without {files}", "add --similarity FILE")
+
+
 def read_tests(
     next_item: str | None,
     *,
@@ -130,11 +148,9 @@ def read_tests(
 
     if not (similarity or analogy or next_item):
         raise UsageError("nothing to judge by: give --similarity FILE, --analogy FILE or --next-item CORPUS")
-    if restrict_vocab < 0 or top < 1 or context < 1:
-        raise UsageError(
-            f"--restrict-vocab is {restrict_vocab}, --top {top} and --context {context}: "
-            "they must be at least 0, 1 and 1"
-        )
+    require_at_least("--restrict-vocab", restrict_vocab, 0, ", which is all words")
+    require_at_least("--top", top, 1)
+    require_at_least("--context", context, 1)
     return Tests(
         {name: read_similarity(Path(name)) for name in similarity},
         {name: read_analogies(Path(name)) for name in analogy},

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from fastw2v.commands.options import FORMATS, form_options
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.options import FORMATS, form_options, require_vectors
 from fastw2v.commands.places import (
     Place,
     check_places,
@@ -16,13 +17,18 @@ from fastw2v.commands.places import (
     vectors_output,
     with_sidecars,
 )
+from fastw2v.errors import UsageError
 
 
 @click.command()
 @click.argument("source")
 @click.argument("target")
-@click.option("--from", "source_format", type=click.Choice(FORMATS), help="Of SOURCE.  [default: by suffix]")
-@click.option("--to", "target_format", type=click.Choice(FORMATS), help="Of TARGET.  [default: by suffix]")
+@click.option(
+    "--from", "source_format", type=click.Choice(FORMATS), help="SOURCE's format.  [default: by suffix]"
+)
+@click.option(
+    "--to", "target_format", type=click.Choice(FORMATS), help="TARGET's format.  [default: by suffix]"
+)
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
 @click.option("--read-vocab", metavar="FILE", help="Counts of the words, from train --save-vocab.")
@@ -58,6 +64,10 @@ def export(
     from fastw2v.files import require_writable
 
     named = named_output("TARGET", target)
+    if form["vectors"] == "center":
+        refuse_idle(["outside"], "with --vectors center", "add --vectors outside, sum or concatenated")
+    require_format(source, source_format, "--from")
+    require_format(target, target_format, "--to")
     target_format = formats.detect_format(Path(target), target_format)
     if form["float16"]:
         formats.require_halves(target_format)
@@ -68,6 +78,9 @@ def export(
     check_places((), inputs + inputs_of({"outside": outside, "read_vocab": read_vocab}), outputs)
     for place in outputs:
         require_writable(place.path)
+    require_vectors(source, source_format)
+    if outside:
+        require_vectors(outside, None)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
@@ -77,3 +90,13 @@ def export(
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
     if line := formats.counts_line(embeddings, target_format):
         click.echo(line, err=True)
+
+
+def require_format(path: str, file_format: str | None, flag: str) -> None:
+    """Raise UsageError for a file whose format neither its suffix nor the option names."""
+    from fastw2v.formats import SUFFIXES
+
+    if file_format is None and (suffix := Path(path).suffix.lower()) not in SUFFIXES:
+        raise UsageError(
+            f"{path}: the suffix {suffix!r} names no format; use {', '.join(SUFFIXES)} or give {flag}"
+        )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.errors import UsageError
 
@@ -18,7 +19,7 @@ KINDS = {".html": "html", ".png": "png", ".svg": "svg"}
 METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 
 
-@click.command("map")
+@click.command("map", short_help="Draw the most frequent words in the plane.")
 @click.argument("vectors")
 @click.option("-o", "--output", required=True, help="Page (.html) or picture (.png, .svg).")
 @click.option("-n", "--number", type=int, default=1000, help="Most frequent words to show.")
@@ -26,9 +27,9 @@ METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
     "--method",
     type=click.Choice(tuple(METHODS)),
     default="pca",
-    help="tsne needs scikit-learn, umap umap-learn.",
+    help="How to lay them out; tsne needs scikit-learn, umap umap-learn.",
 )
-@click.option("--seed", type=int, default=1, help="Of t-SNE and UMAP.")
+@click.option("--seed", type=int, default=1, help="Seed of t-SNE and UMAP.")
 @vectors_options
 def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, **options: Any) -> None:
     """Lay out the most frequent words of VECTORS in the plane, near ones near each other.
@@ -49,7 +50,11 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
+    if method == "pca":
+        refuse_idle(["seed"], "with --method pca", "add --method tsne or umap")
+    require_at_least("--number", number, 1)
     check_places((), inputs_of({"vectors": vectors}), [Place("-o", path)])
+    require_vectors(vectors, options["file_format"])
     require_writable(path)
     word_map = lay_out(load_vectors(vectors, **options), number, method, seed)
     title = Path(vectors).name

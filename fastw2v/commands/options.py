@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from fastw2v.config import Backend, Combine, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
     from fastw2v.corpus import Corpus
@@ -53,24 +53,26 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         config_option(
             "--dynamic-window/--fixed-window", text="Draw each radius from 1..window, or always use window."
         ),
-        click.option("--threads", type=int, help="Workers.  [default: every usable core]"),
-        config_option("--seed", text="Of the initial vectors and all draws."),
+        click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]"),
+        config_option("--seed", text="Seed of the initial vectors and all draws."),
         config_option("--shuffle", is_flag=True, text="Take the sentences in another order each epoch."),
         config_option(
             "--deterministic", is_flag=True, text="The same vectors for any number of threads; slower."
         ),
-        config_option("--backend", type=backends, text="Compiled kernels, or the slow NumPy reference."),
-        config_option("--kernel", type=kernels, text="Shared weighted noise (fast), or the textbook."),
+        config_option("--backend", type=backends, text="Compiled kernels, or NumPy: slow, one thread."),
+        config_option(
+            "--kernel", type=kernels, text="Weighted noise that centres share (fast), or the textbook."
+        ),
         config_option("--block-size", text="Centres that share noise (kernel block)."),
-        config_option("--shared-negatives", text="Noise words they share (kernel block)."),
-        config_option("--precision", type=precisions, text="Of the products with the noise (kernel block)."),
+        config_option("--shared-negatives", text="Noise words that a block shares (kernel block)."),
+        config_option("--precision", type=precisions, text="Numbers of products with noise (kernel block)."),
         config_option("--holdout", text="Share of sentences to keep out and judge by; 0 is off."),
         config_option("--eval-every", text="Judge after so many epochs, such as 0.5."),
         click.option("--patience", type=int, help="Stop after so many judgements that are no better."),
         click.option(
             "--freeze", type=click.Choice(get_args(Matrix)), help="Leave these vectors as they start."
         ),
-        config_option("--loss", type=losses, text="softmax runs on the reference backend only."),
+        config_option("--loss", type=losses, text="What is minimised; softmax needs backend reference."),
         click.option(
             "--sync-words",
             type=int,
@@ -83,7 +85,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="adasum",
             help="How steps of several processes on one row are combined.",
         ),
-        click.option("--overlap", is_flag=True, help="Combine while the next step is trained."),
+        click.option("--overlap", is_flag=True, help="Combine processes while the next step is trained."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -103,7 +105,10 @@ def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What is written for a word: arguments of formats.save."""
     options = [
         click.option(
-            "--vectors", type=click.Choice(VECTORS), default="center", help="What to write of a word."
+            "--vectors",
+            type=click.Choice(VECTORS),
+            default="center",
+            help="Which vectors of a word to write.",
         ),
         click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
         click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors)."),
@@ -117,7 +122,7 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of commands that read vectors to answer from them; the arguments of `load_vectors`."""
     choice = click.Choice(FORMATS)
     options = [
-        click.option("--format", "file_format", type=choice, help="Of the file.  [default: by suffix]"),
+        click.option("--format", "file_format", type=choice, help="The file's format.  [default: by suffix]"),
         click.option("--escape", is_flag=True, help="The file's tokens were written with --escape."),
         click.option("--no-cache", is_flag=True, help="Read the file itself, and keep no copy to be quick."),
     ]
@@ -141,6 +146,15 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
     )
 
 
+def require_vectors(path: str, file_format: str | None) -> None:
+    """Raise UsageError for vectors of no known format, CorpusError for some that are not there."""
+    from fastw2v.formats import detect_format
+
+    detect_format(Path(path), file_format)
+    if not Path(path).exists():
+        raise CorpusError(f"{path}: cannot be read (No such file or directory); check the path")
+
+
 def corpus_options(min_count: int) -> Callable[..., Any]:
     """The options that say what to read; min_count is the command's default."""
     options = [
@@ -150,7 +164,11 @@ def corpus_options(min_count: int) -> Callable[..., Any]:
             "--group-by", metavar="NAME", help="Make a sentence of the rows equal here, an item each."
         ),
         click.option("--order-by", metavar="NAME", help="Order of a group's rows.  [default: as they come]"),
-        click.option("--ids", type=click.Choice(get_args(Ids)), help="What integers are."),
+        click.option(
+            "--ids",
+            type=click.Choice(get_args(Ids)),
+            help="Integers are words, or places in --read-vocab.",
+        ),
         click.option("--lowercase", is_flag=True, help="Put words in lower case."),
         click.option("--keep-list", metavar="FILE", help="Only these words, one a line."),
         click.option("--stop-list", metavar="FILE", help="Not these words, one a line."),

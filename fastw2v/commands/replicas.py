@@ -18,8 +18,14 @@ from fastw2v.commands.options import (
     take_memory,
     use_threads,
 )
-from fastw2v.config import SYNC_WORDS, ReadConfig, ReplicaConfig, TrainConfig
-from fastw2v.distributed.communicator import Communicator, fair_cores, open_communicator, ranks_here
+from fastw2v.config import SYNC_UNIT, SYNC_WORDS, ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.distributed.communicator import (
+    Communicator,
+    fair_cores,
+    has_launcher,
+    open_communicator,
+    ranks_here,
+)
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -146,8 +152,9 @@ class Leader:
         size = self.communicator.size
         if size > 1:
             words, lr = self.job.plan["sync_words"], self.config.lr
+            step = f"{words // SYNC_UNIT * SYNC_UNIT:,} words" if words else "what suits the network"
             display.say(
-                f"{size} processes of {self.config.threads} threads combine after {words:,} words each; "
+                f"{size} processes of {self.config.threads} threads combine after {step} each; "
                 f"lr {lr:g} (try one process's times {size**0.5:.2f})"
             )
         return self.shared.corpus
@@ -180,6 +187,8 @@ def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, o
     plan = ReplicaConfig(options["sync_words"], options["combine"], options["overlap"])
     was_shared = saved is not None and bool(saved.position.legs)
     if communicator.size == 1 and not was_shared:
+        if not has_launcher():
+            require_no_plan(plan)
         return Alone(config)
     if saved and not was_shared:
         raise UsageError("the run to go on with was begun by one process: go on without mpirun")
@@ -198,6 +207,15 @@ def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, o
         communicator,
         Job(list(options["source"]), reading, asdict(config), asdict(plan), is_kept, only_reads),
     )
+
+
+def require_no_plan(plan: ReplicaConfig) -> None:
+    """Raise UsageError for options of several processes in a run that no launcher started."""
+    for name, value in asdict(plan).items():
+        if value != getattr(ReplicaConfig, name):
+            given = f"{name} is for several processes" if value is True else f"{name} is {value}: that is for"
+            given = given if value is True else f"{given} several processes"
+            raise UsageError(f"{given}: start them with mpirun -n 2, or leave {name} out", (name,))
 
 
 def read_part(job: Job, communicator: Communicator, threads: int, display: Display) -> SharedCorpus:

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.evaluate import Tests, judge, read_tests, section_rows, table_row, word_test_options
-from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.effects import require_at_least
+from fastw2v.commands.evaluate import (
+    Tests,
+    judge,
+    read_tests,
+    refuse_idle_tests,
+    section_rows,
+    table_row,
+    word_test_options,
+)
+from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.commands.settings import config_path, read_toml, shown
 from fastw2v.errors import UsageError
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
     from fastw2v.report import Record
 
 
-@click.command()
+@click.command(short_help="Write a page on a run and its vectors.")
 @click.argument("vectors")
 @click.option("-o", "--output", required=True, help="The page, NAME.html.")
 @click.option("--log", metavar="FILE", help="The run, as train --log-json wrote it: loss and speed.")
@@ -56,7 +65,10 @@ def report(
     path = Path(output)
     if path.suffix.lower() != ".html":
         raise UsageError(f"{output}: a report is a page; name it {path.stem or 'report'}.html")
+    refuse_idle_tests(tests["similarity"], tests["analogy"])
+    require_at_least("--number", number, 1)
     check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [Place("-o", path)])
+    require_vectors(vectors, file_format)
     require_writable(path)
     records = read_log(Path(log)) if log else []
     asked = read_tests(None, **tests) if tests["similarity"] or tests["analogy"] else None

@@ -40,10 +40,11 @@ class Kept(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_checkpoints(checkpoint: str | None, resume: str | None) -> Iterator[Kept]:
+def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> Iterator[Kept]:
     """Open the folder of --checkpoint for a new run, or of --resume for the run in it."""
-    from fastw2v.checkpoint import Folder
+    from fastw2v.checkpoint import Folder, parse_interval
 
+    parse_interval(every)  # before a folder is made
     if checkpoint and resume and Path(checkpoint).resolve() != Path(resume).resolve():
         raise UsageError(f"--resume {resume} goes on keeping the run there: leave out --checkpoint")
     path = Path(resume or checkpoint or "")
@@ -73,9 +74,9 @@ def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
         if compared[name] != saved[name]:
             raise UsageError(
                 f"{name.replace('_', '-')} is {given[name]}, but the run to go on with has {saved[name]}: "
-                "leave it out, or start a new run without --resume"
+                f"{way_out(context, name)}, or start a new run without --resume"
             )
-    if "checkpoint_every" in explicit and not kept:
+    if "checkpoint_every" in explicit and not (kept or context.params["checkpoint"]):
         raise UsageError("--checkpoint-every needs --checkpoint DIR")
     options = given | {name: saved[name] for name in given.keys() & saved.keys() - explicit}
     if kept and options["patience"]:
@@ -83,3 +84,11 @@ def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
     if not options["source"]:
         raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
     return options
+
+
+def way_out(context: click.Context, name: str) -> str:
+    """How to give an option no more, by where it came from."""
+    source = context.get_parameter_source(name)
+    if source is ParameterSource.ENVIRONMENT:
+        return f"unset {f'{context.auto_envvar_prefix}_{name}'.upper()}"
+    return "leave it out of the file" if source is ParameterSource.DEFAULT_MAP else "leave it out"

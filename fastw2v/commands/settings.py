@@ -6,9 +6,9 @@ command line or in the environment goes before the file, as the user's later wor
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.marks import without_mark
 from fastw2v.reading.own_files import CONFIG_HEAD, CONFIG_SUFFIX, own_config
+from fastw2v.synonyms import hint
 
 CONFIG = "fastw2v.config"  # in the meta of a context: the file of --config
 NOT_IN_FILES = {"config", "help"}
@@ -102,11 +103,11 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
     """
     content = read_toml(path)
     keys = dict(keys_of(command))
-    content.pop("version", None)
+    if (version := content.pop("version", None)) is not None:
+        tell_version(path, version)
     for key in content:
         if key.replace("_", "-") not in keys:
-            near = difflib.get_close_matches(key.replace("_", "-"), keys, n=1, cutoff=0.5)
-            cure = f"did you mean {near[0]}?" if near else f"see 'fastw2v {command.name} --help'"
+            cure = hint(key, keys, f"see 'fastw2v {command.name} --help'")
             raise UsageError(f"{path}: {key} is no option of '{command.name}'; {cure}")
     read = {key: keys[key.replace("_", "-")] for key in content}
     return {
@@ -121,6 +122,26 @@ def at_home(name: str | None, value: Any) -> Any:
         return tuple(at_home(name, one) for one in value)
     is_path = name in PATHS or name in ("source", "read_vocab")
     return str(Path(value).expanduser()) if is_path and str(value).startswith("~/") else value
+
+
+def tell_version(path: Path, version: Any) -> None:
+    """Warn of a file that a later version wrote, whose options may mean something else here.
+
+    Raises UsageError for what is no version.
+    """
+    if not (isinstance(version, str) and re.match(r"\d+(\.\d+)*", version)):
+        raise UsageError(f'{path}: version is {shown(version)}: it must be like "{__version__}"')
+    if numbers(version) > numbers(__version__):
+        click.echo(
+            f"Warning: {path} is of fastw2v {version}, this is {__version__}: it may train other vectors",
+            err=True,
+        )
+
+
+def numbers(version: str) -> list[int]:
+    """The numbers that a version begins with: [1, 10] of 1.10rc1."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return [int(number) for number in found[0].split(".")] if found else []
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -207,6 +228,20 @@ def differs(path: Path, values: dict[str, Any], command: click.Command) -> bool:
     keys = {parameter.name: key for key, parameter in reversed(list(keys_of(command)))}
     expected = {keys[name]: shown(value) for name, value in values.items() if name in keys}
     return {key: shown(value) for key, value in content.items()} != expected
+
+
+def as_typed_line(config: TrainConfig) -> str:
+    """The options of training in one line, as they are typed."""
+    words = []
+    for name, value in vars(config).items():
+        flag = name.replace("_", "-")
+        if name == "dynamic_window" and not value:
+            words.append("--fixed-window")
+        elif value is True:
+            words.append(f"--{flag}")
+        elif value is not None and value is not False:
+            words.append(f"--{flag} {value}")
+    return " ".join(words)
 
 
 def write_config(path: Path, values: dict[str, Any], command: click.Command) -> None:

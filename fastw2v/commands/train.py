@@ -11,6 +11,7 @@ import click
 
 from fastw2v import interrupts
 from fastw2v.commands import replicas
+from fastw2v.commands.effects import require_one_voice
 from fastw2v.commands.options import (
     FORMATS,
     corpus_options,
@@ -21,7 +22,16 @@ from fastw2v.commands.options import (
 )
 from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
 from fastw2v.commands.resume import DEFAULT_INTERVAL, open_checkpoints, settled
-from fastw2v.commands.settings import CONFIG, config_path, differs, resolved, settings_options, write_config
+from fastw2v.commands.settings import (
+    CONFIG,
+    as_typed_line,
+    config_path,
+    differs,
+    resolved,
+    settings_options,
+    write_config,
+)
+from fastw2v.config import TrainConfig, check_judging
 from fastw2v.distributed.communicator import open_communicator
 from fastw2v.errors import DivergedError, UsageError
 
@@ -41,7 +51,7 @@ FORM_OPTIONS = ("escape", "vectors", "normalize", "float16")
 OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 
 
-@click.command()
+@click.command(short_help="Train vectors on a corpus.")
 @click.argument("source", nargs=-1)
 @click.option("-o", "--output", help="Vectors file.  [default: NAME.vectors.txt here]")
 @click.option(
@@ -49,7 +59,7 @@ OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
     "file_format",
     type=click.Choice(FORMATS),
     envvar="FASTW2V_TRAIN_FORMAT",
-    help="Of the output.  [default: by suffix]",
+    help="Format of the output.  [default: by suffix]",
 )
 @click.option("--escape", is_flag=True, help="Write tokens that hold white space with backslashes.")
 @click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
@@ -58,7 +68,7 @@ OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 @form_options
 @training_options
 @click.option("--init-vectors", metavar="FILE", help="Start from these vectors, words matched by name.")
-@click.option("--init-outside", metavar="FILE", help="And from these outside vectors of the same words.")
+@click.option("--init-outside", metavar="FILE", help="Start from these outside vectors of the same words.")
 @click.option("--eval-similarity", metavar="FILE", help="Judge by these pairs of words and scores, too.")
 @click.option("--eval-analogy", metavar="FILE", help="Judge by these questions of four words, too.")
 @settings_options
@@ -95,6 +105,7 @@ def train(
 
     Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
     """
+    require_one_voice(verbose, quiet)
     communicator = open_communicator()
     if communicator.rank:
         replicas.follow(communicator, options["threads"])
@@ -104,7 +115,7 @@ def train(
     with contextlib.ExitStack() as stack:
         kept = None
         if resume or (checkpoint and not dry_run):
-            kept = stack.enter_context(open_checkpoints(checkpoint, resume))
+            kept = stack.enter_context(open_checkpoints(checkpoint, resume, options["checkpoint_every"]))
         options = settled(options, kept)
         notes = check_outputs(options, log_json)
         trainer = replicas.trainer_of(
@@ -121,15 +132,18 @@ def train(
         if line := step_size_warning(config):
             click.echo(f"Warning: {line}", err=True)
         display = Display(sys.stderr, quiet=quiet, verbose=verbose)
+        stack.callback(display.close)  # so that an error gets a line of its own
         target = Path(options["output"] or default_output(options["source"]))
         form = {name: options[name] for name in FORM_OPTIONS}
         outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
-        settings = resolved(options, config, target, config.threads or usable_cores())
+        n_threads = 1 if config.backend == "reference" else config.threads or usable_cores()
+        settings = resolved(options, config, target, n_threads)
         outputs.keep_config(settings, notes, display)
         outputs.require_writable()
+        scores = load_scores(options["eval_similarity"], options["eval_analogy"])
+        check_before_reading(options, config, resumed=bool(kept and kept.saved))
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
-        scores = load_scores(options["eval_similarity"], options["eval_analogy"])
         corpus = trainer.read(options, display)
         outputs.require_writable_words(corpus.vocabulary.words)
         if dry_run:
@@ -149,6 +163,31 @@ def train(
         if outputs.config:
             write_config(outputs.config, settings, click.get_current_context().command)
         summarise(trained, trainer.effort, target, display, log)
+
+
+def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resumed: bool) -> None:
+    """Raise UsageError or CorpusError for options that only what follows the reading of the corpus uses.
+
+    resumed  whether vectors to start from are those of a checkpoint
+    """
+    from fastw2v import formats
+    from fastw2v.checkpoint import parse_interval
+    from fastw2v.embeddings import with_outside
+    from fastw2v.parts import make_estimator, require_known
+
+    check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
+    parse_interval(options["checkpoint_every"])
+    replicas.reading_of(options)  # lists of words, sizes
+    make_estimator(config, 2)  # which this processor may have no instruction for
+    center, outside = options["init_vectors"], options["init_outside"]
+    if outside and not center:
+        raise UsageError("--init-outside needs --init-vectors: give both files of one training")
+    if resumed:
+        return
+    init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
+    if init and outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
+    require_known(config, init)
 
 
 class Outputs:
@@ -269,14 +308,12 @@ def tell(judgement: Judgement, display: Display, log: RunLog) -> None:
 
 
 def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
-    """The vectors to start from, if any; raises UsageError for outside vectors alone."""
+    """The vectors to start from, if any; raises UsageError for outside vectors of other words."""
     from fastw2v import formats
     from fastw2v.embeddings import with_outside
 
     center, outside = options["init_vectors"], options["init_outside"]
     if not center:
-        if outside:
-            raise UsageError("--init-outside needs --init-vectors: give both files of one training")
         return None
     init = formats.load(Path(center), unescape=options["escape"])
     if outside:
@@ -311,7 +348,7 @@ def run_training(
     from fastw2v.progress import training_line
 
     if display.verbose:
-        display.say(str(trainer.config))
+        display.say(as_typed_line(trainer.config))
     if checkpoints and checkpoints.last:
         display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
     log.record(
@@ -349,12 +386,13 @@ def estimate(corpus: Corpus, trainer: replicas.Trainer, outputs: Outputs) -> lis
     from fastw2v.parts import matrix_bytes
 
     n_words, config = len(corpus.vocabulary), trainer.config
+    epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
     matrices = matrix_bytes(n_words, config.dim)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()
     return [
         f"vocabulary  {n_words:,} words",
-        f"tokens      {trainer.n_tokens:,} in it of {corpus.n_words_read:,} read; {config.epochs} epochs",
+        f"tokens      {trainer.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
         ids_line(corpus),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastw2v.commands.effects import refuse_idle, require_at_least
 from fastw2v.commands.options import (
     corpus_options,
     load_corpus,
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
     from fastw2v.vocabulary import Vocabulary
 
 
-@click.command()
+OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads")
+
+
+@click.command(short_help="Count the words of a corpus, or look at a vocabulary.")
 @click.argument("source", nargs=-1)
 @click.option("-o", "--output", help="Write the vocabulary here, `word count` lines.")
 @click.option("--picture", metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
 @corpus_options(min_count=1)
-@click.option("--threads", type=int, help="Workers.  [default: every usable core]")
+@click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]")
 @click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
-@click.option("-q", "--quiet", is_flag=True, help="Only write the files.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print nothing: write the files, or only see that SOURCE is read."
+)
 def vocab(
     source: tuple[str, ...],
     output: str | None,
@@ -55,15 +61,20 @@ def vocab(
     from fastw2v.pictures import require_picture, save_zipf
     from fastw2v.vocabulary import write_vocabulary
 
+    if read_vocab := options["read_vocab"]:
+        refuse_idle(OF_A_CORPUS, "with --read-vocab, which holds counts", "give a SOURCE to count instead")
+    if quiet:
+        refuse_idle(["number"], "with --quiet", "leave out --quiet")
+    require_at_least("--number", number, 0)
     outputs = named_output("-o", output) + named_output("--picture", picture, streams=False)
     named_output("--cache-dir", options["cache_dir"], streams=False)
     for note in check_places(source, inputs_of(options), outputs):
         if not quiet:
             click.echo(note, err=True)
-    config, read_vocab = take_corpus_options(options)
-    memory = take_memory(options)
     if bool(source) == bool(read_vocab):
         raise UsageError("give either a SOURCE to count or --read-vocab FILE to look at")
+    config, read_vocab = take_corpus_options(options)
+    memory = take_memory(options)
     if output:
         require_writable(Path(output))
     if picture:
@@ -88,8 +99,10 @@ def count_words(
 
     use_threads(TrainConfig(threads=threads).threads)
     display = Display(sys.stderr, quiet=quiet, verbose=False)
-    corpus = load_corpus(source, config, display, threads, memory=memory)
-    display.close()
+    try:
+        corpus = load_corpus(source, config, display, threads, memory=memory)
+    finally:
+        display.close()  # so that an error gets a line of its own
     return corpus.vocabulary, corpus.n_words_read
 
 

@@ -109,6 +109,11 @@ class _State:
     communicator: Communicator | None = None
 
 
+def has_launcher() -> bool:
+    """Whether a launcher started this process, be it alone."""
+    return any(os.environ.get(size, "").isdecimal() for size, _ in LAUNCHERS)
+
+
 def launched() -> tuple[int, int] | None:
     """(rank, size) that a launcher gave this process, or None where there is none or it started only one."""
     for size, rank in LAUNCHERS:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import ReadConfig
+from fastw2v.config import ReadConfig, check_given_words
 from fastw2v.corpus import (
     HALF_OF_FREE,
     Corpus,
@@ -98,6 +98,8 @@ def read_shared_corpus(
     they see different files. What only one process finds wrong is raised there alone.
     """
     config = ReadConfig(**options)
+    if vocabulary is not None and vocabulary.counts.any():
+        check_given_words(config)
     obstacle = _obstacle(source, config, memory)
     if obstacle and communicator.size > 1:
         raise UsageError(f"{communicator.size} processes cannot share {obstacle}")

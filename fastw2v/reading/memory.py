@@ -60,8 +60,9 @@ def budget(limit: int | None, threads: int, n_sharing: int = 1) -> Budget:
         limit = max(int((free_memory() or 0) * SHARE_OF_FREE / n_sharing), least)
     if limit < least:
         raise UsageError(
-            f"memory_limit = {limit / 1e6:,.0f} MB: {threads} threads need at least {least / 1e6:,.0f} MB; "
-            "raise --memory-limit or lower --threads"
+            f"memory_limit is {limit / 1e6:,.0f} MB: {threads} workers need at least {least / 1e6:,.0f} MB, "
+            "raise it or lower threads",
+            ("memory_limit", "threads"),
         )
     left = limit - least + SMALLEST
     return Budget(ids=left // 2, table=left // 2 // threads // 3)

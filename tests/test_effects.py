@@ -1,0 +1,307 @@
+"""Options take effect or are refused, and what is wrong with them is found before anything is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastw2v
+from fastw2v import cli, config
+from fastw2v.commands.unknown import flags_of, variable_message
+from fastw2v.config import TrainConfig
+from fastw2v.errors import UsageError
+from fastw2v.layout import UNIT
+
+ROWS = [f"a b c d{i % 3} a c b e{i % 5}".split() for i in range(30)]
+SMALL: dict[str, Any] = {
+    "dim": 4,
+    "epochs": 2,
+    "min_count": 1,
+    "threads": 1,
+    "backend": "reference",
+    "sample": 0.0,
+}
+OTHERS: dict[str, Any] = {
+    "dim": 5,
+    "window": 2,
+    "negatives": 3,
+    "epochs": 3,
+    "lr": 0.021,
+    "min_lr": 0.02,
+    "sample": 1e-2,
+    "ns_exponent": 0.0,
+    "dynamic_window": False,
+    "threads": 2,
+    "seed": 2,
+    "shuffle": True,
+    "deterministic": True,
+    "kernel": "pair",
+    "block_size": 3,
+    "shared_negatives": 2,
+    "precision": "bfloat16",
+    "loss": "softmax",
+    "freeze": "center",
+    "holdout": 0.2,
+    "eval_every": 0.5,
+    "patience": 1,
+}
+# Options that show only beside others, and why.
+SHOWS_ELSEWHERE = {
+    "deterministic": "this corpus is one unit, which lanes do not part",
+    "precision": "this machine may have no bfloat16, and small factors may round alike",
+    "eval_every": "judgements are printed; vectors change with patience only",
+    "patience": "the best of two judgements may be the last",
+}
+
+
+@functools.cache
+def _trained(options: tuple[tuple[str, Any], ...]) -> bytes | None:
+    """The bytes that training comes to, or None where the options are refused."""
+    try:
+        trained = fastw2v.train(ROWS, **{**SMALL, **dict(options)})
+        return trained.center_vectors.tobytes() + trained.outside_vectors.tobytes()  # type: ignore[union-attr]
+    except UsageError:
+        return None
+
+
+def vectors_of(options: dict[str, Any]) -> bytes | None:
+    """The same, of each set of options once."""
+    return _trained(tuple(sorted(options.items())))
+
+
+def test_others__are_all_options_of_training() -> None:
+    """A new option gets a value here, so that it is tried with every other."""
+    assert set(OTHERS) == set(TrainConfig.__dataclass_fields__) - {"backend"}
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(OTHERS, 2)), ids=str)
+def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -> None:
+    """With both, the vectors are neither those with the first alone nor those with the second alone."""
+    both = vectors_of({first: OTHERS[first], second: OTHERS[second]})
+    if both is None:
+        return
+    for alone, other in ((first, second), (second, first)):
+        if other not in SHOWS_ELSEWHERE:
+            assert both != vectors_of({alone: OTHERS[alone]}), f"{other} does nothing beside {alone}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel": "pair", "block_size": 16},
+        {"kernel": "pair", "shared_negatives": 8},
+        {"kernel": "pair", "precision": "bfloat16"},
+        *(
+            {"loss": "softmax", "backend": "reference", name: OTHERS[name]}
+            for name in config.WITHOUT_EFFECT["loss", "softmax"][0]
+        ),
+        {"backend": "reference", "threads": 2},
+    ],
+    ids=lambda options: ",".join(map(str, options)),
+)
+def test_check_combination__refuses_by_name_and_defaults_pass(options: dict[str, Any]) -> None:
+    """A file of settings names every option, with defaults."""
+    name, value = list(options.items())[-1]
+    with pytest.raises(UsageError) as caught:
+        TrainConfig(**options)
+    assert name in caught.value.options
+    assert str(caught.value).startswith(f"{name} is {value}, but ")
+    default = TrainConfig.__dataclass_fields__[name].default
+    assert getattr(TrainConfig(**{**options, name: default}), name) == default
+
+
+def test_sync_unit__is_that_of_training() -> None:
+    assert config.SYNC_UNIT == UNIT
+    with pytest.raises(UsageError, match="4,096 or more"):
+        config.ReplicaConfig(sync_words=UNIT - 1)
+
+
+def test_train__a_given_vocabulary_has_no_limits_of_counts(tmp_path: Path) -> None:
+    embeddings = fastw2v.train(ROWS, **SMALL)
+    import numpy as np
+
+    from fastw2v.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(embeddings.words, np.full(len(embeddings), 9))
+    for name in ("min_count", "max_vocab"):
+        with pytest.raises(UsageError, match=f"{name} is 3, but the words of the given vocabulary"):
+            fastw2v.train(ROWS, vocabulary=vocabulary, **{**SMALL, "min_count": 1, name: 3})
+
+
+# ---- The command line -------------------------------------------------------------------------------------
+
+
+def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    captured = capfd.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("v.txt").write_text("3 2\na 1 2\nb 2 1\nc 1 1\n")
+    Path("w.vocab.txt").write_text("a 3\nb 2\n")
+    Path("pairs.txt").write_text("a b 3\nb c 1\n")
+    return tmp_path
+
+
+BAD = {
+    "--checkpoint-every needs": ["--checkpoint-every", "5m"],
+    "--checkpoint-every is '200000'": ["--checkpoint", "kept", "--checkpoint-every", "200000"],
+    "is not a size": ["--memory-limit", "2x"],
+    "no.keep: cannot be read": ["--keep-list", "no.keep"],
+    "no.stop: cannot be read": ["--stop-list", "no.stop"],
+    "no.vocab: cannot be read": ["--read-vocab", "no.vocab"],
+    "no.vectors.txt: cannot be read": ["--init-vectors", "no.vectors.txt"],
+    "have dim 2": ["--init-vectors", "v.txt", "--dim", "3"],
+    "--init-outside needs": ["--init-outside", "v.txt"],
+    "freeze outside would": ["--freeze", "outside"],
+    "no.pairs: cannot be read": ["--eval-similarity", "no.pairs"],
+    "no.questions: cannot be read": ["--eval-analogy", "no.questions"],
+    "there is no folder": ["-o", "no/v.txt"],
+    "holds no float16": ["-o", "x.txt", "--float16"],
+    "two outputs have the same name, x.txt": ["-o", "x.txt", "--log-json", "x.txt"],
+    "--block-size is 16": ["--kernel", "pair", "--block-size", "16"],
+    "--eval-every is 0.5": ["--eval-every", "0.5"],
+    "--sync-words is 8192": ["--sync-words", "8192"],
+    "--combine is mean": ["--combine", "mean"],
+    "--overlap is for several processes": ["--overlap"],
+    "--verbose and --quiet": ["-v", "-q"],
+    "--threads is 2, but": ["--backend", "reference", "--threads", "2"],
+    "set --threads to 1 instead of --deterministic": ["--deterministic", "--kernel", "pair"],
+    "'1e3' is not a valid integer": ["--dim", "1e3"],
+    "'5.0' is not a valid integer": ["--epochs", "5.0"],
+    "'' is not a valid float": ["--lr", ""],
+}
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["", "dry"])
+@pytest.mark.parametrize("message", BAD)
+def test_train__options_come_before_the_corpus(
+    folder: Path, capfd: pytest.CaptureFixture[str], message: str, dry: list[str]
+) -> None:
+    """The corpus is not there, and that is not what is said; nor is anything left behind."""
+    before = sorted(folder.iterdir())
+    code, out, err = run(capfd, "train", "absent.txt", *BAD[message], *dry)
+    assert code in (2, 3, 5)
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("evaluate v.txt --similarity pairs.txt --top 20", "--top does nothing without --next-item"),
+        ("evaluate v.txt --similarity pairs.txt --context 2", "--context does nothing without --next-item"),
+        ("evaluate v.txt --similarity pairs.txt --column x", "--column does nothing without --next-item"),
+        ("evaluate v.txt --similarity pairs.txt --outside v.txt", "--outside does nothing without"),
+        ("evaluate v.txt --similarity pairs.txt --restrict-vocab 5", "does nothing without --analogy"),
+        ("evaluate v.txt --next-item x --case-sensitive", "--case-sensitive does nothing without"),
+        ("evaluate v.txt --next-item absent.txt --context 0", "--context is 0: it must be at least 1"),
+        ("evaluate absent.bin --next-item absent.txt", "absent.bin: cannot be read"),
+        ("report v.txt -o r.html --restrict-vocab 5", "--restrict-vocab does nothing without --analogy"),
+        ("report v.txt -o r.html --case-sensitive", "--case-sensitive does nothing without"),
+        ("map v.txt -o m.html --seed 3", "--seed does nothing with --method pca"),
+        ("export v.txt x.bin --outside v.txt", "--outside does nothing with --vectors center"),
+        ("export v.txt x.xyz", "or give --to"),
+        ("export v.xyz x.bin", "or give --from"),
+        ("vocab --read-vocab w.vocab.txt --threads 2", "--threads does nothing with --read-vocab"),
+        ("vocab --read-vocab w.vocab.txt --column x", "--column does nothing with --read-vocab"),
+        ("vocab --read-vocab w.vocab.txt --memory-limit 2GB", "--memory-limit does nothing with"),
+        ("vocab absent.txt -q -n 3", "--number does nothing with --quiet"),
+        ("vocab absent.txt -n -1", "--number is -1: it must be at least 0"),
+        ("nearest absent.txt a -n 0", "--number is 0: it must be at least 1"),
+    ],
+)
+def test_commands__idle_options_are_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    code, out, err = run(capfd, *arguments.split())
+    assert (code in (2, 3), out, err.count("\n")) == (True, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("train c --size 3", "--dim?"),
+        ("train c --vector-size 3", "--dim?"),
+        ("train c --workers 3", "--threads?"),
+        ("train c --iter 3", "--epochs?"),
+        ("train c --negative 3", "--negatives?"),
+        ("train c --min_count 3", "--min-count?"),
+        ("train c --cbow 0", "there is no CBOW"),
+        ("train c -size 3", "--dim?"),
+        ("train c -hs 0", "hierarchical softmax"),
+        ("train -train c", "name the corpus without an option"),
+        ("train -output x c", "--output?"),
+        ("train c -min-count 3", "--min-count?"),
+        ("nearest v.txt a --topn 3", "--number?"),
+        ("trian c", "train?"),
+        ("most-similar v.txt a", "nearest?"),
+        ("doesnt_match v.txt a", "odd-one-out?"),
+    ],
+)
+def test_unknown__names_lead_to_what_is_meant(
+    folder: Path, capfd: pytest.CaptureFixture[str], arguments: str, meant: str
+) -> None:
+    before = sorted(folder.iterdir())
+    code, out, err = run(capfd, *arguments.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert meant in err
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FASTW2V_TRAIN_K", "FASTW2V_TRAIN_NEGATIVES?"),
+        ("FASTW2V_TRAIN_ALPHA", "FASTW2V_TRAIN_LR?"),
+        ("FASTW2V_TRAIN_FIXED_WINDOW", "FASTW2V_TRAIN_DYNAMIC_WINDOW=false?"),
+        ("FASTW2V_TRAIN_NO_SAVE_CONFIG", "FASTW2V_TRAIN_SAVE_CONFIG=false?"),
+        ("FASTW2V_WORKERS", "FASTW2V_TRAIN_THREADS?"),
+        ("FASTW2V_TRAIN_SIZE", "FASTW2V_TRAIN_DIM?"),
+    ],
+)
+def test_variable_message__leads_to_what_is_meant(name: str, meant: str) -> None:
+    message = variable_message(name, cli.PREFIX, cli.cli.commands)
+    assert message == f"{name} in the environment is no option; did you mean {meant}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PORT", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_80_TCP", "PORT_80_TCP_ADDR"],
+)
+def test_variable_message__passes_over_services(name: str) -> None:
+    for prefix in ("FASTW2V_", "FASTW2V_WEB_"):
+        assert variable_message(prefix + name, cli.PREFIX, cli.cli.commands) is None
+
+
+def test_fastw2v__alone_prints_help(capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capfd)
+    assert (code, err) == (2, "")
+    assert out.startswith("Usage:")
+    assert "..." not in out.partition("Commands:")[2]
+
+
+def test_config__of_a_later_version_is_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("run.toml").write_text('version = "99.9"\nsource = "absent.txt"\n')
+    err = run(capfd, "train", "--config", "run.toml")[2]
+    assert err.startswith("Warning: run.toml is of fastw2v 99.9, this is ")
+    Path("run.toml").write_text("version = 9\n")
+    assert "version is 9: it must be like" in run(capfd, "train", "--config", "run.toml")[2]
+
+
+def test_flags_of__are_long() -> None:
+    flags = flags_of(cli.train)
+    assert {"--dim", "--fixed-window", "--help"} <= set(flags)
+    assert len(dataclasses.fields(TrainConfig)) < len(flags)
