@@ -168,7 +168,7 @@ def main(
 
 def options_of(given: dict[str, Any]) -> Options:
     """The command line, with the trainer's settings checked."""
-    from fastw2v.machine import usable_cores
+    from fastw2v.system.machine import usable_cores
 
     names = (
         "dim",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus
-from fastw2v.training import train
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.training.loop import train
 
 TOLERANCE = 1e-5
 

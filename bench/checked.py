@@ -28,19 +28,20 @@ LENGTHS = st.lists(st.integers(0, 40) | st.integers(4000, 4200), min_size=1, max
 
 def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, ...]:
     """Arguments of a kernel for sentences of these lengths of random words, and how many units they are."""
-    from fastw2v import parts
-    from fastw2v.layout import Tokens, Vectors, n_units
-    from fastw2v.splitmix import epoch_key
+    from fastw2v import backends
+    from fastw2v.model.arrays import Tokens, Vectors, n_units
+    from fastw2v.model.streams import epoch_key
+    from fastw2v.training import start
 
     ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths)).astype(np.int32)
     offsets = np.cumsum([0, *lengths])
     counts = np.maximum(np.bincount(ids, minlength=N_WORDS), 1)
-    vectors = Vectors(*(parts.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
-    schedule = parts.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
-    sampler = parts.make_sampler(counts, config)
-    window = parts.make_window(config, max(lengths))
+    vectors = Vectors(*(start.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
+    schedule = start.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
+    sampler = backends.make_sampler(counts, config)
+    window = backends.make_window(config, max(lengths))
     arrays = (vectors, Tokens(ids, offsets), sampler, schedule, window)
-    return *arrays, parts.make_estimator(config, N_WORDS), n_units(len(ids))
+    return *arrays, backends.make_estimator(config, N_WORDS), n_units(len(ids))
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
@@ -53,12 +54,13 @@ def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
 
 def bounds(n_corpora: int) -> str:
     """Both kernels and the tokenizer on random corpora, with every index checked."""
-    from fastw2v.corpus import read_corpus
-    from fastw2v.kernels import block, pair
-    from fastw2v.reading.parquet_writer import write_text_parquet
+    from corpora.parquet import write_text_parquet
+    from fastw2v.corpus.read import read_corpus
+    from fastw2v.kernels import pair
+    from fastw2v.kernels.block import step
 
     assert numba.config.BOUNDSCHECK, "set NUMBA_BOUNDSCHECK=1"
-    kernels = {"block": block.train_units, "pair": pair.train_units}
+    kernels = {"block": step.train_units, "pair": pair.train_units}
     health = list(HealthCheck)  # a bounds-checked kernel is slow
     examples = settings(max_examples=n_corpora, deadline=None, derandomize=True, suppress_health_check=health)
 
@@ -103,7 +105,7 @@ def plain(n_corpora: int) -> str:
     (`kernels.intrinsics`, `kernels.tiles`).
     """
     from fastw2v.kernels import units
-    from fastw2v.reference import keep_unit
+    from fastw2v.reference.units import keep_unit
 
     assert numba.config.DISABLE_JIT, "set NUMBA_DISABLE_JIT=1"
     for seed in range(n_corpora):

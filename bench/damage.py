@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.injection import RUN, TRIALS, name_of
-from fastw2v import formats
-from fastw2v.checkpoint import fingerprints, read_checkpoint
-from fastw2v.corpus import read_corpus
+from corpora.parquet import write_text_parquet
+from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import read_vocabulary, write_vocabulary
 from fastw2v.errors import FastW2VError
-from fastw2v.reading.memory import Memory
-from fastw2v.reading.parquet_writer import write_text_parquet
-from fastw2v.vocabulary import read_vocabulary, write_vocabulary
+from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
+from fastw2v.vectors import formats
 
 SECONDS = 20.0  # for one file; more is a hang
 ROOT = Path(__file__).parent.parent

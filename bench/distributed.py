@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 from bench.launcher import in_ranks, mpirun, variables
 from bench.options import Session, say
 from bench.simulation import run_ranks
-from fastw2v import formats
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import Communicator, SingleProcess
+from fastw2v.distributed.kernels import apply
 from fastw2v.distributed.loop import Effort, train_replicas
 from fastw2v.distributed.rows import LADDER_ROWS, Replica, combine_packets
 from fastw2v.distributed.shards import read_shared_corpus
-from fastw2v.kernels.replicas import apply
-from fastw2v.layout import FLOATS_PER_LINE, Vectors
-from fastw2v.parts import aligned_zeros
-from fastw2v.training import Trained
+from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
+from fastw2v.training.hooks import Trained
+from fastw2v.training.start import aligned_zeros
+from fastw2v.vectors import formats
 
 EXCHANGES = 5  # of a combination: reports, sizes and rows to who combines, sizes and rows back
 SPREAD = 0.03  # relative standard deviation of a rank's steps

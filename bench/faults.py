@@ -17,7 +17,7 @@ from bench import damage, injection, stops
 from bench.launcher import mpirun
 from bench.options import say
 from bench.records import Records
-from fastw2v.reading.parquet_writer import write_text_parquet
+from corpora.parquet import write_text_parquet
 
 ROOT = Path(__file__).parent.parent
 SOAK_SECONDS = 1800.0

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from bench.options import Session, say, write_text
 from fastw2v.config import ReadConfig
-from fastw2v.corpus import read_corpus
-from fastw2v.reading.columns import common_column
+from fastw2v.corpus.arrow.columns import common_column
+from fastw2v.corpus.read import read_corpus
 
 ROW_GROUP_BYTES = 400_000_000
 ROW_WORDS = 2_000

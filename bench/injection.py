@@ -21,16 +21,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v import formats, parts
-from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints, read_checkpoint
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus
-from fastw2v.embeddings import Embeddings
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
-from fastw2v.files import require_writable
-from fastw2v.layout import Totals, Vectors
-from fastw2v.training import Position, Progress
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.model.arrays import Totals, Vectors
+from fastw2v.system.files import require_writable
+from fastw2v.training import start
+from fastw2v.training.checkpoint.folder import Folder
+from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run
+from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
+from fastw2v.training.hooks import Position, Progress
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings
 
 CALLS = {"open": ["open"], "write": [], "fsync": ["fsync"], "rename": ["rename", "replace", "mkdir"]}
 ERRORS = (errno.ENOSPC, errno.EIO)
@@ -116,7 +119,7 @@ def small_run() -> tuple[Run, Vectors]:
     ids = np.arange(N_WORDS, dtype=np.int32)
     vocabulary = Vocabulary(words, np.ones(N_WORDS, np.int64))
     corpus = Corpus(ids, np.array([0, N_WORDS]), vocabulary, N_WORDS, 1, 0)
-    vectors = Vectors(*(parts.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
+    vectors = Vectors(*(start.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
     return Run(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
 
 

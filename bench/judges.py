@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from fastw2v import evaluation, formats
+from fastw2v.vectors import evaluation, formats
 
 # Short names of the usual sets; any other file goes by its own name.
 SHORT = {"wordsim353": "WS-353", "men3000": "MEN", "simlex999": "SimLex", "questions-words": "analogy %"}

@@ -15,9 +15,9 @@ from bench import trainers
 from bench.judges import Judges, find_judges
 from bench.records import Records
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus, read_corpus
-from fastw2v.kernels.tiles import HAS_BFLOAT16
-from fastw2v.machine import usable_cores
+from fastw2v.corpus.read import Corpus, read_corpus
+from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
+from fastw2v.system.machine import usable_cores
 
 
 class Peer(NamedTuple):

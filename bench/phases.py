@@ -14,19 +14,14 @@ from numpy.typing import NDArray
 
 from bench.options import Session, say
 from bench.trainers import first_tokens
-from fastw2v.embeddings import fill_initial
-from fastw2v.kernels.block import PHASES, clocked_units
+from fastw2v.backends import make_estimator, make_sampler, make_window
+from fastw2v.kernels.backend import COLUMNS
+from fastw2v.kernels.block.scratch import PHASES
+from fastw2v.kernels.block.step import clocked_units
 from fastw2v.kernels.jit import FASTMATH
-from fastw2v.kernels.run import COLUMNS
-from fastw2v.layout import UNIT, Tokens, Vectors, padded
-from fastw2v.parts import (
-    aligned_zeros,
-    longest_sentence,
-    make_estimator,
-    make_sampler,
-    make_schedule,
-    make_window,
-)
+from fastw2v.model.arrays import UNIT, Tokens, Vectors, padded
+from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
+from fastw2v.vectors.embeddings import fill_initial
 
 CHAINS = 12  # independent sums: 4 cycles of latency on two units are hidden by 8
 UNITS = 600  # 2.5 M tokens

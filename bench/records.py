@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from fastw2v import __version__
+from fastw2v.version import __version__
 
 
 def cpu_name() -> str:
@@ -37,7 +37,7 @@ def commit() -> str:
 
 def environment() -> dict[str, Any]:
     """Commit, CPU, cores and versions."""
-    from fastw2v.machine import usable_cores
+    from fastw2v.system.machine import usable_cores
 
     packages = ("numpy", "numba", "llvmlite", "pyarrow")
     versions = {name: importlib.metadata.version(name) for name in packages}

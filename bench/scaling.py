@@ -12,10 +12,10 @@ import numpy as np
 from bench.options import Session, say
 from bench.trainers import first_tokens
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus
-from fastw2v.machine import usable_cores
-from fastw2v.training import train
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.system.machine import usable_cores
+from fastw2v.training.loop import train
 
 TOKENS = 6_000_000  # some seconds for each point
 DIMS = (50, 100, 200, 300, 500)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.options import Session, say
-from fastw2v.layout import UNIT
-from fastw2v.sampling import keep_probabilities, noise_probabilities
+from fastw2v.model.arrays import UNIT
+from fastw2v.model.sampling import keep_probabilities, noise_probabilities
 
 WORKERS = (1, 2, 8, 32, 64)
 RECENT = 7  # blocks: some 100 rows of 1.2 KB each, in a private cache of 1 MB that also holds the scratch

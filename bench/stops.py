@@ -18,13 +18,16 @@ import numpy as np
 
 from bench.injection import small_run
 from bench.launcher import in_ranks, ranks_of, variables
-from fastw2v import formats, training
-from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints
+from corpora.parquet import write_text_parquet
 from fastw2v.config import Kernel, TrainConfig
-from fastw2v.corpus import Corpus
-from fastw2v.layout import Vectors
-from fastw2v.reading.parquet_writer import write_text_parquet
-from fastw2v.training import Position, Progress
+from fastw2v.corpus.read import Corpus
+from fastw2v.model.arrays import Vectors
+from fastw2v.training import loop
+from fastw2v.training.checkpoint.folder import Folder
+from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run
+from fastw2v.training.checkpoint.manifest import fingerprints
+from fastw2v.training.hooks import Position, Progress
+from fastw2v.vectors import formats
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = ["--dim", "50", "--min-count", "1", "--checkpoint-every", "1 words", "-v"]
@@ -283,7 +286,7 @@ def soak(seconds: float) -> Soaked:
     """Train, stop, go on, again and again; memory is compared with that after a tenth of the time."""
     rng, corpus = random.Random(0), soak_corpus()
     for dim, kernel in itertools.product(DIMS, KERNELS):  # takes memory, and time not counted
-        training.train(corpus, TrainConfig(dim=dim, kernel=kernel, epochs=1))
+        loop.train(corpus, TrainConfig(dim=dim, kernel=kernel, epochs=1))
     started = time.monotonic()
     prints, n_stops, n_runs, first = fingerprints(corpus), 0, 0, 0.0
     wrong: list[str] = []
@@ -296,7 +299,7 @@ def soak(seconds: float) -> Soaked:
                     saved = folder.newest(wrong.append) if folder.checkpoints() else None
                     keeper = Stopping(folder, Interval(words=1), Run(config, corpus, prints, {}), saved)
                     try:
-                        trained = training.train(corpus, config, keeper=keeper)
+                        trained = loop.train(corpus, config, keeper=keeper)
                     except Stop:
                         n_stops += 1
             if not np.isfinite(trained.embeddings.center_vectors).all():

@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v import formats, training
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus
-from fastw2v.machine import usable_cores
+from fastw2v.corpus.read import Corpus
+from fastw2v.system.machine import usable_cores
+from fastw2v.training import loop
+from fastw2v.vectors import formats
 
 
 class Material(NamedTuple):
@@ -58,7 +59,7 @@ def ours(**changes: object) -> Trainer:
     """fastw2v with some options changed."""
 
     def run(material: Material, config: TrainConfig, folder: Path) -> Run:
-        trained = training.train(material.corpus, replace(config, **changes))  # type: ignore[arg-type]
+        trained = loop.train(material.corpus, replace(config, **changes))  # type: ignore[arg-type]
         vectors = folder / "fastw2v.bin"
         formats.save(vectors, trained.embeddings, escape=True)
         return Run(trained.train_seconds, trained.compile_seconds, vectors)

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple, cast
 import click
 
 from corpora import SETTINGS, Script, rows_per_group
+from corpora.parquet import write_text_parquet
 from fastw2v.errors import CorpusError
-from fastw2v.reading.parquet_writer import write_text_parquet
 
 BLOCK_BYTES = 1 << 20
 MAX_WORD_BYTES = 16 << 20  # a line that goes on so long without a space is not words

@@ -14,8 +14,13 @@ from pathlib import Path
 import click
 
 from corpora import SETTINGS, CountMismatch, Script
-from fastw2v import formats, query
-from fastw2v.evaluation import evaluate_analogies, evaluate_similarity, read_analogies, read_similarity
+from fastw2v.vectors import formats, query
+from fastw2v.vectors.evaluation import (
+    evaluate_analogies,
+    evaluate_similarity,
+    read_analogies,
+    read_similarity,
+)
 
 EXPECTED_ANALOGIES = 0.8  # gensim recovers .99 of them; under this the installation is broken
 

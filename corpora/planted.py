@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpora import SETTINGS, CountMismatch, Script, make_folder, rows_per_group
+from corpora.parquet import write_text_parquet
 from fastw2v.errors import UsageError
-from fastw2v.files import atomic_writer
-from fastw2v.reading.parquet_writer import write_text_parquet
+from fastw2v.system.files import atomic_writer
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -19,9 +19,9 @@ import click
 
 from corpora import SETTINGS, CountMismatch, Script
 from corpora.convert import BLOCK_BYTES, Rules, cut_blocks, read_blocks
+from corpora.parquet import write_text_parquet
 from fastw2v.errors import CorpusError
-from fastw2v.files import require_writable
-from fastw2v.reading.parquet_writer import write_text_parquet
+from fastw2v.system.files import require_writable
 
 URL = "http://mattmahoney.net/dc/text8.zip"
 TIMEOUT_SECONDS = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastw2v import __version__
+from fastw2v.version import __version__
 
 project = "fastw2v"
 release = __version__

@@ -12,18 +12,24 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fastw2v.version import __version__
+
 if TYPE_CHECKING:
     from fastw2v.api import STOP, Embeddings, Moment, load, save, train
 
 __all__ = ["STOP", "Embeddings", "Moment", "__version__", "load", "save", "train"]
-__version__ = "0.1.0"
-MODULES = ("config", "corpus", "embeddings", "errors", "evaluation", "next_item", "training", "vocabulary")
+# Modules for users, by the names that they have here, and where they lie.
+MODULES = {
+    **{name: name for name in ("config", "corpus", "errors", "training")},
+    **{name: f"vectors.{name}" for name in ("embeddings", "evaluation", "formats", "next_item", "query")},
+    "vocabulary": "corpus.vocabulary",
+}
 
 
 def __getattr__(name: str) -> Any:
     """The names of `fastw2v.api`, and the modules for users, imported when first used."""
     if name in MODULES:
-        return import_module(f"fastw2v.{name}")
+        return import_module(f"fastw2v.{MODULES[name]}")
     if name not in __all__:
         raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module("fastw2v.api"), name)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from fastw2v import checks, synonyms
+from fastw2v.backends import make_estimator
 from fastw2v.config import (
     PRESETS,
     Backend,
@@ -22,20 +22,22 @@ from fastw2v.config import (
     TrainConfig,
     check_judging,
 )
-from fastw2v.corpus import Corpus, read_corpus
-from fastw2v.embeddings import Embeddings
+from fastw2v.corpus.arrow.objects import require_names
+from fastw2v.corpus.read import Corpus, read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.errors import StepSizeWarning, UsageError
-from fastw2v.formats import load as load_file
-from fastw2v.formats import save as save_file
-from fastw2v.holdout import judged
-from fastw2v.machine import usable_cores
-from fastw2v.parts import make_estimator, require_known
-from fastw2v.progress import Display, judgement_line, reading_shown, training_line
-from fastw2v.reading.objects import require_names
-from fastw2v.spelling import for_python
-from fastw2v.training import Callback, Moment, Watchers, is_stopped, step_size_warning
-from fastw2v.training import train as train_corpus
-from fastw2v.vocabulary import Vocabulary, checked
+from fastw2v.options import checks, synonyms
+from fastw2v.options.spelling import for_python
+from fastw2v.show.progress import Display, judgement_line, reading_shown, training_line
+from fastw2v.system.machine import usable_cores
+from fastw2v.training.health import step_size_warning
+from fastw2v.training.holdout import judged
+from fastw2v.training.hooks import Callback, Moment, Watchers, is_stopped
+from fastw2v.training.loop import train as train_corpus
+from fastw2v.training.start import require_known
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.formats import load as load_file
+from fastw2v.vectors.formats import save as save_file
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

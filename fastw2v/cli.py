@@ -16,24 +16,20 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from fastw2v import __version__, interrupts, streams
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
 from fastw2v.commands.report import report
-from fastw2v.commands.train import train
-from fastw2v.commands.unknown import (
-    command_message,
-    option_message,
-    refuse_single_dashes,
-    variable_message,
-)
+from fastw2v.commands.train.command import train
+from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
 from fastw2v.commands.vocab import vocab
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
-from fastw2v.spelling import as_typed
+from fastw2v.options.spelling import as_typed
+from fastw2v.system import interrupts, streams
+from fastw2v.version import __version__
 
 PREFIX = "FASTW2V"
 READER_LEFT = 141  # as shells report SIGPIPE

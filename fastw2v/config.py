@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from fastw2v import checks
 from fastw2v.errors import UsageError
+from fastw2v.options import checks
 
 Backend = Literal["numba", "reference"]
 Kernel = Literal["block", "pair"]

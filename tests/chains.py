@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.corpus import Corpus
-from fastw2v.reference import softplus
-from fastw2v.sampling import noise_probabilities
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.model.sampling import noise_probabilities
+from fastw2v.reference.losses import softplus
 
 
 def walk(n_words, n_tokens, seed):

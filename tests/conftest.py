@@ -10,9 +10,10 @@ import pytest
 from hypothesis import settings
 from numpy.typing import ArrayLike
 
-from fastw2v.layout import Sampler, Schedule, Tokens, Window
-from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
-from fastw2v.splitmix import epoch_key
+from fastw2v.model.arrays import Tokens
+from fastw2v.model.plan import Sampler, Schedule, Window
+from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.model.streams import epoch_key
 
 # No deadline: the first call of a kernel compiles. Derandomised: a failure on one machine fails on every one.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

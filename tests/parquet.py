@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v.corpus import Corpus, read_corpus
+from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import FastW2VError
 from tests.naive import NaiveCorpus, Row
 

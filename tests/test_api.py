@@ -19,10 +19,10 @@ import fastw2v
 from fastw2v import cli
 from fastw2v.api import Options, configure
 from fastw2v.config import ReadConfig, TrainConfig
-from fastw2v.embeddings import Embeddings
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
-from fastw2v.training import Moment
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.training.hooks import Moment
+from fastw2v.vectors.embeddings import Embeddings
 
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 3, "min_count": 1, "sample": 0, "threads": 1}
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
@@ -46,7 +46,9 @@ def test_import__is_light_and_shows_its_names() -> None:
     assert is_heavy == "False"
     shown = {name for name in ast.literal_eval(names) if not name.startswith("_")}
     assert shown == {name for name in fastw2v.__all__ if not name.startswith("_")}
-    code = "import fastw2v; print(fastw2v.errors.UsageError.exit_code, fastw2v.corpus.read_corpus.__name__)"
+    code = (
+        "import fastw2v; print(fastw2v.errors.UsageError.exit_code, fastw2v.corpus.read.read_corpus.__name__)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "2 read_corpus\n"
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
@@ -254,7 +256,7 @@ def test_train__outside_vectors_alone_are_refused(
 
 
 def test_embeddings__methods_pass_on(rows: list[list[str]], tmp_path: Path) -> None:
-    from fastw2v import query
+    from fastw2v.vectors import query
 
     vectors = fastw2v.train(rows, **QUICK)
     assert vectors.nearest("w1", 3) == query.nearest(vectors, "w1", 3)

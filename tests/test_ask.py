@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastw2v import cache, cli, formats
-from fastw2v.embeddings import Embeddings
+from fastw2v import cli
+from fastw2v.vectors import cache, formats
+from fastw2v.vectors.embeddings import Embeddings
 
 WORDS = ["right", "up", "between", "left", "New York"]
 PLANE = np.array([[1, 0], [0, 2], [3, 3], [-1, 0], [2, 0]], dtype=np.float32)
@@ -127,7 +128,7 @@ def test_ask__answers_before_the_next_line_comes(vectors: Path) -> None:
 @pytest.fixture
 def many(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Embeddings:
     """Vectors that are worth keeping."""
-    monkeypatch.setattr("fastw2v.cache.SMALLEST_BYTES", 100)
+    monkeypatch.setattr("fastw2v.vectors.cache.SMALLEST_BYTES", 100)
     return Embeddings([f"w{i}" for i in range(50)], rng.normal(size=(50, 6)).astype(np.float32))
 
 
@@ -149,7 +150,7 @@ def test_open_vectors__maps_the_second_time(
     said: list[str] = []
     formats.save(tmp_path / name, many)
     assert_same(cache.open_vectors(tmp_path / name, tmp_path / "c", on_kept=said.append), many)
-    monkeypatch.setattr("fastw2v.formats.load", lambda *_, **__: pytest.fail("was read again"))
+    monkeypatch.setattr("fastw2v.vectors.formats.load", lambda *_, **__: pytest.fail("was read again"))
     actual = cache.open_vectors(tmp_path / name, tmp_path / "c", on_kept=said.append)
     assert_same(actual, many)
     assert not actual.center_vectors.flags.writeable
@@ -213,7 +214,7 @@ def test_open_vectors__without_a_place_to_keep_them(tmp_path: Path, many: Embedd
 def test_open_vectors__small_files_are_not_kept(
     tmp_path: Path, many: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastw2v.cache.SMALLEST_BYTES", 1 << 24)
+    monkeypatch.setattr("fastw2v.vectors.cache.SMALLEST_BYTES", 1 << 24)
     formats.save(tmp_path / "v.txt", many)
     assert_same(cache.open_vectors(tmp_path / "v.txt", tmp_path / "c"), many)
     assert not (tmp_path / "c").exists()

@@ -11,14 +11,16 @@ import pytest
 from fastw2v import reference
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
-from fastw2v.kernels.run import KernelBackend, LockstepBackend
-from fastw2v.kernels.tiles import HAS_BFLOAT16
-from fastw2v.layout import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Tokens, Vectors, Window, padded
-from fastw2v.parts import aligned_zeros
-from fastw2v.reference import KeptToken, ReferenceBackend
-from fastw2v.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
-from fastw2v.splitmix import epoch_key
-from fastw2v.training import train
+from fastw2v.kernels.backend import KernelBackend, LockstepBackend
+from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
+from fastw2v.model.arrays import Tokens, Vectors, padded
+from fastw2v.model.plan import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Window
+from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.model.streams import epoch_key
+from fastw2v.reference.backend import ReferenceBackend
+from fastw2v.reference.units import KeptToken
+from fastw2v.training.loop import train
+from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus, expected_loss
 
 
@@ -274,7 +276,7 @@ def test_train__bfloat16_ends_where_float32_does():
 
 
 def test_train__bfloat16_kernels_need_a_processor_that_has_them(monkeypatch):
-    monkeypatch.setattr("fastw2v.kernels.tiles.HAS_BFLOAT16", False)
+    monkeypatch.setattr("fastw2v.kernels.tiles.bfloat16.HAS_BFLOAT16", False)
     corpus, _ = chain_corpus(20, 1_000)
     with pytest.raises(UsageError, match="precision bfloat16 needs a processor with AVX512-BF16"):
         train(corpus, TrainConfig(dim=8, precision="bfloat16"))

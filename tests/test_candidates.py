@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastw2v.config import ReadConfig
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words.candidates import choose, lower
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.reading.candidates import choose, lower
-from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write
 

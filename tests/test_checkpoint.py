@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastw2v import checkpoint, formats, parts, training
-from fastw2v.checkpoint import Checkpoints, Folder, Interval, Run, fingerprints, parse_interval
 from fastw2v.config import TrainConfig
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
-from fastw2v.layout import UNIT, Totals, Vectors
-from fastw2v.training import Position, Progress
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.model.arrays import UNIT, Totals, Vectors
+from fastw2v.training import loop, start
+from fastw2v.training.checkpoint import manifest, matrices
+from fastw2v.training.checkpoint.folder import Folder
+from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run, parse_interval
+from fastw2v.training.checkpoint.manifest import fingerprints
+from fastw2v.training.hooks import Position, Progress
+from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 
 CORPUS = chain_corpus(40, 3 * UNIT + 100)[0]
@@ -39,7 +43,7 @@ class Stopping(Checkpoints):
 
 @pytest.fixture(autouse=True)
 def _calls_of_one_unit(monkeypatch):
-    monkeypatch.setattr(training, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)
 
 
 def run_of(config, corpus=CORPUS, **options):
@@ -52,7 +56,7 @@ def train_in(path, config, corpus=CORPUS, *, stop=(-1, -1), interval=EVERY_CALL)
         saved = folder.newest(pytest.fail) if folder.checkpoints() else None
         keeper = Stopping(folder, interval, run_of(config, corpus), saved)
         keeper.stop = stop
-        return training.train(corpus, config, keeper=keeper)
+        return loop.train(corpus, config, keeper=keeper)
 
 
 def names(folder):
@@ -104,7 +108,7 @@ def test_parse_interval__shows_the_grammar(text):
 @pytest.mark.parametrize("kernel", ["pair", "block"])
 def test_checkpoints__a_run_stopped_anywhere_ends_with_the_same_bytes(tmp_path, kernel):
     config = TrainConfig(dim=20, threads=1, epochs=2, kernel=kernel)
-    expected = training.train(CORPUS, config)
+    expected = loop.train(CORPUS, config)
     for stop in [(0, 1), (0, 4), (1, 2), (1, 4)]:
         path = tmp_path / f"{stop}"
         with pytest.raises(Stop):
@@ -120,7 +124,7 @@ def test_checkpoints__a_deterministic_run_goes_on_with_other_threads_to_the_same
     with pytest.raises(Stop):
         train_in(tmp_path / "kept", config, corpus, stop=(0, 16))
     actual = train_in(tmp_path / "kept", replace(config, threads=1), corpus)
-    assert same_bytes(actual.embeddings, training.train(corpus, config).embeddings)
+    assert same_bytes(actual.embeddings, loop.train(corpus, config).embeddings)
 
 
 def test_checkpoints__a_run_stopped_at_every_unit_ends_with_the_same_bytes(tmp_path):
@@ -130,14 +134,14 @@ def test_checkpoints__a_run_stopped_at_every_unit_ends_with_the_same_bytes(tmp_p
         with pytest.raises(Stop):
             train_in(tmp_path / "kept", config, corpus, stop=(0, unit))
     actual = train_in(tmp_path / "kept", config, corpus)
-    assert same_bytes(actual.embeddings, training.train(corpus, config).embeddings)
+    assert same_bytes(actual.embeddings, loop.train(corpus, config).embeddings)
 
 
 def test_checkpoints__padding_is_restored_as_zeros(kept):
     saved, _ = open_newest(kept)
     config = TrainConfig(dim=8, threads=1, epochs=2)
     with Folder(kept) as folder:
-        vectors = Vectors(*(parts.aligned_zeros(40, 8) for _ in range(2)))
+        vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
         position = Checkpoints(folder, EVERY_CALL, run_of(config), saved).restore(vectors)
     assert (position.epoch, position.unit) == (0, 3)
     for matrix in vectors:
@@ -203,19 +207,19 @@ def nest(path):
 
 
 def swell(path):
-    path.write_bytes(b" " * (checkpoint.MAX_MANIFEST_BYTES + 1))
+    path.write_bytes(b" " * (manifest.MAX_MANIFEST_BYTES + 1))
 
 
 def forge(path):
     """A manifest with a right checksum and a position that is none."""
     fields = json.loads(path.read_text())["run"]
     fields["position"]["unit"] = -1
-    path.write_text(json.dumps({"run": fields, "sha256": checkpoint._checksum(fields)}))
+    path.write_text(json.dumps({"run": fields, "sha256": manifest._checksum(fields)}))
 
 
 def renew(path):
     fields = json.loads(path.read_text())["run"] | {"format": 2}
-    path.write_text(json.dumps({"run": fields, "sha256": checkpoint._checksum(fields)}))
+    path.write_text(json.dumps({"run": fields, "sha256": manifest._checksum(fields)}))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_newest__damage_falls_back_to_the_one_before(kept, damage, name, reason)
     assert "checkpoint-000003" in warning
     assert "going on from checkpoint-000002" in warning
     with pytest.raises(CorpusError, match=reason):
-        checkpoint.read_checkpoint(kept / "checkpoint-000003")
+        manifest.read_checkpoint(kept / "checkpoint-000003")
 
 
 def test_newest__after_a_fallback_the_good_one_is_kept_not_the_damaged(kept):
@@ -256,9 +260,9 @@ def test_newest__after_a_fallback_the_good_one_is_kept_not_the_damaged(kept):
         keeper = Stopping(folder, EVERY_CALL, run_of(config), saved)
         keeper.stop = (0, 3)
         with pytest.raises(Stop):
-            training.train(CORPUS, config, keeper=keeper)
+            loop.train(CORPUS, config, keeper=keeper)
     assert names(kept) == ["checkpoint-000002", "checkpoint-000004"]
-    assert same_bytes(train_in(kept, config).embeddings, training.train(CORPUS, config).embeddings)
+    assert same_bytes(train_in(kept, config).embeddings, loop.train(CORPUS, config).embeddings)
 
 
 def test_newest__none_usable_is_one_line(kept, tmp_path):
@@ -276,11 +280,11 @@ def test_read_matrix__refuses_other_shapes_types_and_pickles(tmp_path):
     for stored in (np.zeros((3, 5), "<f4"), np.zeros((3, 4), "<f8"), np.array([{}] * 3, dtype=object)):
         np.save(tmp_path / "m.npy", stored, allow_pickle=True)
         with pytest.raises(CorpusError, match=r"m\.npy: no matrix of this run"):
-            checkpoint.read_matrix(tmp_path / "m.npy", matrix)
+            matrices.read_matrix(tmp_path / "m.npy", matrix)
     np.save(tmp_path / "m.npy", np.ones((3, 4), "<f4"))
     cut(tmp_path / "m.npy")
     with pytest.raises(CorpusError, match="no matrix"):
-        checkpoint.read_matrix(tmp_path / "m.npy", matrix)
+        matrices.read_matrix(tmp_path / "m.npy", matrix)
 
 
 # --- what must not change ----------------------------------------------------------------------------------
@@ -355,7 +359,7 @@ def test_folder__that_cannot_be_is_an_output_error(tmp_path):
 def test_save__never_keeps_vectors_that_are_not_healthy(kept, wrong):
     before = {path: path.read_bytes() for path in kept.glob("*/*")}
     saved, _ = open_newest(kept)
-    vectors = Vectors(*(parts.aligned_zeros(40, 8) for _ in range(2)))
+    vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
     vectors.outside[39, 7] = wrong
     with Folder(kept) as folder:
         keeper = Checkpoints(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)
@@ -370,7 +374,7 @@ def test_require_healthy__sees_every_row_in_turn():
     found = []
     for n_calls in range(5):
         try:
-            training.require_healthy(vectors, 1.0, TrainConfig(), n_calls)
+            loop.require_healthy(vectors, 1.0, TrainConfig(), n_calls)
         except DivergedError:
             found.append(n_calls)
     assert found == [4]

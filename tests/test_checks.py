@@ -14,15 +14,21 @@ import numpy as np
 import pytest
 
 import fastw2v
-from fastw2v import checks, config
+from fastw2v import config
 from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
-from fastw2v.corpus import read_corpus
-from fastw2v.embeddings import Embeddings
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
-from fastw2v.evaluation import AnalogyQuestion, SimilarityPair, evaluate_analogies, evaluate_similarity
-from fastw2v.next_item import evaluate_next_item
-from fastw2v.spelling import as_called, as_typed
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.options import checks
+from fastw2v.options.spelling import as_called, as_typed
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.evaluation import (
+    AnalogyQuestion,
+    SimilarityPair,
+    evaluate_analogies,
+    evaluate_similarity,
+)
+from fastw2v.vectors.next_item import evaluate_next_item
 
 ROWS = [["a", "b", "c", "d"]] * 5
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 1, "min_count": 1, "sample": 0, "threads": 1}

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v import cli, formats
+from fastw2v import cli
 from fastw2v.commands.options import default_output
+from fastw2v.vectors import formats
 
 FAST = ["--dim", "8", "--epochs", "1", "--threads", "1", "--min-count", "1"]
 

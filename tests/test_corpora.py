@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from corpora import CountMismatch, convert, planted, rows_per_group, text8
 from corpora.planted import Plan
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.evaluation import read_analogies, read_similarity, spearman
+from fastw2v.vectors.evaluation import read_analogies, read_similarity, spearman
 
 SMALL = Plan(words=300, tokens=20_000, relations=2, pairs=10, topics=5)
 SMALL_OPTIONS = ["--words", "300", "--tokens", "20000", "--relations", "2", "--pairs", "10", "--topics", "5"]

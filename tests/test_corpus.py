@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v import corpus as corpus_module
 from fastw2v.config import Ids
-from fastw2v.corpus import Feed, read_corpus
+from fastw2v.corpus import count, number
+from fastw2v.corpus.arrow import layouts
+from fastw2v.corpus.count import Feed
+from fastw2v.corpus.ids.memory import Budget
+from fastw2v.corpus.ids.storage import pages_of
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words import table
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.reading import layouts, tokenizer
-from fastw2v.reading.memory import Budget
-from fastw2v.reading.storage import pages_of
-from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write, write_texts
 
@@ -179,7 +181,7 @@ def test_read_corpus__refuses_words_that_are_not_utf_8_unless_left_out(tmp_path:
 
 
 def test_read_corpus__tells_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(count, "PROGRESS_SECONDS", 0.0)
     monkeypatch.setattr(layouts, "BATCH_ROWS", 10)
     path = write(tmp_path / "c.parquet", ["a b c"] * 3000)
     calls: list[tuple[float, int]] = []
@@ -199,7 +201,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Feed]:
             super().__init__(*arguments)
             made.append(self)
 
-    monkeypatch.setattr(corpus_module, "Feed", WatchedFeed)
+    monkeypatch.setattr(count, "Feed", WatchedFeed)
     monkeypatch.setattr(layouts, "BATCH_ROWS", 1)
     return made
 
@@ -207,7 +209,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Feed]:
 def test_read_corpus__stops_at_an_exception_of_the_caller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[Feed]
 ) -> None:
-    monkeypatch.setattr(corpus_module, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(count, "PROGRESS_SECONDS", 0.0)
     path = write(tmp_path / "c.parquet", ["a b c"] * 30_000)
 
     def interrupt(share: float, words: int) -> None:
@@ -221,8 +223,8 @@ def test_read_corpus__stops_at_an_exception_of_the_caller(
 def test_read_corpus__stops_all_workers_when_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[Feed]
 ) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(tokenizer, "MAX_WORDS", 7)
+    monkeypatch.setattr(table, "FIRST_WORDS", 4)
+    monkeypatch.setattr(table, "MAX_WORDS", 7)
     path = write(tmp_path / "c.parquet", ["a b c d e f g h i", *["x y"] * 30_000])
     assert "more than 8 distinct words" in error_of(UsageError, path, threads=2)
     assert feeds[0].share < 0.5
@@ -234,7 +236,7 @@ def test_read_corpus__turns_the_end_of_memory_into_a_line(
     def no_memory(*arguments: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(corpus_module, "Encoder", no_memory)
+    monkeypatch.setattr(number, "Encoder", no_memory)
     path = write_texts(tmp_path / "c.parquet", "a b")
     assert "memory ended while reading the corpus; read fewer" in error_of(OutputError, path, min_count=1)
 
@@ -249,7 +251,7 @@ def test_read_corpus__is_the_same_in_files(
 ) -> None:
     rows: list[Row] = [" ".join(map(str, rng.geometric(0.05, n))) for n in rng.integers(0, 40, 200)]
     path = write(tmp_path / "c.parquet", rows, row_group_size=50)
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(ids_bytes, 1 << 30))
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(ids_bytes, 1 << 30))
     monkeypatch.setattr(layouts, "BATCH_ROWS", 7)
     corpus = read_corpus(path, min_count=3, threads=threads)
     assert pages_of(corpus.ids) is not None
@@ -261,15 +263,15 @@ def test_read_corpus__leaves_no_temporary_file(tmp_path: Path, monkeypatch: pyte
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(0, 1 << 30))
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(0, 1 << 30))
     corpus = read_corpus(write_texts(tmp_path / "c.parquet", "a b a", "b"), min_count=1)
     assert corpus.ids.tolist() == [0, 1, 0, 1]
     assert list(folder.iterdir()) == []
 
 
 def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
+    monkeypatch.setattr(table, "FIRST_WORDS", 4)
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
     rows = ["a a a", " ".join(f"rare{i}" for i in range(100)), "a a"]
     corpus = read_corpus(write_texts(tmp_path / "c.parquet", *rows), min_count=1)
     assert corpus.vocabulary.words[0] == "a"
@@ -285,8 +287,8 @@ def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.
 def test_read_corpus__never_drops_words_of_a_given_vocabulary(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, ids: Ids
 ) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
+    monkeypatch.setattr(table, "FIRST_WORDS", 4)
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
     rows = [[int(n) for n in rng.permutation(60)] for _ in range(3)]
     given = Vocabulary([str(n) for n in range(60)], np.arange(60, 0, -1))
     options: dict[str, Any] = {"ids": ids, "threads": 2, "keep_words": frozenset(["7", "9", "30"])}

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastw2v import corpus as corpus_module
+from corpora.parquet import write_text_parquet
 from fastw2v.config import ReadConfig
-from fastw2v.corpus import Corpus, read_corpus
+from fastw2v.corpus import count
+from fastw2v.corpus import read as read_module
+from fastw2v.corpus.ids.cache import MAGIC, sealed
+from fastw2v.corpus.ids.memory import Budget, Memory
+from fastw2v.corpus.ids.storage import HEADER_BYTES, pages_of
+from fastw2v.corpus.read import Corpus, read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError
-from fastw2v.reading.corpus_cache import MAGIC, sealed
-from fastw2v.reading.memory import Budget, Memory
-from fastw2v.reading.parquet_writer import write_text_parquet
-from fastw2v.reading.storage import HEADER_BYTES, pages_of
-from fastw2v.vocabulary import Vocabulary
 
 ROWS = ["the cat sat on the mat", "the dog", "é dog dog cat", "", "rare"]
 
@@ -59,7 +60,7 @@ def test_cache__the_second_run_need_not_read(
     assert first.notes == ()
     assert_same(first, expected)
     assert pages_of(first.ids) is not None
-    monkeypatch.setattr(corpus_module, "open_source", lambda source: pytest.fail("read again"))
+    monkeypatch.setattr(read_module, "open_source", lambda source: pytest.fail("read again"))
     second = read(source, folder)
     assert_same(second, expected)
     assert second.notes == (f"nothing to read: found the encoded corpus in {only_file(folder)}",)
@@ -99,7 +100,7 @@ def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path) -> N
     good = path.read_bytes()
     n_header = len(good[:HEADER_BYTES].rstrip(b"\0"))
     places = [*range(0, n_header, 7), *range(HEADER_BYTES, len(good))]
-    cache = corpus_module._cache_of(source, ReadConfig(min_count=1), None, folder)
+    cache = read_module._cache_of(source, ReadConfig(min_count=1), None, folder)
     assert cache is not None
     for place in places:
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
@@ -185,7 +186,7 @@ def test_cache__keeps_no_corpus_with_dropped_words(tmp_path: Path, monkeypatch: 
     write_text_parquet(
         source, [" ".join(f"w{i}" for i in range(n, n + 20_000)) for n in range(0, 60_000, 9_000)]
     )
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(1 << 30, 4 << 20))
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 4 << 20))
     corpus = read(source, tmp_path / "cache")
     assert corpus.loss.n_dropped > 1000
     assert f"dropped {corpus.loss.n_dropped:,} rare ones" in corpus.notes[0]

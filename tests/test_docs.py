@@ -138,7 +138,7 @@ def test_readme__command_of_each_corpus_trains(corpora, command):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_readme__snippet_of_each_object_reads(corpora, snippet):
-    from fastw2v.corpus import read_corpus
+    from fastw2v.corpus.read import read_corpus
 
     names = {"read_corpus": read_corpus, "pyarrow": pa, "ids": np.arange(4), "offsets": np.array([0, 2, 4])}
     for library in ("pandas", "polars", "duckdb"):

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from fastw2v import doctor, machine
-from fastw2v.doctor import Findings, advice, describe, examine
-from fastw2v.kernels.machine import Compiler
+from fastw2v.kernels.compiler import Compiler
+from fastw2v.show import doctor
+from fastw2v.show.doctor import Findings, advice, describe, examine
+from fastw2v.system import machine
 
 ROOT = Path(doctor.__file__).parent.parent
 

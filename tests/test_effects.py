@@ -15,7 +15,7 @@ from fastw2v import cli, config
 from fastw2v.commands.unknown import flags_of, variable_message
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
-from fastw2v.layout import UNIT
+from fastw2v.model.arrays import UNIT
 
 ROWS = [f"a b c d{i % 3} a c b e{i % 5}".split() for i in range(30)]
 SMALL: dict[str, Any] = {
@@ -125,7 +125,7 @@ def test_train__a_given_vocabulary_has_no_limits_of_counts(tmp_path: Path) -> No
     embeddings = fastw2v.train(ROWS, **SMALL)
     import numpy as np
 
-    from fastw2v.vocabulary import Vocabulary
+    from fastw2v.corpus.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(embeddings.words, np.full(len(embeddings), 9))
     for name in ("min_count", "max_vocab"):

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v import cli, formats
-from fastw2v.embeddings import Embeddings
+from fastw2v import cli
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings
 
 PAIRS = [(f"w{i}", f"w{j}") for i, j in itertools.combinations(range(8), 2)]
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastw2v.embeddings import Embeddings
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.evaluation import (
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.evaluation import (
     AnalogyMethod,
     AnalogyQuestion,
     SimilarityPair,
@@ -274,7 +274,7 @@ def test_evaluate_analogies__does_not_depend_on_batches(
 ) -> None:
     questions = read_analogies(questions_file)
     expected = evaluate_analogies(embeddings, questions, method=method)
-    monkeypatch.setattr("fastw2v.evaluation.SCORE_NUMBERS", 600 * 7)
+    monkeypatch.setattr("fastw2v.vectors.evaluation.SCORE_NUMBERS", 600 * 7)
     assert evaluate_analogies(embeddings, questions, method=method) == expected
 
 

@@ -17,7 +17,7 @@ import bench.__main__ as command
 from bench import checked, damage, faults, injection, stops
 from bench.injection import Trial
 from fastw2v import cli
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus.read import read_corpus
 from fastw2v.kernels import jit
 
 ROOT = Path(__file__).parent.parent

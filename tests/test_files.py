@@ -16,7 +16,13 @@ from pathlib import Path
 import pytest
 
 from fastw2v.errors import OutputError
-from fastw2v.files import atomic_folder, atomic_writer, remove_folder, remove_temporaries, require_writable
+from fastw2v.system.files import (
+    atomic_folder,
+    atomic_writer,
+    remove_folder,
+    remove_temporaries,
+    require_writable,
+)
 
 ROOT = Path(__file__).parent.parent
 OLD = b"the old bytes"
@@ -178,7 +184,8 @@ def test_atomic_writer__pipe_is_written_directly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_atomic_writer__standard_output_keeps_appending(existing: Path, name: str) -> None:
     program = (
-        "import sys; from pathlib import Path; from fastw2v.files import atomic_writer, require_writable\n"
+        "import sys; from pathlib import Path\n"
+        "from fastw2v.system.files import atomic_writer, require_writable\n"
         "path = Path(sys.argv[1]); require_writable(path)\n"
         "with atomic_writer(path) as file: file.write(b' and more')"
     )
@@ -309,7 +316,7 @@ def test_remove_folder__removes_it_whole_and_forgives_what_is_not_there(tmp_path
 
 
 WRITE_AND_WAIT = """
-import sys, time; from pathlib import Path; from fastw2v.files import atomic_writer
+import sys, time; from pathlib import Path; from fastw2v.system.files import atomic_writer
 with atomic_writer(Path(sys.argv[1])) as file:
     print(flush=True)
     time.sleep(60)

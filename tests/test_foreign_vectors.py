@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.formats import load
+from fastw2v.vectors.formats import load
 
 ROW = np.ones(2, np.float32).tobytes()
 FORMATS = ["text", "binary"]

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastw2v import cli
-from fastw2v.embeddings import Embeddings, fill_initial, initial_vectors
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
-from fastw2v.formats import detect_format, load, output_paths, save
-from fastw2v.formats.decimals import format_rows, parse_numbers
-from fastw2v.formats.tokens import MAX_WORD_CHARACTERS, check_tokens, escape_token, unescape_token
+from fastw2v.vectors.embeddings import Embeddings, fill_initial, initial_vectors
+from fastw2v.vectors.formats import detect_format, load, output_paths, save
+from fastw2v.vectors.formats.decimals import format_rows, parse_numbers
+from fastw2v.vectors.formats.tokens import MAX_WORD_CHARACTERS, check_tokens, escape_token, unescape_token
 
 FORMATS = ["text", "binary", "npy"]
 SUFFIX = {"text": "v.txt", "binary": "v.bin", "npy": "v.npy"}
@@ -663,7 +663,7 @@ def test_initial_vectors__depend_on_the_seed_alone() -> None:
 def test_fill_initial__ignores_padding_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = initial_vectors(31, 21, seed=7).center_vectors
     padded = np.zeros((31, 32), dtype=np.float32)
-    monkeypatch.setattr("fastw2v.embeddings.CHUNK_NUMBERS", 100)
+    monkeypatch.setattr("fastw2v.vectors.embeddings.CHUNK_NUMBERS", 100)
     fill_initial(padded[:, :21], seed=7)
     assert bits(np.ascontiguousarray(padded[:, :21])) == bits(expected)
     assert not padded[:, 21:].any()

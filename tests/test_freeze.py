@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastw2v.backends import make_backend
 from fastw2v.config import TrainConfig
-from fastw2v.layout import Tokens, Totals, Vectors, n_units
-from fastw2v.parts import aligned_zeros, make_backend, make_schedule
+from fastw2v.model.arrays import Tokens, Totals, Vectors, n_units
+from fastw2v.training.start import aligned_zeros, make_schedule
 from tests.chains import chain_corpus
 
 TRAINERS: list[dict[str, Any]] = [

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v.corpus import read_corpus
+from corpora.parquet import write_text_parquet
+from fastw2v.corpus.arrow import grouping, layouts
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.reading import grouping, layouts
-from fastw2v.reading.parquet_writer import write_text_parquet
-from fastw2v.vocabulary import Vocabulary
 from tests.naive import NaiveCorpus, Row, naive_corpus
 from tests.parquet import as_plain, error_of, write_texts
 

@@ -12,11 +12,12 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus, read_corpus
+from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.holdout import Judge, Judgement, held_out_loss, judged, split
-from fastw2v.layout import Vectors
-from fastw2v.training import Trained, Watchers, train
+from fastw2v.model.arrays import Vectors
+from fastw2v.training.holdout import Judge, Judgement, held_out_loss, judged, split
+from fastw2v.training.hooks import Trained, Watchers
+from fastw2v.training.loop import train
 
 QUICK: dict[str, Any] = {"dim": 8, "sample": 0.0, "threads": 1}
 

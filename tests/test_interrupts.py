@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fastw2v import interrupts
-from fastw2v.interrupts import Interrupted
+from fastw2v.system import interrupts
+from fastw2v.system.interrupts import Interrupted
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,7 +85,7 @@ def test_set_outcome__is_forgotten_by_the_next_command():
 
 # The main thread sleeps in C with the signals blocked, as it would within LLVM.
 STUCK = """
-import signal, sys, time; from pathlib import Path; from fastw2v import files, interrupts
+import signal, sys, time; from pathlib import Path; from fastw2v.system import files, interrupts
 with interrupts.handled(), files.atomic_writer(Path(sys.argv[1])):
     interrupts.set_outcome("half is kept")
     {defer}

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from fastw2v import reference
 from fastw2v.errors import OutputError
 from fastw2v.kernels import intrinsics, jit, pair, scalar, units
-from fastw2v.kernels.run import KernelBackend, run_workers
-from fastw2v.layout import UNIT, Estimator, Schedule, Totals, Vectors, n_units, padded
-from fastw2v.parts import aligned_zeros
-from fastw2v.reference import ReferenceBackend
-from fastw2v.splitmix import epoch_key, noise_stream
+from fastw2v.kernels.backend import KernelBackend, run_workers
+from fastw2v.model.arrays import UNIT, Totals, Vectors, n_units, padded
+from fastw2v.model.plan import Estimator, Schedule
+from fastw2v.model.streams import epoch_key, noise_stream
+from fastw2v.reference.backend import ReferenceBackend
+from fastw2v.training.start import aligned_zeros
 
 Floats = NDArray[np.float32]
 
@@ -571,22 +572,34 @@ def test_find_cache_folder__is_none_where_it_cannot_be_made(
 
 def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba's own cache does not notice a change in an imported helper."""
-    package = Path(jit.__file__).parent.parent
-    for folder in ("kernels", "reading"):
-        (tmp_path / folder).mkdir()
-    beside = [package / f"{name}.py" for name in jit.BESIDE]
-    sources = [*(package / "kernels").glob("*.py"), *beside]
-    for source in sources:
-        (tmp_path / source.relative_to(package)).write_bytes(source.read_bytes())
-    expected = jit.source_fingerprint()
-    monkeypatch.setattr(jit, "__file__", str(tmp_path / "kernels" / "jit.py"))
-    assert jit.source_fingerprint() == expected
+    package = jit.PACKAGE
+    for source in package.rglob("*.py"):
+        copy = tmp_path / source.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source.read_bytes())
+    sources = [path.relative_to(package) for path in jit.jitted_files()]
+    expected = jit.source_fingerprint.__wrapped__()
+    monkeypatch.setattr(jit, "PACKAGE", tmp_path)
+    assert jit.source_fingerprint.__wrapped__() == expected
     seen = {expected}
-    for source in sources:
-        with (tmp_path / source.relative_to(package)).open("ab") as file:
+    new = Path("kernels/new/folder.py")
+    (tmp_path / new).parent.mkdir()
+    (tmp_path / new).write_text("from fastw2v.kernels.jit import jit\nfrom fastw2v.show import pages\n")
+    for source in [*sources, new, Path("show/pages.py")]:  # the last one by what the new one imports
+        with (tmp_path / source).open("ab") as file:
             file.write(b"# changed\n")
-        seen.add(jit.source_fingerprint())
-    assert len(seen) == 1 + len(sources)
+        seen.add(jit.source_fingerprint.__wrapped__())
+    assert len(seen) == 1 + len(sources) + 2
+    (tmp_path / "show/report.py").write_text("# no kernel has a part in this one\n")
+    assert jit.source_fingerprint.__wrapped__() in seen
+
+
+def test_source_fingerprint__needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is no folder of files would have one fingerprint for all states of its sources."""
+    monkeypatch.setattr(jit, "PACKAGE", tmp_path)
+    with pytest.raises(FileNotFoundError, match="no file imports"):
+        jit.source_fingerprint.__wrapped__()
+    assert jit.find_cache_folder() is None
 
 
 def test_decorator__leaves_numbas_cache_setting() -> None:

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus.arrow import layouts
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words.counter import WordCounter
+from fastw2v.corpus.words.table import words_of
 from fastw2v.errors import UsageError
-from fastw2v.reading import layouts
-from fastw2v.reading.tokenizer import WordCounter, words_of
-from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import TEXTS, TOKENS, as_plain, error_of, write
 

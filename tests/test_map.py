@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastw2v import cli, formats
-from fastw2v.embeddings import Embeddings
+from fastw2v import cli
 from fastw2v.errors import UsageError
-from fastw2v.maps.page import write_page
-from fastw2v.maps.picture import labelled, write_picture
-from fastw2v.maps.projection import WordMap, lay_out
+from fastw2v.show.maps.page import write_page
+from fastw2v.show.maps.picture import labelled, write_picture
+from fastw2v.show.maps.projection import WordMap, lay_out
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings
 from tests.pages import Elements
 
 EVIL = [
@@ -102,7 +103,7 @@ def test_lay_out__neighbours_do_not_depend_on_batches(
     groups: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = lay_out(groups, 60, "pca", 1)
-    monkeypatch.setattr("fastw2v.maps.projection.PLACES_AT_ONCE", 60 * 7)
+    monkeypatch.setattr("fastw2v.show.maps.projection.PLACES_AT_ONCE", 60 * 7)
     assert np.array_equal(lay_out(groups, 60, "pca", 1).neighbours, expected.neighbours)
 
 

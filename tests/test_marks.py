@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastw2v import cli, formats
-from fastw2v.commands.settings import read_toml
-from fastw2v.corpus import read_corpus
-from fastw2v.embeddings import Embeddings
+from fastw2v import cli
+from fastw2v.commands.train.settings import read_toml
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import read_counts, read_vocabulary, read_words
 from fastw2v.errors import CorpusError, FastW2VError
-from fastw2v.evaluation import read_analogies, read_similarity
-from fastw2v.marks import without_mark
-from fastw2v.vocabulary import read_counts, read_vocabulary, read_words
+from fastw2v.system.marks import without_mark
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.evaluation import read_analogies, read_similarity
 
 TEXT = "b a\nb c\n"
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

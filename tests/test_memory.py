@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fastw2v import machine
+from fastw2v.corpus.ids import memory
+from fastw2v.corpus.ids.memory import LIBRARIES, SMALLEST, WORKER, budget, parse_size
 from fastw2v.errors import UsageError
-from fastw2v.reading import memory
-from fastw2v.reading.memory import LIBRARIES, SMALLEST, WORKER, budget, parse_size
+from fastw2v.system import machine
 
 
 @pytest.mark.parametrize(

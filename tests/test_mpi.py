@@ -15,12 +15,12 @@ import pytest
 
 from bench.launcher import in_ranks, mpirun, ranks_of, variables
 from bench.simulation import run_ranks
-from fastw2v import formats
 from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.corpus.vocabulary import read_vocabulary
 from fastw2v.distributed import communicator
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.shards import read_shared_corpus
-from fastw2v.vocabulary import read_vocabulary
+from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 from tests.parquet import write
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
-from fastw2v.next_item import evaluate_next_item
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.next_item import evaluate_next_item
 
 CIRCLE = np.array([[1, 0], [1, 0.2], [1, 0.5], [0, 1], [-1, 0]], dtype=np.float32)
 FIVE = Embeddings(list("abcde"), CIRCLE)
@@ -54,7 +54,7 @@ def test_evaluate_next_item__ties_rank_the_true_item_last() -> None:
 def test_evaluate_next_item__is_a_plain_loop(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, outside: bool, context: int
 ) -> None:
-    monkeypatch.setattr("fastw2v.next_item.SCORE_NUMBERS", 40 * 7)
+    monkeypatch.setattr("fastw2v.vectors.next_item.SCORE_NUMBERS", 40 * 7)
     center, other = rng.normal(size=(2, 40, 6)).astype(np.float32)
     rows = [rng.integers(-1, 40, rng.integers(0, 6)).tolist() for _ in range(60)]
     ranks = []

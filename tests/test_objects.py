@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus.arrow import objects
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.reading import objects
-from fastw2v.vocabulary import Vocabulary
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write
 
@@ -106,7 +106,7 @@ def test_read_corpus__cuts_objects_into_small_batches(
     pieces = []
     monkeypatch.setattr(objects, "BATCH_ROWS", 50)
     monkeypatch.setattr(objects, "BATCH_ITEMS", 400)
-    monkeypatch.setattr("fastw2v.reading.layouts.BATCH_ROWS", 50)
+    monkeypatch.setattr("fastw2v.corpus.arrow.layouts.BATCH_ROWS", 50)
     for name in ("_slices", "_read_rows"):
         plain = getattr(objects, name)
         monkeypatch.setattr(objects, name, lambda *given, plain=plain: watched(plain(*given), pieces))

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from corpora.parquet import write_text_parquet
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.reading.parquet_writer import write_text_parquet
 from tests.parquet import error_of
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v import cli, formats
+from fastw2v import cli
+from fastw2v.vectors import formats
 
 FAST = ["--dim", "4", "--epochs", "1", "--threads", "1", "--min-count", "1", "--backend", "reference"]
 INPUTS = {

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastw2v import progress
-from fastw2v.progress import (
+from fastw2v.show import progress
+from fastw2v.show.progress import (
     LIVE_SECONDS,
     PLAIN_SECONDS,
     Display,
@@ -18,7 +18,7 @@ from fastw2v.progress import (
     significant,
     training_line,
 )
-from fastw2v.training import Progress
+from fastw2v.training.hooks import Progress
 
 
 class Terminal(io.StringIO):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastw2v.embeddings import Embeddings
 from fastw2v.errors import UsageError
-from fastw2v.query import analogy, nearest, odd_one_out, similarity
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.query import analogy, nearest, odd_one_out, similarity
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_odd_one_out__too_few_words(plane: Embeddings) -> None:
 @pytest.mark.parametrize("n_words", [1, 7, 40, 100])
 @pytest.mark.parametrize("n", [1, 3, 7, 8, 50])
 def test_nearest__in_blocks_is_a_stable_sort(monkeypatch: pytest.MonkeyPatch, n_words: int, n: int) -> None:
-    monkeypatch.setattr("fastw2v.query.BLOCK_SCORES", 4)
+    monkeypatch.setattr("fastw2v.vectors.query.BLOCK_SCORES", 4)
     directions = np.array([[1, 0], [0, 2], [-1, 0], [0, -3]], dtype=np.float32)  # many ties, all exact
     vectors = directions[np.random.default_rng(n).integers(0, 4, n_words)]
     cosines = vectors @ vectors[0] / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vectors[0])

@@ -13,29 +13,24 @@ import pytest
 from numpy.typing import NDArray
 
 from fastw2v import reference
-from fastw2v.layout import UNIT, Estimator, Sampler, Schedule, Tokens, Totals, Vectors, Window, n_units
-from fastw2v.reference import (
-    KeptToken,
-    ReferenceBackend,
+from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors, n_units
+from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
+from fastw2v.model.streams import epoch_key, noise_stream, token_bits
+from fastw2v.reference import pair as pair_module
+from fastw2v.reference.backend import ReferenceBackend
+from fastw2v.reference.losses import (
     cross_entropy,
-    draw_negatives,
-    draw_noise,
-    keep_unit,
-    learning_rate_at,
     log_softmax,
     naive_softmax_loss,
     neg_sampling_loss,
-    outside_words,
     probabilities,
-    sgns_step,
     sigmoid,
     sigmoid_derivative,
     skipgram_loss,
-    softmax_step,
     softplus,
-    train_unit_pair,
 )
-from fastw2v.splitmix import epoch_key, noise_stream, token_bits
+from fastw2v.reference.pair import draw_negatives, sgns_step, softmax_step, train_unit_pair
+from fastw2v.reference.units import KeptToken, draw_noise, keep_unit, learning_rate_at, outside_words
 
 Array = NDArray[Any]
 PRECISIONS = [np.float32, np.float64]
@@ -549,7 +544,7 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
         steps.append(Step(*arguments[:4]))
         return 1.0
 
-    monkeypatch.setattr(reference, "sgns_step", record)
+    monkeypatch.setattr(pair_module, "sgns_step", record)
     return steps
 
 

@@ -20,9 +20,9 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus.files.find import find_files
+from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.reading.sources import find_files
 from tests.parquet import error_of, write, write_texts
 
 TABLE = pa.table({"text": ["the cat", "the dog"] * 5})

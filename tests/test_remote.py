@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v.corpus import read_corpus
+from corpora.parquet import write_text_parquet
+from fastw2v.corpus.files import remote
+from fastw2v.corpus.files.find import find_files
+from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.reading import remote
-from fastw2v.reading.parquet_writer import write_text_parquet
-from fastw2v.reading.sources import find_files
 from tests.naive import Row, naive_corpus
 from tests.parquet import as_plain, error_of, write_texts
 

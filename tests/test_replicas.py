@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 
 from bench.simulation import run_ranks
-from fastw2v import interrupts, parts, reference, training
+from fastw2v import backends, reference
 from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.distributed import reference as reference_module
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
 from fastw2v.distributed.loop import Effort, Pace, Report, train_replicas
 from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.shares import take_share, trained
 from fastw2v.errors import DivergedError
-from fastw2v.layout import UNIT, Vectors, n_units
-from fastw2v.parts import aligned_zeros
-from fastw2v.splitmix import epoch_key
-from fastw2v.training import Listeners, Position, Progress, Watchers
+from fastw2v.model.arrays import UNIT, Vectors, n_units
+from fastw2v.model.streams import epoch_key
+from fastw2v.system import interrupts
+from fastw2v.training import hooks, loop
+from fastw2v.training.hooks import Listeners, Position, Progress, Watchers
+from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus
 from tests.parquet import write
 
@@ -55,16 +58,16 @@ def test_combine_packets__equals_the_reference(n_ranks: int, is_mean: bool) -> N
     keys = sorted(set().union(*found))
     assert keys_of(combined).tolist() == keys
     for row, key in zip(combined[:, 1:], keys, strict=True):
-        expected = reference.combined_step([steps.get(key) for steps in found], is_mean)
+        expected = reference_module.combined_step([steps.get(key) for steps in found], is_mean)
         np.testing.assert_allclose(row, expected, rtol=2e-5, atol=2e-5)
 
 
 def test_adasum__adds_orthogonal_steps_and_averages_equal_ones() -> None:
     a, b = np.array([1.0, 0, 0]), np.array([0, 2.0, 0])
-    np.testing.assert_allclose(reference.adasum(a, b), a + b)
-    np.testing.assert_allclose(reference.adasum(a, a), a)
-    np.testing.assert_allclose(reference.adasum(a, 3 * a), 2 * a)
-    np.testing.assert_allclose(reference.adasum(a, 0 * a), a)
+    np.testing.assert_allclose(reference_module.adasum(a, b), a + b)
+    np.testing.assert_allclose(reference_module.adasum(a, a), a)
+    np.testing.assert_allclose(reference_module.adasum(a, 3 * a), 2 * a)
+    np.testing.assert_allclose(reference_module.adasum(a, 0 * a), a)
 
 
 def test_ladder_rows__climb_and_stop_at_the_vocabulary() -> None:
@@ -110,7 +113,7 @@ def test_replica__combines_what_every_rank_changed(
         assert (before[[1, 2, 4, 6, 7, 9]] == after[[1, 2, 4, 6, 7, 9]]).all()
         for row in (0, 3, 5, 8):
             of_ranks = [steps[rank, side, row].astype(float) if row in rows[rank] else None for rank in rows]
-            expected = before[row, :DIM] + reference.combined_step(of_ranks, rule == "mean")
+            expected = before[row, :DIM] + reference_module.combined_step(of_ranks, rule == "mean")
             np.testing.assert_allclose(after[row, :DIM], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -152,7 +155,7 @@ def test_replica__what_was_trained_while_steps_travelled_stays() -> None:
     (before, first_0, late_0, base_0, end_0), (_, first_1, late_1, base_1, end_1) = run_ranks(2, at_rank)
     assert (base_0 == base_1).all()
     assert (end_0 == end_1).all()
-    both = before[1] + reference.adasum(first_0.astype(float), first_1.astype(float))
+    both = before[1] + reference_module.adasum(first_0.astype(float), first_1.astype(float))
     np.testing.assert_allclose(base_0[1], both, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(late_0[1], both + 0.7, rtol=1e-4, atol=1e-5)
     unchanged_at = {0: [0, 2, 3, 4, 5], 1: [0, 1, 2, 4, 5]}
@@ -266,10 +269,10 @@ def run(
     config: TrainConfig = CONFIG,
     plan: ReplicaConfig = PLAN,
     listeners: Listeners = Listeners(),  # noqa: B008
-) -> list[tuple[training.Trained, Effort]]:
+) -> list[tuple[hooks.Trained, Effort]]:
     """Train with so many ranks, of which rank 0 has the listeners."""
 
-    def at_rank(communicator: Any) -> tuple[training.Trained, Effort]:
+    def at_rank(communicator: Any) -> tuple[hooks.Trained, Effort]:
         shared = read_shared_corpus(str(path), communicator, min_count=1)
         own = listeners if communicator.rank == 0 else Listeners()
         return train_replicas(shared, config, plan, communicator, own)
@@ -277,7 +280,7 @@ def run(
     return run_ranks(n_ranks, at_rank)
 
 
-def vectors_of(results: list[tuple[training.Trained, Effort]]) -> np.ndarray:
+def vectors_of(results: list[tuple[hooks.Trained, Effort]]) -> np.ndarray:
     """Both matrices, of rank 0, after all ranks were seen to have the same."""
     both = [
         np.concatenate([one.embeddings.center_vectors, one.embeddings.outside_vectors]) for one, _ in results
@@ -315,7 +318,7 @@ def test_train_replicas__learn_as_one_process_does(tmp_path: Any) -> None:
     words = {word: i for i, word in enumerate(corpus.vocabulary.words)}
     chain, _ = chain_corpus(60, 200_000)
     held_out = np.array([words[chain.vocabulary.words[i]] for i in held_out.tolist()])
-    alone = expected_loss(training.train(corpus, config).embeddings, held_out, corpus, config)
+    alone = expected_loss(loop.train(corpus, config).embeddings, held_out, corpus, config)
     for n_ranks, overlap in ((2, False), (4, False), (2, True)):
         together = run(path, n_ranks, config, replace(PLAN, overlap=overlap))[0][0].embeddings
         assert expected_loss(together, held_out, corpus, config) < alone + 0.02
@@ -356,7 +359,7 @@ def test_train_replicas__learning_rate_falls_with_the_words_of_all(
     """At every rank, whatever its share, as in one process."""
     path, _ = corpus_file(tmp_path)
     rates: dict[str, list[float]] = {}
-    real = parts.make_backend
+    real = backends.make_backend
 
     def watched(config: Any, vectors: Any, *rest: Any) -> Any:
         backend_on = real(config, vectors, *rest)
@@ -415,7 +418,7 @@ def test_train_replicas__a_watcher_ends_the_run_after_an_epoch(tmp_path: Any) ->
     path, _ = corpus_file(tmp_path)
     seen = []
 
-    def stop(moment: training.Moment) -> bool:
+    def stop(moment: hooks.Moment) -> bool:
         seen.append((moment.epoch, moment.progress.words))
         return moment.epoch == 2
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastw2v import cli, formats
-from fastw2v.embeddings import Embeddings
-from fastw2v.report import Curve, chart, charts, content_words, speeds, thinned, ticks
-from fastw2v.run_log import read_log
+from fastw2v import cli
+from fastw2v.show.report import Curve, chart, charts, content_words, speeds, thinned, ticks
+from fastw2v.show.run_log import read_log
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings
 from tests.pages import Elements
 
 EVIL = ["</td><script>alert(1)</script>", '"><img/src=x>', "a&amp;b", "@body@", "cosine", "日本語"]

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v import cli, formats, training
+from fastw2v import cli
+from fastw2v.training import loop
+from fastw2v.vectors import formats
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = ["--dim", "8", "--epochs", "3", "--threads", "1", "--min-count", "1", "--kernel", "pair"]
@@ -48,15 +50,15 @@ def stopped(folder, capfd, monkeypatch):
     """The output of a run kept in `kept` that failed in the fifth of its nine calls."""
     output = folder / "v.txt"
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CALL_SECONDS", 0.0)
-        plain = training.progress_at
+        patch.setattr(loop, "CALL_SECONDS", 0.0)
+        plain = loop.progress_at
 
         def progress_at(position, *arguments):
             if position.epoch * 3 + position.unit == 5:
                 raise KeyError("stop")  # anything that is not expected
             return plain(position, *arguments)
 
-        patch.setattr(training, "progress_at", progress_at)
+        patch.setattr(loop, "progress_at", progress_at)
         with pytest.raises(KeyError):
             cli.main(f"train corpus.parquet -o {output} --checkpoint kept".split() + EVERY_CALL + OPTIONS)
     capfd.readouterr()
@@ -178,13 +180,13 @@ def test_checkpoint__dry_run_makes_no_folder(folder, capfd):
 
 
 def test_checkpoint__divergence_names_the_good_one(folder, capfd, monkeypatch):
-    monkeypatch.setattr(training, "CALL_SECONDS", 0.0)
-    healthy = training.require_healthy
+    monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)
+    healthy = loop.require_healthy
 
     def require_healthy(vectors, mean_loss, config, n_calls=None):
         healthy(vectors, float("nan") if n_calls == 2 else mean_loss, config, n_calls)
 
-    monkeypatch.setattr(training, "require_healthy", require_healthy)
+    monkeypatch.setattr(loop, "require_healthy", require_healthy)
     code, err = run(capfd, "corpus.parquet", "--checkpoint", "kept", *EVERY_CALL, *OPTIONS)
     assert code == 4
     assert "lower --lr" in err.splitlines()[-1]

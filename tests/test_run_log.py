@@ -11,8 +11,8 @@ import pytest
 
 from fastw2v import cli
 from fastw2v.errors import OutputError
-from fastw2v.run_log import RunLog
-from fastw2v.training import Progress
+from fastw2v.show.run_log import RunLog
+from fastw2v.training.hooks import Progress
 
 QUICK = ["-q", "--dim", "4", "--threads", "1", "--epochs", "2", "--min-count", "1", "--sample", "0"]
 

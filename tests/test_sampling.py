@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from fastw2v import reference
 from fastw2v.kernels import scalar, units
-from fastw2v.layout import UNIT, n_units
-from fastw2v.sampling import (
+from fastw2v.model.arrays import UNIT, n_units
+from fastw2v.model.sampling import (
     as_limits,
     keep_probabilities,
     noise_probabilities,
     table_probabilities,
     unigram_table,
 )
-from fastw2v.splitmix import epoch_key
+from fastw2v.model.streams import epoch_key
 
 Counts = NDArray[np.int64]
 SIZES = [1, 2, 3, 7, 100, 10_000, 200_000]

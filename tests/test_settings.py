@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fastw2v import cli, formats
-from fastw2v.commands.settings import config_path, read_config, shown
+from fastw2v import cli
+from fastw2v.commands.train.settings import config_path, read_config, shown
 from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.vectors import formats
 
 QUICK = ["--threads", "1", "--epochs", "1", "--backend", "reference", "--sample", "0"]
 

@@ -14,8 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.simulation import ThreadCommunicator, run_ranks
-from fastw2v import corpus as corpus_module
-from fastw2v.corpus import read_corpus
+from fastw2v.corpus import count
+from fastw2v.corpus.arrow import layouts
+from fastw2v.corpus.files import find as sources
+from fastw2v.corpus.ids.memory import Budget, Memory
+from fastw2v.corpus.ids.storage import pages_of
+from fastw2v.corpus.read import read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words import counter
+from fastw2v.corpus.words import table as table_module
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.shards import (
     LARGEST_PORTION,
@@ -27,11 +34,7 @@ from fastw2v.distributed.shards import (
     readers,
 )
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
-from fastw2v.layout import UNIT
-from fastw2v.reading import layouts, sources, tokenizer
-from fastw2v.reading.memory import Budget, Memory
-from fastw2v.reading.storage import pages_of
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.model.arrays import UNIT
 from tests.naive import NaiveCorpus, Row
 from tests.parquet import as_plain, error_of, write, write_texts
 
@@ -206,8 +209,8 @@ def test_read_shared_corpus__places_in_a_given_vocabulary(tmp_path: Path, small_
 
 @pytest.mark.usefixtures("small_shards")
 def test_read_shared_corpus__merges_tables_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 8)
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 4)
+    monkeypatch.setattr(table_module, "FIRST_BYTES", 8)
     rows: list[Row] = [f"w{n} longer-than-sixteen-bytes-{n} w{n // 2}" for n in range(100)]
     path = write(tmp_path / "c.parquet", rows)
     expected = as_plain(read_corpus(path, min_count=1))
@@ -256,7 +259,7 @@ def test_read_shared_corpus__cuts_a_giant_sentence(
 ) -> None:
     rows = ["a b", "b " * 3000, "a a b " * 5000, "b a " * 1000, "b"]
     path = write(tmp_path / "c.parquet", rows, row_group_size=2)
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(ids_bytes, 1 << 30))
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(ids_bytes, 1 << 30))
     parts = shared(n_ranks, path)
     expected, actual = as_plain(read_corpus(path)), together(parts)
     assert actual.ids == expected.ids
@@ -393,7 +396,7 @@ def test_read_shared_corpus__files_must_agree_on_the_column(tmp_path: Path) -> N
 def test_read_shared_corpus__is_the_same_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = many_groups(tmp_path)
     expected = together(shared(2, path, threads=2))
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(0, 1 << 30))
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(0, 1 << 30))
     parts = shared(2, path, threads=2)
     assert together(parts) == expected
     assert all(pages_of(part.corpus.ids) is not None for part in parts)
@@ -403,8 +406,8 @@ def test_read_shared_corpus__is_the_same_in_files(tmp_path: Path, monkeypatch: p
 def test_read_shared_corpus__says_everywhere_what_was_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(corpus_module, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 4)
+    monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
     rows = [f"a a rare{n} rare{n + 1000}" for n in range(50)]
     parts = shared(2, write_texts(tmp_path / "c.parquet", *rows), min_count=1)
     loss, [note] = parts[1].corpus.loss, parts[1].corpus.notes
@@ -436,12 +439,12 @@ def test_merge_everywhere__needs_few_steps(monkeypatch: pytest.MonkeyPatch) -> N
 
     def merge(communicator: ThreadCommunicator) -> list[int]:
         words = [f"w{communicator.rank}", "all"]
-        table = tokenizer.table_of(words)
-        table.records[:2, tokenizer.COUNT] = 1
+        table = counter.table_of(words)
+        table.records[:2, table_module.COUNT] = 1
         whole, [entries] = merge_everywhere(communicator, 2, [table])
-        assert tokenizer.words_of(whole, entries.astype(np.int64)) == words
+        assert table_module.words_of(whole, entries.astype(np.int64)) == words
         assert whole.n_words[0] == 6
-        return whole.records[entries, tokenizer.COUNT].tolist()
+        return whole.records[entries, table_module.COUNT].tolist()
 
     monkeypatch.setattr(ThreadCommunicator, "exchange", counted)
     assert run_ranks(5, merge) == [[1, 5]] * 5

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastw2v import shuffling
 from fastw2v.config import TrainConfig
-from fastw2v.layout import Tokens, n_units
-from fastw2v.shuffling import epoch_parts
-from fastw2v.training import train
+from fastw2v.model.arrays import Tokens, n_units
+from fastw2v.training import shuffling
+from fastw2v.training.loop import train
+from fastw2v.training.shuffling import epoch_parts
 from tests.chains import chain_corpus
 
 
@@ -125,7 +125,7 @@ class Memory:
 
 @pytest.mark.parametrize("calls", [1, 3, 5, 9])
 def test_train__shuffled_goes_on_to_the_same_bytes(monkeypatch, calls):
-    monkeypatch.setattr("fastw2v.training.CALL_SECONDS", 0.0)  # every unit is a call
+    monkeypatch.setattr("fastw2v.training.loop.CALL_SECONDS", 0.0)  # every unit is a call
     corpus, _ = chain_corpus(50, 25_000)
     corpus = corpus._replace(offsets=np.arange(0, 25_001, 25))
     config = TrainConfig(dim=8, epochs=2, threads=1, sample=0, shuffle=True)

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fastw2v.kernels import scalar, units
-from fastw2v.splitmix import GAMMA, MASK, epoch_key, mix64, noise_stream, token_bits
+from fastw2v.model.streams import GAMMA, MASK, epoch_key, mix64, noise_stream, token_bits
 
 WORDS_64 = st.integers(0, MASK)
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from numba import typeof
 
-from fastw2v.errors import OutputError
-from fastw2v.reading.storage import (
+from fastw2v.corpus.ids.storage import (
     FileRoom,
     Place,
     Room,
@@ -25,6 +24,7 @@ from fastw2v.reading.storage import (
     pages_of,
     write_at,
 )
+from fastw2v.errors import OutputError
 
 
 def resident_kilobytes(address: int) -> int:

@@ -13,8 +13,8 @@ import pytest
 
 import fastw2v
 from fastw2v import cli
-from fastw2v.progress import Display
-from fastw2v.streams import Unfailing
+from fastw2v.show.progress import Display
+from fastw2v.system.streams import Unfailing
 
 ROWS = [["a", "b", "c"]] * 50
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 1, "min_count": 1, "sample": 0, "threads": 1}

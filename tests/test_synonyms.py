@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastw2v.synonyms import ABSENT, MEANT, absent, bare, hint, likely
+from fastw2v.options.synonyms import ABSENT, MEANT, absent, bare, hint, likely
 
 PYTHON = ["dim", "window", "negatives", "epochs", "lr", "min_lr", "threads", "min_count", "init"]
 FLAGS = [f"--{name.replace('_', '-')}" for name in PYTHON]

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from fastw2v import cli
 from fastw2v.commands.options import FORMATS, VECTORS
-from fastw2v.embeddings import Embeddings, Which, select_vectors, with_outside
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
-from fastw2v.formats import Format, check_words, load, output_paths, save
+from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors, with_outside
+from fastw2v.vectors.formats import Format, check_words, load, output_paths, save
 
 NEW = ["parquet", "safetensors"]
 NAMES = {"parquet": "v.parquet", "safetensors": "model.safetensors", "npy": "v.npy", "tsv": "v.tsv"}
@@ -100,8 +100,8 @@ def test_parquet__a_flipped_bit_is_found(tmp_path: Path, embeddings: Embeddings)
 def test_parquet__row_groups_and_unknown_counts(
     tmp_path: Path, embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastw2v.formats.parquet.GROUP_NUMBERS", 70)
-    monkeypatch.setattr("fastw2v.formats.parquet.BATCH_NUMBERS", 21)
+    monkeypatch.setattr("fastw2v.vectors.formats.parquet.GROUP_NUMBERS", 70)
+    monkeypatch.setattr("fastw2v.vectors.formats.parquet.BATCH_NUMBERS", 21)
     path = tmp_path / "v.parquet"
     save(path, Embeddings(embeddings.words, embeddings.center_vectors))
     assert pq.ParquetFile(path).num_row_groups == 11

@@ -9,25 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fastw2v.corpus.ids import encoding
+from fastw2v.corpus.ids.encoding import Encoder
+from fastw2v.corpus.ids.storage import Shelf, new_pages
+from fastw2v.corpus.vocabulary import ranked
+from fastw2v.corpus.words import bytes as bytes_module
+from fastw2v.corpus.words import counter as counter_module
+from fastw2v.corpus.words import queue as queue_module
+from fastw2v.corpus.words import table as table_module
+from fastw2v.corpus.words.bytes import ALL_BITS, Lists, Strings, read_only
+from fastw2v.corpus.words.counter import WordCounter, table_of
+from fastw2v.corpus.words.queue import ROW_END, most_tokens
+from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, merge_tables, words_of
 from fastw2v.errors import UsageError
-from fastw2v.reading import encoding, tokenizer
-from fastw2v.reading.encoding import Encoder
-from fastw2v.reading.storage import Shelf, new_pages
-from fastw2v.reading.tokenizer import (
-    ALL_BITS,
-    COUNT,
-    FIRST_SEEN,
-    ROW_END,
-    Lists,
-    Strings,
-    WordCounter,
-    merge_tables,
-    most_tokens,
-    read_only,
-    table_of,
-    words_of,
-)
-from fastw2v.vocabulary import ranked
 from tests.naive import NaiveCorpus, Row, naive_corpus
 
 WHITE_SPACE = [chr(i) for i in range(sys.maxunicode) if chr(i).isspace()]
@@ -55,8 +49,8 @@ list_rows: st.SearchStrategy[list[Row]] = st.lists(
 @pytest.fixture
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables that must grow for the second word."""
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 1)
-    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 1)
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 1)
+    monkeypatch.setattr(table_module, "FIRST_BYTES", 1)
 
 
 def bitmap(values: Sequence[object | None], first_bit: int) -> NDArray[np.uint8]:
@@ -208,7 +202,7 @@ def test_read__many_words_in_many_blocks(rng: np.random.Generator) -> None:
     numbers = rng.integers(0, 10**12, 60_000)
     rows: list[Row] = [" ".join(map(str, part)) for part in np.split(numbers % 10 ** (numbers % 12), 60)]
     actual = read_rows(in_batches(rows, 5), n_workers=2)
-    assert len(actual.words) > tokenizer.FIRST_WORDS
+    assert len(actual.words) > table_module.FIRST_WORDS
     assert actual == naive_corpus(rows)
 
 
@@ -305,14 +299,14 @@ def test_read__drops_rare_words_where_the_table_is_full(
 def test_read__keeps_frequent_words_where_the_table_is_full(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 64)
-    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 1024)
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 64)
+    monkeypatch.setattr(table_module, "FIRST_BYTES", 1024)
     rows: list[Row] = [" ".join(map(str, rng.zipf(1.2, 200) % 10**6)) for _ in range(50)]
-    counter = read_pruned(rows, tokenizer.bytes_of(tokenizer.new_table()) * 5)
+    counter = read_pruned(rows, table_module.bytes_of(table_module.new_table()) * 5)
     assert counter.loss.n_dropped > 500
     assert counter.loss.short_by < 200
     assert_consistent(counter, rows)
-    again = read_pruned(rows, tokenizer.bytes_of(tokenizer.new_table()) * 5)
+    again = read_pruned(rows, table_module.bytes_of(table_module.new_table()) * 5)
     assert again.loss == counter.loss
     words = words_of(counter.table, np.arange(counter.table.n_words[0]))
     frequent = naive_corpus(rows, min_count=counter.loss.short_by + 1).words
@@ -332,8 +326,8 @@ def test_read__never_drops_known_words() -> None:
 
 
 def test_with_more_words__refuses_more_than_ids_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 4)
-    monkeypatch.setattr(tokenizer, "MAX_WORDS", 7)
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 4)
+    monkeypatch.setattr(table_module, "MAX_WORDS", 7)
     counter = WordCounter()
     counter.read(as_strings(["a b c d e f g h"]))
     with pytest.raises(UsageError, match="more than 8 distinct words, but word ids end at 7"):
@@ -354,8 +348,8 @@ def test_merge_tables__the_first_table_keeps_its_numbers() -> None:
 
 
 def test_merge_tables__grows_the_first_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "FIRST_WORDS", 1)
-    monkeypatch.setattr(tokenizer, "FIRST_BYTES", 1)
+    monkeypatch.setattr(table_module, "FIRST_WORDS", 1)
+    monkeypatch.setattr(table_module, "FIRST_BYTES", 1)
     expected = [f"word number {i}" for i in range(100)]
     merged, _ = merge_tables([table_of(expected[:1]), table_of(expected[:60]), table_of(expected)])
     assert words_of(merged, np.arange(100)) == expected
@@ -389,7 +383,13 @@ def test_encode__gives_back_segments_and_leaves_out_words_and_empty_rows() -> No
 
 
 def kernels() -> Iterator[object]:
-    for value in {**vars(tokenizer), **vars(encoding)}.values():
+    for value in {
+        **vars(bytes_module),
+        **vars(table_module),
+        **vars(queue_module),
+        **vars(counter_module),
+        **vars(encoding),
+    }.values():
         if hasattr(value, "signatures"):
             yield value
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import fastw2v
-from fastw2v import parts, training
 from fastw2v.config import TrainConfig
-from fastw2v.corpus import Corpus
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
-from fastw2v.layout import UNIT, Totals, Vectors
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.model.arrays import UNIT, Totals, Vectors
+from fastw2v.training import health, loop, start
 from tests.chains import chain_corpus
 
 
@@ -29,7 +29,7 @@ def test_train__separates_two_topics(kernel, backend):
     topics = rng.integers(0, 2, 60)
     corpus = corpus_of(np.concatenate([rng.integers(0, 10, 50) + 10 * topic for topic in topics]), 20)
     config = TrainConfig(dim=8, epochs=3, lr=0.1, sample=0, kernel=kernel, backend=backend, threads=1)
-    vectors = training.train(corpus, config).embeddings.center_vectors
+    vectors = loop.train(corpus, config).embeddings.center_vectors
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = unit @ unit.T
     within = (cosines[:10, :10].sum() - 10) / 90
@@ -39,7 +39,7 @@ def test_train__separates_two_topics(kernel, backend):
 def test_train__backends_give_the_same_vectors():
     corpus, _ = chain_corpus(30, 3_000)
     results = [
-        training.train(corpus, TrainConfig(dim=20, epochs=2, threads=1, backend=backend))
+        loop.train(corpus, TrainConfig(dim=20, epochs=2, threads=1, backend=backend))
         for backend in ("numba", "reference")
     ]
     actual, expected = (result.embeddings for result in results)
@@ -52,7 +52,7 @@ def test_train__softmax_lowers_the_loss():
     corpus, _ = chain_corpus(10, 1_500)
     losses = []
     config = TrainConfig(dim=8, epochs=4, lr=0.1, window=1, sample=0, backend="reference", loss="softmax")
-    training.train(corpus, config, on_progress=lambda progress: losses.append(progress.mean_loss))
+    loop.train(corpus, config, on_progress=lambda progress: losses.append(progress.mean_loss))
     assert losses[0] < np.log(10) + 0.01
     assert losses[-1] < losses[0] - 0.05
 
@@ -60,7 +60,7 @@ def test_train__softmax_lowers_the_loss():
 def test_train__same_seed_same_bytes_and_another_seed_others():
     corpus, _ = chain_corpus(50, 30_000)
     runs = [
-        training.train(corpus, TrainConfig(dim=16, threads=1, epochs=2, seed=seed)).embeddings
+        loop.train(corpus, TrainConfig(dim=16, threads=1, epochs=2, seed=seed)).embeddings
         for seed in (1, 1, 2)
     ]
     data = [run.center_vectors.tobytes() for run in runs]
@@ -71,7 +71,7 @@ def test_train__reports_corpus_words_of_all_epochs():
     corpus, _ = chain_corpus(50, 10_000)
     corpus = corpus._replace(n_words_read=12_000)  # 2,000 words were out of the vocabulary
     seen = []
-    trained = training.train(corpus, TrainConfig(dim=8, epochs=3, threads=1), on_progress=seen.append)
+    trained = loop.train(corpus, TrainConfig(dim=8, epochs=3, threads=1), on_progress=seen.append)
     assert trained.words == seen[-1].words == seen[-1].words_total == 36_000
     assert [progress.words for progress in seen] == sorted(progress.words for progress in seen)
     assert seen[0].learning_rate > seen[-1].learning_rate == pytest.approx(0.025e-4)
@@ -91,14 +91,14 @@ def test_run_epochs__learning_rate_falls_over_the_whole_run():
     config = TrainConfig(epochs=4, lr=0.1)
     vectors = Vectors(np.zeros((20, 16), np.float32), np.zeros((20, 16), np.float32))
     backend.units_at_once = 1
-    training.run_epochs(lambda tokens: backend, vectors, corpus, config, lambda position, progress: None)
+    loop.run_epochs(lambda tokens: backend, vectors, corpus, config, lambda position, progress: None)
     np.testing.assert_allclose(rates, 0.1 * (1 - np.arange(12) / 12))
 
 
 def test_train__divergence_is_an_error_that_says_what_to_lower():
     corpus, _ = chain_corpus(20, 20_000)
     with pytest.raises(DivergedError, match="lower --lr"):
-        training.train(corpus, TrainConfig(dim=16, lr=1e4, sample=0, kernel="pair", threads=1))
+        loop.train(corpus, TrainConfig(dim=16, lr=1e4, sample=0, kernel="pair", threads=1))
 
 
 def test_require_healthy__sees_nan_and_huge_values():
@@ -107,23 +107,23 @@ def test_require_healthy__sees_nan_and_huge_values():
         broken = healthy.copy()
         broken[3, 2] = value
         with pytest.raises(DivergedError):
-            training.require_healthy(Vectors(healthy, broken), 1.0, TrainConfig())
+            loop.require_healthy(Vectors(healthy, broken), 1.0, TrainConfig())
     with pytest.raises(DivergedError):
-        training.require_healthy(Vectors(healthy, healthy), float("nan"), TrainConfig())
-    training.require_healthy(Vectors(healthy, healthy), 1.0, TrainConfig())
+        loop.require_healthy(Vectors(healthy, healthy), float("nan"), TrainConfig())
+    loop.require_healthy(Vectors(healthy, healthy), 1.0, TrainConfig())
 
 
 def test_train__one_word_is_refused():
     corpus = corpus_of(np.zeros(100, np.int64), 1)
     with pytest.raises(UsageError, match="at least 2"):
-        training.train(corpus, TrainConfig())
+        loop.train(corpus, TrainConfig())
 
 
 def test_train__vocabulary_without_counts_is_refused():
     corpus, _ = chain_corpus(5, 100)
     nothing = Vocabulary(corpus.vocabulary.words, np.zeros(5, np.int64))
     with pytest.raises(UsageError, match="count 0"):
-        training.train(corpus._replace(vocabulary=nothing), TrainConfig())
+        loop.train(corpus._replace(vocabulary=nothing), TrainConfig())
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_train__arrays_that_are_no_corpus_are_refused(change, message, backend):
     """The kernels look up rows by id without a check: an id too large would write anywhere."""
     corpus, _ = chain_corpus(5, 100)
     with pytest.raises(UsageError, match=message):
-        training.train(corpus._replace(**change), TrainConfig(dim=4, backend=backend))
+        loop.train(corpus._replace(**change), TrainConfig(dim=4, backend=backend))
 
 
 def read_only(array):
@@ -178,23 +178,23 @@ def read_only(array):
 )
 def test_train__arrays_of_any_integers_need_no_kernel_of_their_own(change):
     """Another type of array would be compiled for, 10 s and more."""
-    from fastw2v.kernels import block
+    from fastw2v.kernels.block import step
 
     config = TrainConfig(dim=4, threads=1, epochs=1)
     corpus, _ = chain_corpus(5, 100)
-    expected = training.train(corpus, config).embeddings.center_vectors
-    n_compiled = len(block.train_units.signatures)
+    expected = loop.train(corpus, config).embeddings.center_vectors
+    n_compiled = len(step.train_units.signatures)
     vocabulary = Vocabulary(corpus.vocabulary.words, change(corpus.vocabulary.counts))
     changed = corpus._replace(ids=change(corpus.ids), offsets=change(corpus.offsets), vocabulary=vocabulary)
-    actual = training.train(changed, config).embeddings.center_vectors
+    actual = loop.train(changed, config).embeddings.center_vectors
     np.testing.assert_array_equal(actual, expected)
-    assert len(block.train_units.signatures) == n_compiled
+    assert len(step.train_units.signatures) == n_compiled
 
 
 def test_train__empty_sentences_are_fine():
     corpus, _ = chain_corpus(5, 100)
     runs = [
-        training.train(corpus._replace(offsets=np.array(offsets)), TrainConfig(dim=4, threads=1)).embeddings
+        loop.train(corpus._replace(offsets=np.array(offsets)), TrainConfig(dim=4, threads=1)).embeddings
         for offsets in ([0, 0, 40, 40, 100, 100], [0, 40, 100])
     ]
     np.testing.assert_array_equal(runs[0].center_vectors, runs[1].center_vectors)
@@ -202,16 +202,16 @@ def test_train__empty_sentences_are_fine():
 
 def test_require_memory__names_need_and_cure():
     with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
-        parts.require_memory(10**9, 1_000)
+        start.require_memory(10**9, 1_000)
 
 
 @pytest.mark.parametrize("dim", [1, 5, 16, 100])
 def test_unpadded__moves_rows_together_in_place(dim):
     rng = np.random.default_rng(0)
-    matrix = parts.aligned_zeros(10_000, dim)
+    matrix = start.aligned_zeros(10_000, dim)
     matrix[:, :dim] = rng.random((10_000, dim))
     expected = matrix[:, :dim].copy()
-    actual = parts.unpadded(matrix, dim)
+    actual = start.unpadded(matrix, dim)
     assert actual.flags.c_contiguous
     assert np.shares_memory(actual, matrix)
     np.testing.assert_array_equal(actual, expected)
@@ -219,15 +219,15 @@ def test_unpadded__moves_rows_together_in_place(dim):
 
 def test_aligned_zeros__rows_start_on_cache_lines():
     for dim in (1, 16, 300):
-        matrix = parts.aligned_zeros(7, dim)
+        matrix = start.aligned_zeros(7, dim)
         assert matrix.ctypes.data % 64 == 0
         assert matrix.strides[0] % 64 == 0
 
 
 def test_next_size__aims_at_the_length_of_a_call():
-    assert training.next_size(10, training.CALL_SECONDS) == 10
-    assert training.next_size(10, training.CALL_SECONDS / 100) == 40
-    assert training.next_size(10, training.CALL_SECONDS * 100) == 1
+    assert loop.next_size(10, loop.CALL_SECONDS) == 10
+    assert loop.next_size(10, loop.CALL_SECONDS / 100) == 40
+    assert loop.next_size(10, loop.CALL_SECONDS * 100) == 1
 
 
 @pytest.mark.parametrize("kernel", ["pair", "block"])
@@ -236,7 +236,7 @@ def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend
     stages = []
     config = TrainConfig(dim=4, sample=0, kernel=kernel, backend=backend, threads=1)
     with pytest.raises(CorpusError, match=r"no word has a neighbour.*--group-by"):
-        training.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, on_stage=stages.append)
+        loop.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, on_stage=stages.append)
     assert stages == []
 
 
@@ -245,7 +245,7 @@ def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend
 def test_train__refuses_to_end_without_a_pair(kernel, backend):
     config = TrainConfig(dim=4, sample=1e-30, kernel=kernel, backend=backend, threads=1)
     with pytest.raises(CorpusError, match=r"no pair was trained.*raise --sample"):
-        training.train(corpus_of(np.arange(100) % 7, 7), config)
+        loop.train(corpus_of(np.arange(100) % 7, 7), config)
 
 
 @pytest.mark.parametrize("kernel", ["pair", "block"])
@@ -267,7 +267,7 @@ def test_train__refuses_to_end_without_a_pair(kernel, backend):
 def test_step_size_warning__tells_of_steps_beyond_use(kernel, deterministic, lr, expected):
     if kernel == "pair" and deterministic:
         pytest.skip("there is none")
-    line = training.step_size_warning(TrainConfig(kernel=kernel, deterministic=deterministic, lr=lr))
+    line = health.step_size_warning(TrainConfig(kernel=kernel, deterministic=deterministic, lr=lr))
     assert (line is not None and "a useful lr is 0.025" in line) == expected
 
 

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastw2v.corpus.vocabulary import (
+    Vocabulary,
+    ranked,
+    read_counts,
+    read_vocabulary,
+    read_words,
+    write_vocabulary,
+)
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.vocabulary import Vocabulary, ranked, read_counts, read_vocabulary, read_words, write_vocabulary
 
 counts_lists = st.lists(st.integers(0, 5) | st.integers(0, 2**62), max_size=30)
 

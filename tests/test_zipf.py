@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastw2v.zipf import Coverage, coverage, zipf_plot
+from fastw2v.show.zipf import Coverage, coverage, zipf_plot
 
 
 def test_coverage__words_and_tokens_that_a_minimum_count_keeps():

@@ -11,11 +11,11 @@ import click
 from fastw2v.commands.effects import require_at_least
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
-from fastw2v.marks import without_mark
-from fastw2v.spelling import as_typed
+from fastw2v.options.spelling import as_typed
+from fastw2v.system.marks import without_mark
 
 if TYPE_CHECKING:
-    from fastw2v.embeddings import Embeddings
+    from fastw2v.vectors.embeddings import Embeddings
 
 Answer = Callable[["Embeddings", Sequence[str]], list[str]]  # lines to print, of the words of a question
 
@@ -36,7 +36,7 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
       fastw2v nearest corpus.vectors.txt paris london -n 5
       fastw2v nearest corpus.vectors.txt -n 3 < words.txt
     """
-    from fastw2v import query
+    from fastw2v.vectors import query
 
     require_at_least("--number", number, 1)
 
@@ -62,7 +62,7 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
       fastw2v analogy corpus.vectors.txt man king woman
       fastw2v analogy corpus.vectors.txt -n 1 < questions.txt
     """
-    from fastw2v import query
+    from fastw2v.vectors import query
 
     require_at_least("--number", number, 1)
 
@@ -89,7 +89,7 @@ def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
       fastw2v similarity corpus.vectors.txt tea coffee
       fastw2v similarity corpus.vectors.txt < pairs.txt
     """
-    from fastw2v import query
+    from fastw2v.vectors import query
 
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         require_words(asked, 2, "A B")
@@ -113,7 +113,7 @@ def odd_one_out(vectors: str, words: tuple[str, ...], **options: Any) -> None:
       fastw2v odd-one-out corpus.vectors.txt breakfast cereal dinner lunch
       fastw2v odd-one-out corpus.vectors.txt < groups.txt
     """
-    from fastw2v import query
+    from fastw2v.vectors import query
 
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         odd, cosine = query.odd_one_out(embeddings, asked)

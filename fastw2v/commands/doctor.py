@@ -19,7 +19,7 @@ def doctor(as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from fastw2v.doctor import advice, describe, examine
+    from fastw2v.show.doctor import advice, describe, examine
 
     findings = examine()
     faster = advice(findings)

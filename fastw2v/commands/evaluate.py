@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fastw2v.embeddings import Embeddings
-    from fastw2v.evaluation import AnalogyQuestion, AnalogyResult, SimilarityPair
+    from fastw2v.vectors.embeddings import Embeddings
+    from fastw2v.vectors.evaluation import AnalogyQuestion, AnalogyResult, SimilarityPair
 
 METHODS = {"add": "3cosadd", "mul": "3cosmul"}
 
@@ -75,7 +75,7 @@ def evaluate(
       fastw2v evaluate small.bin large.bin --similarity men.txt --similarity simlex999.txt
       fastw2v evaluate items.bin --outside outside.bin --next-item sessions.parquet -k 20 --json
     """
-    from fastw2v.embeddings import with_outside
+    from fastw2v.vectors.embeddings import with_outside
 
     if not next_item:
         of_items = ("column", "outside", "context", "top")
@@ -144,7 +144,7 @@ def read_tests(
     context: int = 1,
 ) -> Tests:
     """Read every file before the first vectors are, so that a bad one is told at once."""
-    from fastw2v.evaluation import read_analogies, read_similarity
+    from fastw2v.vectors.evaluation import read_analogies, read_similarity
 
     if not (similarity or analogy or next_item):
         raise UsageError("nothing to judge by: give --similarity FILE, --analogy FILE or --next-item CORPUS")
@@ -164,7 +164,7 @@ def read_tests(
 
 def read_sequences(source: str, column: str | None) -> Sequences:
     """The sequences of a corpus with all their items, also those that will prove to have no vector."""
-    from fastw2v.corpus import read_corpus
+    from fastw2v.corpus.read import read_corpus
 
     for note in check_places([source], (), ()):
         click.echo(note, err=True)
@@ -174,7 +174,7 @@ def read_sequences(source: str, column: str | None) -> Sequences:
 
 def judge(embeddings: Embeddings, tests: Tests) -> dict[str, Any]:
     """All results for some vectors, as JSON has them: numbers that are not defined are None."""
-    from fastw2v.evaluation import evaluate_analogies, evaluate_similarity
+    from fastw2v.vectors.evaluation import evaluate_analogies, evaluate_similarity
 
     results: dict[str, Any] = {"words": len(embeddings), "dim": embeddings.dim}
     results["similarity"] = {}
@@ -229,7 +229,7 @@ def next_item_result(embeddings: Embeddings, sequences: Sequences, tests: Tests)
     """Held-out last items, of the sequences whose items have vectors."""
     import numpy as np
 
-    from fastw2v.next_item import evaluate_next_item
+    from fastw2v.vectors.next_item import evaluate_next_item
 
     rows = np.array([embeddings.index.get(item, -1) for item in sequences.items], dtype=np.int64)
     result = evaluate_next_item(

@@ -59,9 +59,9 @@ def export(
       fastw2v export corpus.vectors.bin corpus.parquet --read-vocab corpus.vocab.txt
       fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
     """
-    from fastw2v import formats
-    from fastw2v.embeddings import with_outside
-    from fastw2v.files import require_writable
+    from fastw2v.system.files import require_writable
+    from fastw2v.vectors import formats
+    from fastw2v.vectors.embeddings import with_outside
 
     named = named_output("TARGET", target)
     if form["vectors"] == "center":
@@ -94,7 +94,7 @@ def export(
 
 def require_format(path: str, file_format: str | None, flag: str) -> None:
     """Raise UsageError for a file whose format neither its suffix nor the option names."""
-    from fastw2v.formats import SUFFIXES
+    from fastw2v.vectors.formats import SUFFIXES
 
     if file_format is None and (suffix := Path(path).suffix.lower()) not in SUFFIXES:
         raise UsageError(

@@ -13,7 +13,7 @@ from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
-    from fastw2v.maps.projection import Method
+    from fastw2v.show.maps.projection import Method
 
 KINDS = {".html": "html", ".png": "png", ".svg": "svg"}
 METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
@@ -41,10 +41,10 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
       fastw2v map corpus.vectors.txt -o map.html
       fastw2v map corpus.vectors.txt -o map.png -n 300 --method tsne
     """
-    from fastw2v.files import require_writable
-    from fastw2v.maps.page import write_page
-    from fastw2v.maps.picture import write_picture
-    from fastw2v.maps.projection import lay_out
+    from fastw2v.show.maps.page import write_page
+    from fastw2v.show.maps.picture import write_picture
+    from fastw2v.show.maps.projection import lay_out
+    from fastw2v.system.files import require_writable
 
     path = Path(output)
     kind = KINDS.get(path.suffix.lower())

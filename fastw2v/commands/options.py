@@ -18,11 +18,11 @@ from fastw2v.config import Backend, Combine, Ids, Kernel, Loss, Matrix, Precisio
 from fastw2v.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
-    from fastw2v.corpus import Corpus
-    from fastw2v.embeddings import Embeddings
-    from fastw2v.progress import Display
-    from fastw2v.reading.memory import Memory
-    from fastw2v.vocabulary import Vocabulary
+    from fastw2v.corpus.ids.memory import Memory
+    from fastw2v.corpus.read import Corpus
+    from fastw2v.corpus.vocabulary import Vocabulary
+    from fastw2v.show.progress import Display
+    from fastw2v.vectors.embeddings import Embeddings
 
 DEFAULTS = TrainConfig()
 FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
@@ -133,7 +133,7 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: bool) -> Embeddings:
     """Vectors to answer from: out of the user's cache, or read and put there."""
-    from fastw2v import cache, formats
+    from fastw2v.vectors import cache, formats
 
     if no_cache:
         return formats.load(Path(path), format=file_format, unescape=escape)
@@ -148,7 +148,7 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
 
 def require_vectors(path: str, file_format: str | None) -> None:
     """Raise UsageError for vectors of no known format, CorpusError for some that are not there."""
-    from fastw2v.formats import detect_format
+    from fastw2v.vectors.formats import detect_format
 
     detect_format(Path(path), file_format)
     if not Path(path).exists():
@@ -192,7 +192,7 @@ def corpus_options(min_count: int) -> Callable[..., Any]:
 
 def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str, ...]]:
     """Move out of a command's options what `corpus_options` added: how to read, and the vocabulary files."""
-    from fastw2v.vocabulary import read_words
+    from fastw2v.corpus.vocabulary import read_words
 
     keep, stop, read_vocab = (options.pop(name) for name in ("keep_list", "stop_list", "read_vocab"))
     fields = {field.name: options.pop(field.name) for field in fields_of(ReadConfig) if field.name in options}
@@ -208,7 +208,7 @@ def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str,
 
 def take_memory(options: dict[str, Any]) -> Memory:
     """Move the options on memory out of a command's options."""
-    from fastw2v.reading.memory import Memory, parse_size
+    from fastw2v.corpus.ids.memory import Memory, parse_size
 
     limit, folder = options.pop("memory_limit"), options.pop("cache_dir")
     return Memory(parse_size(limit) if limit else None, Path(folder) if folder else None)
@@ -218,7 +218,7 @@ def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
     """The sum of vocabulary files in the order of their lines, which is that of places."""
     import numpy as np
 
-    from fastw2v.vocabulary import Vocabulary, read_counts
+    from fastw2v.corpus.vocabulary import Vocabulary, read_counts
 
     counts = read_counts(paths)
     return Vocabulary(list(counts), np.array(list(counts.values()), np.int64))
@@ -239,10 +239,10 @@ def load_corpus(
     memory: Memory | None = None,
 ) -> Corpus:
     """Read and encode the corpus, telling the user how far it is."""
-    from fastw2v.corpus import read_corpus
-    from fastw2v.machine import usable_cores
-    from fastw2v.progress import reading_shown
-    from fastw2v.reading.memory import Memory
+    from fastw2v.corpus.ids.memory import Memory
+    from fastw2v.corpus.read import read_corpus
+    from fastw2v.show.progress import reading_shown
+    from fastw2v.system.machine import usable_cores
 
     started = time.perf_counter()
     corpus = read_corpus(
@@ -259,7 +259,7 @@ def load_corpus(
 
 def say_read(corpus: Corpus, n_tokens: int, seconds: float, display: Display) -> None:
     """What was read, of it n_tokens in the vocabulary, and how long it took."""
-    from fastw2v.progress import significant
+    from fastw2v.show.progress import significant
 
     for note in corpus.notes:
         display.say(note)

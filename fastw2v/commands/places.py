@@ -78,7 +78,7 @@ def vectors_output(place: Place, format: str | None = None) -> list[Place]:
 
     Raises UsageError where one beside the vectors is there and they are not: it belongs to something else.
     """
-    from fastw2v import formats
+    from fastw2v.vectors import formats
 
     main, *others = formats.output_paths(
         place.path, formats.detect_format(place.path, format, default="text")
@@ -102,7 +102,7 @@ def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequen
     Raises UsageError where two outputs are one file, and where an output is an input: by its name, a link,
     or because a folder or pattern of the corpus covers a file that is there and is not of fastw2v's own.
     """
-    from fastw2v.files import is_direct
+    from fastw2v.system.files import is_direct
 
     outputs = [place for place in outputs if not is_direct(place.path)]  # nothing is replaced there
     require_different(outputs)
@@ -111,7 +111,7 @@ def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequen
         for place in [*corpus.named, *inputs]:
             if is_same(output.path, place.path):
                 raise lost(output, place)
-    from fastw2v.reading.own_files import is_own, own_files
+    from fastw2v.corpus.files.own import is_own, own_files
 
     own = own_files({place.path.parent for place in corpus.found} | {place.path.parent for place in outputs})
     for output in outputs:
@@ -161,7 +161,7 @@ def is_inside(output: Place, folder: Place) -> bool:
 
 def covered(source: Iterable[str]) -> Covered:
     """The local files that the names of a corpus stand for; what is not there is told by who reads it."""
-    from fastw2v.reading.sources import expand
+    from fastw2v.corpus.files.find import expand
 
     corpus = Covered([], [], [])
     for path in local_paths(source):
@@ -211,7 +211,7 @@ def kept_config(path: Path | None, config: str | None) -> tuple[Path | None, str
 
     None in place of a file that fastw2v did not write, or that this run is made from: it stays as it is.
     """
-    from fastw2v.reading.own_files import own_config
+    from fastw2v.corpus.files.own import own_config
 
     if path is None or not (path.exists() or path.is_symlink()):
         return path, ""
@@ -229,7 +229,7 @@ def kept_config(path: Path | None, config: str | None) -> tuple[Path | None, str
 
 def require_log(path: Path) -> None:
     """Raise UsageError where an existing file would be replaced by a log and is none."""
-    from fastw2v.files import is_direct
+    from fastw2v.system.files import is_direct
 
     if is_direct(path) or not path.is_file() or not path.stat().st_size:
         return

@@ -20,12 +20,12 @@ from fastw2v.commands.evaluate import (
 )
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
-from fastw2v.commands.settings import config_path, read_toml, shown
+from fastw2v.commands.train.settings import config_path, read_toml, shown
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
-    from fastw2v.embeddings import Embeddings
-    from fastw2v.report import Record
+    from fastw2v.show.report import Record
+    from fastw2v.vectors.embeddings import Embeddings
 
 
 @click.command(short_help="Write a page on a run and its vectors.")
@@ -58,9 +58,9 @@ def report(
       fastw2v report corpus.vectors.txt -o report.html --log run.jsonl
       fastw2v report corpus.vectors.txt -o report.html --similarity men.txt --word tea --word paris
     """
-    from fastw2v.files import require_writable
-    from fastw2v.report import charts, write_report
-    from fastw2v.run_log import read_log
+    from fastw2v.show.report import charts, write_report
+    from fastw2v.show.run_log import read_log
+    from fastw2v.system.files import require_writable
 
     path = Path(output)
     if path.suffix.lower() != ".html":
@@ -88,15 +88,15 @@ def report(
 
 def missing(why: str) -> str:
     """In place of a part."""
-    from fastw2v.report import paragraph
+    from fastw2v.show.report import paragraph
 
     return paragraph(f"Left out: {why}.")
 
 
 def summary(embeddings: Embeddings, records: Sequence[Record]) -> str:
     """Size of the vectors, and what the last record says of the run."""
-    from fastw2v.progress import clock, significant
-    from fastw2v.report import facts, number, paragraph
+    from fastw2v.show.progress import clock, significant
+    from fastw2v.show.report import facts, number, paragraph
 
     found = {"Words": f"{len(embeddings):,}", "Dimensions": f"{embeddings.dim}"}
     last = records[-1] if records else {}
@@ -115,7 +115,7 @@ def summary(embeddings: Embeddings, records: Sequence[Record]) -> str:
 
 def evaluation(embeddings: Embeddings, tests: Tests | None) -> str:
     """What `fastw2v evaluate` prints."""
-    from fastw2v.report import table
+    from fastw2v.show.report import table
 
     if tests is None:
         return missing("nothing to judge by: give --similarity FILE or --analogy FILE")
@@ -130,7 +130,7 @@ def evaluation(embeddings: Embeddings, tests: Tests | None) -> str:
 
 def nearest_words(embeddings: Embeddings, words: Sequence[str], number: int) -> str:
     """Neighbours of the words asked for, or of some."""
-    from fastw2v.report import content_words, neighbours
+    from fastw2v.show.report import content_words, neighbours
 
     words = words or content_words(embeddings.words)
     if not words:
@@ -140,7 +140,7 @@ def nearest_words(embeddings: Embeddings, words: Sequence[str], number: int) -> 
 
 def settings(vectors: Path, records: Sequence[Record]) -> str:
     """Of the file beside the vectors, else of the log."""
-    from fastw2v.report import facts, paragraph
+    from fastw2v.show.report import facts, paragraph
 
     path = config_path(vectors)
     if path is not None and path.exists():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
-from fastw2v.synonyms import MEANT, absent, bare, hint, likely
+from fastw2v.options.synonyms import MEANT, absent, bare, hint, likely
 
 # Kubernetes and Docker set these for a service or a container called fastw2v: they are nobody's options.
 OF_SERVICES = re.compile(

@@ -22,8 +22,8 @@ from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
-    from fastw2v.reading.memory import Memory
-    from fastw2v.vocabulary import Vocabulary
+    from fastw2v.corpus.ids.memory import Memory
+    from fastw2v.corpus.vocabulary import Vocabulary
 
 
 OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads")
@@ -57,9 +57,9 @@ def vocab(
       fastw2v vocab --read-vocab corpus.vocab.txt -n 50 --picture zipf.png
       fastw2v vocab --read-vocab a.vocab.txt --read-vocab b.vocab.txt -o both.vocab.txt
     """
-    from fastw2v.files import require_writable
-    from fastw2v.pictures import require_picture, save_zipf
-    from fastw2v.vocabulary import write_vocabulary
+    from fastw2v.corpus.vocabulary import write_vocabulary
+    from fastw2v.show.pictures import require_picture, save_zipf
+    from fastw2v.system.files import require_writable
 
     if read_vocab := options["read_vocab"]:
         refuse_idle(OF_A_CORPUS, "with --read-vocab, which holds counts", "give a SOURCE to count instead")
@@ -95,7 +95,7 @@ def count_words(
     source: tuple[str, ...], config: ReadConfig, threads: int | None, quiet: bool, memory: Memory
 ) -> tuple[Vocabulary, int]:
     """The vocabulary of a corpus and its tokens."""
-    from fastw2v.progress import Display
+    from fastw2v.show.progress import Display
 
     use_threads(TrainConfig(threads=threads).threads)
     display = Display(sys.stderr, quiet=quiet, verbose=False)
@@ -108,7 +108,7 @@ def count_words(
 
 def choose_words(read_vocab: tuple[str, ...], config: ReadConfig) -> tuple[Vocabulary, int]:
     """The words of vocabulary files that may stay, with the sums of their counts; and the tokens of all."""
-    from fastw2v.reading.candidates import choose
+    from fastw2v.corpus.words.candidates import choose
 
     given = read_vocabularies(read_vocab)
     vocabulary, _ = choose(given, config, config.min_count, config.max_vocab)
@@ -117,7 +117,7 @@ def choose_words(read_vocab: tuple[str, ...], config: ReadConfig) -> tuple[Vocab
 
 def show_vocabulary(vocabulary: Vocabulary, n_tokens: int, number: int) -> None:
     """Coverage by minimum count, Zipf's plot and the most frequent words, on stdout."""
-    from fastw2v.zipf import coverage, zipf_plot
+    from fastw2v.show.zipf import coverage, zipf_plot
 
     click.echo(f"{n_tokens:,} tokens, {len(vocabulary):,} words\n")
     click.echo("min-count       words          tokens  coverage")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastw2v.errors import UsageError
-from fastw2v.machine import core_numbers
+from fastw2v.system.machine import core_numbers
 
 if TYPE_CHECKING:  # the command line imports this module, and NumPy takes a tenth of a second
     from numpy.typing import NDArray

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.corpus.ids.storage import Place, Room, forget, stored
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.shards import SharedCorpus
-from fastw2v.layout import Tokens
-from fastw2v.reading.storage import Place, Room, forget, stored
+from fastw2v.model.arrays import Tokens
 
 # Each int64 (n,): places in the corpus's portions, and the tokens of each that are trained already.
 Portions = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -13,34 +13,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fastw2v import interrupts
+from fastw2v.backends import Backend, make_backend
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.corpus.ids.storage import forget
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.rows import Replica, ladder_rows
 from fastw2v.distributed.shards import SharedCorpus
 from fastw2v.distributed.shares import Share, take_share
-from fastw2v.embeddings import Embeddings
 from fastw2v.errors import DivergedError
-from fastw2v.layout import UNIT, Schedule, Tokens, Totals, n_units
-from fastw2v.parts import Backend, longest_sentence, make_backend, make_schedule, require_usable
-from fastw2v.reading.storage import forget
-from fastw2v.splitmix import epoch_key
-from fastw2v.training import (
-    NO_LISTENERS,
-    Listeners,
-    Moment,
-    Position,
-    Progress,
-    Trained,
+from fastw2v.model.arrays import UNIT, Tokens, Totals, n_units
+from fastw2v.model.plan import Schedule
+from fastw2v.model.streams import epoch_key
+from fastw2v.system import interrupts
+from fastw2v.training.health import require_healthy, require_neighbours
+from fastw2v.training.hooks import NO_LISTENERS, Listeners, Moment, Position, Progress, Trained, is_stopped
+from fastw2v.training.loop import next_size, progress_at
+from fastw2v.training.start import (
     begin,
     compile_kernels,
     finish,
-    is_stopped,
-    next_size,
-    progress_at,
-    require_healthy,
-    require_neighbours,
+    longest_sentence,
+    make_schedule,
+    require_usable,
 )
+from fastw2v.vectors.embeddings import Embeddings
 
 MOST_SYNC_SHARE = 0.08  # of the time, which the words of a step are adapted to
 OLD_SHARE = 0.9  # of an average that a step leaves: as many steps as the ladder takes to climb
@@ -162,7 +158,7 @@ def train_replicas(
 ) -> tuple[Trained, Effort]:
     """Train vectors on a corpus that the ranks of a communicator hold together; all return the same ones.
 
-    Does what `fastw2v.training.train` does in one process, and with its errors. Listeners and init are
+    Does what `fastw2v.training.loop.train` does in one process, and with its errors. Listeners and init are
     rank 0's. With one thread at each rank, or config.deterministic, a seed and a number of ranks name the
     vectors.
     """

@@ -18,36 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig, check_given_words
-from fastw2v.corpus import (
-    HALF_OF_FREE,
-    Corpus,
-    Workers,
-    corpus_of,
-    count_words,
-    hired,
-    names_files,
-    number_words,
-    read_corpus,
-)
+from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
+from fastw2v.corpus.arrow.layouts import Piece
+from fastw2v.corpus.count import Workers, count_words, hired
+from fastw2v.corpus.files.find import Group, Opened, Shard, cut, find_files, name_of, read_footer, read_shards
+from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.ids.storage import forget
+from fastw2v.corpus.number import number_words
+from fastw2v.corpus.read import HALF_OF_FREE, Corpus, corpus_of, names_files, read_corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words.bytes import ALL_BITS
+from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, LENGTH_BITS, Table, merge_tables, new_table
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.layout import UNIT
-from fastw2v.reading.columns import Column, common_column, packed, unpacked
-from fastw2v.reading.layouts import Piece
-from fastw2v.reading.memory import Memory
-from fastw2v.reading.remote import File
-from fastw2v.reading.sources import Group, Opened, Shard, cut, find_files, name_of, read_footer, read_shards
-from fastw2v.reading.storage import forget
-from fastw2v.reading.tokenizer import (
-    ALL_BITS,
-    COUNT,
-    FIRST_SEEN,
-    LENGTH_BITS,
-    Table,
-    merge_tables,
-    new_table,
-)
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.model.arrays import UNIT
 
 MANY_PORTIONS = 1024  # an epoch's share of any process is then even, and a portion small beside it
 LARGEST_PORTION = 65_536  # tokens; a quarter of a megabyte of ids is long enough to send

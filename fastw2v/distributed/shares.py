@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.dealing import deal, redeal
 from fastw2v.distributed.shards import SharedCorpus
-from fastw2v.layout import UNIT, Tokens
-from fastw2v.splitmix import epoch_key
+from fastw2v.model.arrays import UNIT, Tokens
+from fastw2v.model.streams import epoch_key
 
 Legs = tuple[tuple[int, int], ...]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +23,41 @@ from fastw2v.kernels.code_cache import CodeCache
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 ENOUGH_FREE = 100 << 20  # bytes; a full disk in the middle of Numba's own writing would end the run
-# Modules outside this folder that kernels are made of.
-BESIDE = ("reading/tokenizer", "reading/encoding", "layout")
 
 
+PACKAGE = Path(__file__).parent.parent
+IMPORT = re.compile(rb"^from (fastw2v[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+
+
+def imported_files(file: Path) -> set[Path]:
+    """The files of the package that a file imports at its top, be they modules or names in them."""
+    found = set()
+    for source, names in IMPORT.findall(file.read_bytes()):
+        module = PACKAGE.joinpath(*source.decode().split(".")[1:])
+        places = [module, *(module / name for name in re.findall(r"\w+", names.decode()))]
+        found |= {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
+    return {path for path in found if path.is_file()}
+
+
+def jitted_files() -> set[Path]:
+    """Files that take a decorator from here, and whatever these import: tuples in signatures, helpers.
+
+    Raises FileNotFoundError where there is none: a package that is not made of files has no fingerprint.
+    """
+    imported = {file: imported_files(file) for file in PACKAGE.rglob("*.py")}
+    waiting = [file for file, others in imported.items() if PACKAGE / "kernels" / "jit.py" in others]
+    if not waiting:
+        raise FileNotFoundError(f"{PACKAGE}: no file imports the decorators of kernels")
+    found: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += imported[file]
+    return found
+
+
+@functools.cache
 def source_fingerprint() -> str:
     """One name for the present text of all jitted modules and the tuples in their signatures.
 
@@ -32,11 +65,9 @@ def source_fingerprint() -> str:
     and fails to load an index that names a class which a newer version moved. A folder for each state of
     the sources has neither fault.
     """
-    package = Path(__file__).parent.parent
-    files = [*sorted((package / "kernels").glob("*.py")), *(package / f"{name}.py" for name in BESIDE)]
     digest = hashlib.blake2b(digest_size=8)
-    for file in files:
-        digest.update(file.read_bytes() if file.exists() else b"")
+    for file in sorted(jitted_files()):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ A group of units, one a lane, trains at once. In a round every lane scores its n
 parameters; then all workers step the rows of all blocks in the order of the lanes, each its own columns.
 No sum depends on who computed what, so the bytes do not depend on the number of workers.
 
-The NumPy twin is `fastw2v.reference.train_group`.
+The NumPy twin is `fastw2v.reference.lockstep.train_group`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.block import (
-    Scratch,
-    add_moves,
-    clear_moves,
-    draw_block_noise,
-    look_ahead,
-    new_scratch,
-    prefetch,
-    score_block,
-    scratch_of,
-    set_steps,
-    update_block,
-)
+from fastw2v.kernels.block.noise import draw_block_noise
+from fastw2v.kernels.block.scratch import Scratch, new_scratch, scratch_of
+from fastw2v.kernels.block.step import score_block, update_block
+from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps
+from fastw2v.kernels.block.windows import look_ahead, prefetch
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, yield_core
 from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.units import Kept, keep_unit, new_kept, noise_state_of, rates_at
-from fastw2v.layout import FLOATS_PER_LINE, UNIT
+from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
 

@@ -1,7 +1,7 @@
 """Kernel `pair`: the textbook estimator, K fresh noise words for every (centre, outside) pair.
 
 Hogwild (Recht et al. 2011): workers race on the two matrices on purpose; everything else is private.
-The NumPy twin with the same names is `fastw2v.reference.train_unit_pair`.
+The NumPy twin with the same names is `fastw2v.reference.pair.train_unit_pair`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,9 @@ import numpy as np
 from fastw2v.kernels.intrinsics import atomic_add, prefetch_row
 from fastw2v.kernels.jit import fast_jit
 from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
-from fastw2v.kernels.tiles import add_row, copy_row, push_row, row_dot
-from fastw2v.kernels.units import (
-    aligned_rows,
-    draw_noise,
-    keep_unit,
-    new_kept,
-    noise_state_of,
-    rates_at,
-)
-from fastw2v.layout import FLOATS_PER_LINE, UNIT
+from fastw2v.kernels.tiles.rows import add_row, copy_row, push_row, row_dot
+from fastw2v.kernels.units import aligned_rows, draw_noise, keep_unit, new_kept, noise_state_of, rates_at
+from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 

@@ -1,6 +1,6 @@
 """A unit of work: UNIT consecutive tokens, subsampled, with the window's context on either side.
 
-The random streams are those of `fastw2v.splitmix`; the twin is `fastw2v.reference.keep_unit`.
+The random streams are those of `fastw2v.model.streams`; the twin is `fastw2v.reference.units.keep_unit`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import jit
 from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64
-from fastw2v.layout import FLOATS_PER_LINE, UNIT
+from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 
 
 class Kept(NamedTuple):

@@ -1,0 +1,1 @@
+"""`fastw2v train`."""

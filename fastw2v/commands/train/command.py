@@ -1,0 +1,300 @@
+"""`fastw2v train`: read, train, write."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastw2v.commands.effects import require_one_voice
+from fastw2v.commands.options import (
+    FORMATS,
+    corpus_options,
+    default_output,
+    form_options,
+    training_options,
+    use_threads,
+)
+from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
+from fastw2v.commands.train import roles as replicas
+from fastw2v.commands.train.outputs import FORM_OPTIONS, OUTPUT_OPTIONS, Outputs, estimate, summarise
+from fastw2v.commands.train.resume import DEFAULT_INTERVAL, open_checkpoints, settled
+from fastw2v.commands.train.settings import (
+    CONFIG,
+    as_typed_line,
+    config_path,
+    resolved,
+    settings_options,
+    write_config,
+)
+from fastw2v.config import TrainConfig, check_judging
+from fastw2v.distributed.communicator import open_communicator
+from fastw2v.errors import DivergedError, UsageError
+from fastw2v.system import interrupts
+
+if TYPE_CHECKING:
+    from fastw2v.corpus.read import Corpus
+    from fastw2v.show.progress import Display
+    from fastw2v.show.run_log import RunLog
+    from fastw2v.training.checkpoint.keeper import Checkpoints
+    from fastw2v.training.holdout import Judge, Judgement, Score
+    from fastw2v.training.hooks import Progress, Trained
+    from fastw2v.vectors.embeddings import Embeddings
+
+
+@click.command(short_help="Train vectors on a corpus.")
+@click.argument("source", nargs=-1)
+@click.option("-o", "--output", help="Vectors file.  [default: NAME.vectors.txt here]")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    envvar="FASTW2V_TRAIN_FORMAT",
+    help="Format of the output.  [default: by suffix]",
+)
+@click.option("--escape", is_flag=True, help="Write tokens that hold white space with backslashes.")
+@click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
+@click.option("--save-vocab", metavar="FILE", help="Write the vocabulary, `word count` lines.")
+@corpus_options(min_count=5)
+@form_options
+@training_options
+@click.option("--init-vectors", metavar="FILE", help="Start from these vectors, words matched by name.")
+@click.option("--init-outside", metavar="FILE", help="Start from these outside vectors of the same words.")
+@click.option("--eval-similarity", metavar="FILE", help="Judge by these pairs of words and scores, too.")
+@click.option("--eval-analogy", metavar="FILE", help="Judge by these questions of four words, too.")
+@settings_options
+@click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
+@click.option(
+    "--checkpoint-every", default=DEFAULT_INTERVAL, help="Like 30s, 5m (minutes), 2h, '1000000 words'."
+)
+@click.option("--resume", metavar="DIR", help="Go on with the run kept there, with its options.")
+@click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
+@click.option("--log-json", metavar="FILE", help="Write a JSON object a line: settings, progress, result.")
+@click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
+@click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
+def train(
+    checkpoint: str | None,
+    resume: str | None,
+    dry_run: bool,
+    verbose: bool,
+    quiet: bool,
+    log_json: str | None,
+    **options: Any,
+) -> None:
+    """Train vectors on SOURCE: Parquet files, folders of them, or glob patterns.
+
+    \b
+    Examples:
+      fastw2v train corpus.parquet --dim 300 -k 10
+      fastw2v train shards/ --column tokens --min-count 1 -o items.vectors.bin
+      fastw2v train 'logs-*.parquet' --window 10 --sample 1e-5 --threads 8
+      fastw2v train large.parquet --memory-limit 2GB --cache-dir cache
+      fastw2v train baskets.parquet --preset items
+      fastw2v train --config corpus.vectors.config.toml
+      fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
+      fastw2v train --resume kept
+
+    Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
+    """
+    require_one_voice(verbose, quiet)
+    communicator = open_communicator()
+    if communicator.rank:
+        replicas.follow(communicator, options["threads"])
+        return
+    if not resume:
+        check_outputs(options, log_json)
+    with contextlib.ExitStack() as stack:
+        kept = None
+        if resume or (checkpoint and not dry_run):
+            kept = stack.enter_context(open_checkpoints(checkpoint, resume, options["checkpoint_every"]))
+        options = settled(options, kept)
+        notes = check_outputs(options, log_json)
+        trainer = replicas.trainer_of(
+            options, kept.saved if kept else None, is_kept=kept is not None, only_reads=dry_run
+        )
+        options, config = options | trainer.settled, trainer.config
+        use_threads(config.threads)
+        from fastw2v.show.progress import Display
+        from fastw2v.show.run_log import RunLog
+        from fastw2v.system.machine import usable_cores
+        from fastw2v.training.health import step_size_warning
+        from fastw2v.training.holdout import judged
+
+        if line := step_size_warning(config):
+            click.echo(f"Warning: {line}", err=True)
+        display = Display(sys.stderr, quiet=quiet, verbose=verbose)
+        stack.callback(display.close)  # so that an error gets a line of its own
+        target = Path(options["output"] or default_output(options["source"]))
+        form = {name: options[name] for name in FORM_OPTIONS}
+        outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
+        n_threads = 1 if config.backend == "reference" else config.threads or usable_cores()
+        settings = resolved(options, config, target, n_threads)
+        outputs.keep_config(settings, notes, display)
+        outputs.require_writable()
+        scores = load_scores(options["eval_similarity"], options["eval_analogy"])
+        check_before_reading(options, config, resumed=bool(kept and kept.saved))
+        log = stack.enter_context(RunLog(outputs.log))
+        log.start(settings)
+        corpus = trainer.read(options, display)
+        outputs.require_writable_words(corpus.vocabulary.words)
+        if dry_run:
+            display.close()
+            click.echo("\n".join(estimate(corpus, trainer, outputs)))
+            return
+        outputs.save_vocabulary(corpus)
+        corpus, judge = judged(corpus, config, scores, lambda found: tell(found, display, log))
+        checkpoints = None
+        if kept:
+            named = options | {"output": target}
+            checkpoints = kept.checkpoints_of(corpus, config, named, trainer.fingerprint)
+        init = None if kept and kept.saved else load_init(options, corpus, display)
+        trained = run_training(trainer, corpus, display, log, checkpoints, init, judge)
+        display.update(f"writing {target}")
+        outputs.save(trained.embeddings)
+        if outputs.config:
+            write_config(outputs.config, settings, click.get_current_context().command)
+        summarise(trained, trainer.effort, target, display, log)
+
+
+def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resumed: bool) -> None:
+    """Raise UsageError or CorpusError for options that only what follows the reading of the corpus uses.
+
+    resumed  whether vectors to start from are those of a checkpoint
+    """
+    from fastw2v.backends import make_estimator
+    from fastw2v.training.checkpoint.keeper import parse_interval
+    from fastw2v.training.start import require_known
+    from fastw2v.vectors import formats
+    from fastw2v.vectors.embeddings import with_outside
+
+    check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
+    parse_interval(options["checkpoint_every"])
+    replicas.reading_of(options)  # lists of words, sizes
+    make_estimator(config, 2)  # which this processor may have no instruction for
+    center, outside = options["init_vectors"], options["init_outside"]
+    if outside and not center:
+        raise UsageError("--init-outside needs --init-vectors: give both files of one training")
+    if resumed:
+        return
+    init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
+    if init and outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
+    require_known(config, init)
+
+
+def check_outputs(options: dict[str, Any], log: str | None) -> list[str]:
+    """Lines on what of the corpus is left out; raises UsageError for an output that is an input."""
+    context = click.get_current_context()
+    named_output("--checkpoint", context.params["checkpoint"], streams=False)
+    source = options["source"] or context.lookup_default("source") or ()
+    if not source:
+        return []  # which is told elsewhere
+    named_output("-o", options["output"])
+    named_output("--cache-dir", options["cache_dir"], streams=False)
+    target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
+    beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
+    return check_places(source, inputs_of(options, config), train_outputs(options, target, log, beside))
+
+
+def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]:
+    """What to judge a run by beside held-out loss, from files of word pairs and of analogies."""
+    from fastw2v.vectors.evaluation import (
+        evaluate_analogies,
+        evaluate_similarity,
+        read_analogies,
+        read_similarity,
+    )
+
+    scores: dict[str, Score] = {}
+    if similarity:
+        pairs = read_similarity(Path(similarity))
+        scores["similarity"] = lambda embeddings: evaluate_similarity(embeddings, pairs).rho
+    if analogy:
+        questions = read_analogies(Path(analogy))
+        scores["analogy"] = lambda embeddings: evaluate_analogies(embeddings, questions).accuracy
+    return scores
+
+
+def tell(judgement: Judgement, display: Display, log: RunLog) -> None:
+    """Show and log a judgement of the run."""
+    from fastw2v.show.progress import judgement_line
+
+    display.say(judgement_line(judgement))
+    log.record("evaluation", **judgement._asdict())
+
+
+def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
+    """The vectors to start from, if any; raises UsageError for outside vectors of other words."""
+    from fastw2v.vectors import formats
+    from fastw2v.vectors.embeddings import with_outside
+
+    center, outside = options["init_vectors"], options["init_outside"]
+    if not center:
+        return None
+    init = formats.load(Path(center), unescape=options["escape"])
+    if outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"]))
+    words = corpus.vocabulary.words
+    display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
+    return init
+
+
+def announce_compiling(display: Display) -> None:
+    """Have the user told when the kernel is compiled, which is not so where its code is kept."""
+    from fastw2v.kernels import jit
+    from fastw2v.kernels.code_cache import CodeCache
+
+    why = "the first run for a size takes some seconds"
+    if jit.CACHE_FOLDER is None:
+        why = "some seconds each time: set XDG_CACHE_HOME to a folder with space that you may write to"
+    CodeCache.announce = lambda: display.update(f"compiling the kernel ({why})", final=True)
+
+
+def run_training(
+    trainer: replicas.Trainer,
+    corpus: Corpus,
+    display: Display,
+    log: RunLog,
+    checkpoints: Checkpoints | None,
+    init: Embeddings | None,
+    judge: Judge | None,
+) -> Trained:
+    """Train, telling the user how it goes."""
+    from fastw2v.show.progress import training_line
+    from fastw2v.training import hooks
+
+    if display.verbose:
+        display.say(as_typed_line(trainer.config))
+    if checkpoints and checkpoints.last:
+        display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
+    log.record(
+        "corpus",
+        words=corpus.n_words_read,
+        rows=corpus.n_rows,
+        tokens=trainer.n_tokens,
+        vocabulary=len(corpus.vocabulary),
+    )
+    with contextlib.ExitStack() as stack:
+
+        def on_stage(stage: str) -> None:
+            if stage == "compile":
+                announce_compiling(display)
+            elif checkpoints:  # a signal now waits for the end of a call
+                stack.enter_context(interrupts.deferred())
+
+        def on_progress(progress: Progress) -> None:
+            display.update(training_line(progress))
+            log.progress(progress)
+
+        try:
+            listeners = hooks.Listeners(on_progress, checkpoints, hooks.Watchers(judge))
+            trained = trainer.train(corpus, listeners, on_stage, init)
+        except DivergedError as error:
+            kept = checkpoints.last if checkpoints else None
+            outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
+            raise DivergedError(f"{error}; {outcome}") from None
+    display.close()
+    return judge.chosen(trained) if judge else trained

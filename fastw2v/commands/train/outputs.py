@@ -1,0 +1,163 @@
+"""What a run writes, and what it says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastw2v.commands.places import kept_config
+from fastw2v.commands.train import roles as replicas
+from fastw2v.commands.train.settings import CONFIG, config_path, differs
+
+if TYPE_CHECKING:
+    from fastw2v.corpus.read import Corpus
+    from fastw2v.distributed.loop import Effort
+    from fastw2v.show.progress import Display
+    from fastw2v.show.run_log import RunLog
+    from fastw2v.training.hooks import Trained
+    from fastw2v.vectors.embeddings import Embeddings
+
+TEXT_BYTES = 12  # a component in a text file, with its space: 11.9 measured on 24 M of them
+TEXT_FORMATS = ("text", "tsv")
+FORM_OPTIONS = ("escape", "vectors", "normalize", "float16")
+OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
+
+
+class Outputs:
+    """Where a run writes, checked before anything is computed and before anything is trained."""
+
+    def __init__(
+        self,
+        target: Path,
+        log: str | None,
+        form: dict[str, Any],
+        file_format: str | None,
+        outside: str | None,
+        vocabulary: str | None,
+        with_config: bool,
+    ) -> None:
+        from fastw2v.vectors import formats
+
+        self.target, self.form = target, form
+        self.format = formats.detect_format(target, file_format, default="text")
+        if form["float16"]:
+            formats.require_halves(self.format)
+        self.outside = Path(outside) if outside else None
+        self.vocabulary = Path(vocabulary) if vocabulary else None
+        self.config = config_path(target) if with_config else None
+        self.log = Path(log) if log else None
+        self.paths = formats.output_paths(target, self.format)
+        self.outside_format = formats.detect_format(self.outside, default="text") if self.outside else None
+        if self.outside:
+            self.paths += formats.output_paths(self.outside, self.outside_format)
+
+    def require_writable(self) -> None:
+        """Raise OutputError for a place that cannot be written."""
+        from fastw2v.system.files import require_writable
+
+        for path in [*self.paths, self.vocabulary, self.config, self.log]:
+            if path:
+                require_writable(path)
+
+    def keep_config(self, settings: dict[str, Any], notes: list[str], display: Display) -> None:
+        """Let a configuration stay that is the user's; say the notes, and this where it differs."""
+        context, path = click.get_current_context(), self.config
+        self.config, note = kept_config(path, context.meta.get(CONFIG))
+        if path and note and differs(path, settings, context.command):
+            notes = [*notes, note]
+        for line in notes:
+            display.say(line)
+
+    def require_writable_words(self, words: list[str]) -> None:
+        """Raise UsageError for a word that a format cannot carry."""
+        from fastw2v.vectors.formats import check_words
+
+        check_words(words, self.format, escape=self.form["escape"])
+        if self.outside_format:
+            check_words(words, self.outside_format, escape=self.form["escape"])
+
+    def component_bytes(self) -> int:
+        """Bytes on disk for each of the dim numbers of a word, in all files."""
+        size = TEXT_BYTES if self.format in TEXT_FORMATS else 2 if self.form["float16"] else 4
+        size *= 2 if self.form["vectors"] == "concatenated" else 1
+        return size + (TEXT_BYTES if self.outside_format in TEXT_FORMATS else 4 if self.outside else 0)
+
+    def save_vocabulary(self, corpus: Corpus) -> None:
+        """Write the vocabulary if it was asked for: before training, so it is there even if that stops."""
+        from fastw2v.corpus.vocabulary import write_vocabulary
+
+        if self.vocabulary:
+            write_vocabulary(self.vocabulary, corpus.vocabulary)
+
+    def save(self, embeddings: Embeddings) -> None:
+        """Write the vectors."""
+        from fastw2v.vectors import formats
+
+        formats.save(self.target, embeddings, format=self.format, **self.form)
+        if self.outside:
+            formats.save(
+                self.outside,
+                embeddings,
+                format=self.outside_format,
+                escape=self.form["escape"],
+                vectors="outside",
+            )
+
+
+def estimate(corpus: Corpus, trainer: replicas.Trainer, outputs: Outputs) -> list[str]:
+    """What a run on this corpus takes: tokens, memory, disk; of several processes, ids and memory of one."""
+    from fastw2v.training.start import matrix_bytes
+
+    n_words, config = len(corpus.vocabulary), trainer.config
+    epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
+    matrices = matrix_bytes(n_words, config.dim)
+    disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
+    disk += n_words * config.dim * outputs.component_bytes()
+    return [
+        f"vocabulary  {n_words:,} words",
+        f"tokens      {trainer.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
+        f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
+        ids_line(corpus),
+        f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
+    ]
+
+
+def ids_line(corpus: Corpus) -> str:
+    """Where the encoded corpus is, and how much it takes."""
+    from fastw2v.corpus.ids.storage import pages_of
+
+    megabytes = (corpus.ids.nbytes + corpus.offsets.nbytes) / 1e6
+    if pages_of(corpus.ids) is None:
+        return f"ids         {megabytes:,.1f} MB of memory"
+    while_reading = 4 * (corpus.n_words_read + corpus.n_rows) / 1e6
+    return (
+        f"ids         {megabytes:,.1f} MB of disk, and up to {while_reading:,.1f} MB more in "
+        "the folder for temporary files while reading"
+    )
+
+
+def summarise(trained: Trained, effort: Effort | None, target: Path, display: Display, log: RunLog) -> None:
+    """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone."""
+    from dataclasses import fields
+
+    from fastw2v.show.progress import significant
+
+    display.say(
+        f"{trained.pairs:,} pairs of {trained.kept_words:,} kept words, mean loss {trained.mean_loss:.4f}; "
+        f"compile {trained.compile_seconds:.1f} s"
+    )
+    if effort:
+        display.say(
+            f"replicas combined {effort.n_syncs:,} times, in {effort.sync_share:.1%} of the time; "
+            f"the first sent {effort.bytes_sent / 1e6:,.0f} MB"
+        )
+        log.record("replicas", **effort._asdict())
+    embeddings = trained.embeddings
+    display.say(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}")
+    summary = {field.name: getattr(trained, field.name) for field in fields(trained)}
+    del summary["embeddings"]
+    log.record("end", **summary, output=str(target), vectors=len(embeddings), dim=embeddings.dim)
+    rate = significant(trained.words / max(trained.train_seconds, 1e-9))
+    display.say(f"trained {trained.words:,} words in {trained.train_seconds:.1f} s: {rate} words/s")

@@ -1,0 +1,1 @@
+"""What Arrow data looks like."""

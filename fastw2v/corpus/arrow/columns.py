@@ -1,0 +1,266 @@
+"""Which columns of a source's schema to read, and how its types lay the words out."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastw2v.config import ReadConfig
+from fastw2v.errors import UsageError
+from fastw2v.options.checks import shown as shown_value
+
+USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
+
+
+class Column(NamedTuple):
+    """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
+
+    Where rows are grouped, it holds one item a row, and the lists are made of them.
+    """
+
+    name: str
+    layout: str
+    group_by: str | None = None
+    order_by: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that must be read."""
+        return list(dict.fromkeys(filter(None, (self.name, self.group_by, self.order_by))))
+
+
+def layout_of(arrow_type: pa.DataType) -> str | None:
+    """`text` for strings and bytes, `tokens` for lists of them, `integers` for lists of those; else None."""
+    if _is_text(arrow_type):
+        return "text"
+    if not any(test(arrow_type) for test in LIST_TESTS):
+        return None
+    if _is_text(arrow_type.value_type):
+        return "tokens"
+    return "integers" if _is_integer(arrow_type.value_type) else None
+
+
+STRING_TESTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+BYTES_TESTS = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+TEXT_TESTS = STRING_TESTS + BYTES_TESTS
+LIST_TESTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+
+
+def _value_type(arrow_type: pa.DataType) -> pa.DataType:
+    """What a dictionary-encoded column stands for."""
+    return arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    return any(test(_value_type(arrow_type)) for test in TEXT_TESTS)
+
+
+def _is_string(arrow_type: pa.DataType) -> bool:
+    """Whether it is of strings, or of lists of them: not of bytes or integers."""
+    item = _value_type(arrow_type.value_type if any(test(arrow_type) for test in LIST_TESTS) else arrow_type)
+    return any(test(item) for test in STRING_TESTS)
+
+
+def _is_integer(arrow_type: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(_value_type(arrow_type)))
+
+
+def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> Column:
+    """The column that all files (name, schema) share; raises UsageError naming one that differs from most."""
+    schemas = _without_null_types(schemas)
+    find = find_item_column if config.group_by else find_column
+    common = agreed([(name, find(name, schema, config)) for name, schema in schemas])
+    if config.group_by:
+        _check_types(schemas, common)
+    return common
+
+
+def _without_null_types(schemas: Sequence[tuple[str, pa.Schema]]) -> list[tuple[str, pa.Schema]]:
+    """The schemas with another file's type for a column of null or of lists of null, which holds nothing.
+
+    Writers that guess types give them to a file whose texts are all missing or whose lists are all empty.
+    """
+    types: dict[str, pa.DataType] = {}
+    for field in (field for _, schema in schemas for field in schema):
+        if not is_empty_type(field.type):
+            types.setdefault(field.name, field.type)
+    return [
+        (name, pa.schema([field.with_type(_told(field, types)) for field in schema]))
+        for name, schema in schemas
+    ]
+
+
+def _told(field: pa.Field, types: dict[str, pa.DataType]) -> pa.DataType:
+    return types.get(field.name, field.type) if is_empty_type(field.type) else field.type
+
+
+def is_empty_type(arrow_type: pa.DataType) -> bool:
+    """Whether nothing but nulls and empty lists can be of the type."""
+    is_list = any(test(arrow_type) for test in LIST_TESTS)
+    return bool(pa.types.is_null(_value_type(arrow_type.value_type if is_list else arrow_type)))
+
+
+def agreed(columns: Sequence[tuple[str, Column]]) -> Column:
+    """The column that all files (name, column) have; raises UsageError naming one that differs from most."""
+    [(common, n_files)] = Counter(column for _, column in columns).most_common(1)
+    for name, column in columns:
+        if column != common:
+            raise UsageError(
+                f"{name}: column {column.name!r} holds {column.layout}, but {n_files} of {len(columns)} "
+                f"files have {common.layout} in {common.name!r}; name a --column they share or leave it out"
+            )
+    return common
+
+
+def packed(schema: pa.Schema) -> str:
+    """The fields of a schema as text, to be sent."""
+    return base64.b64encode(schema.remove_metadata().serialize()).decode()
+
+
+def unpacked(text: str) -> pa.Schema:
+    """The schema that was `packed`."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
+    """The column named, else the first usual name that is usable, else the only usable column.
+
+    Bytes and integers may be anything, so they are not considered beside strings unless their name is usual.
+    """
+    usable = {field.name: layout for field in schema if (layout := layout_of(field.type))}
+    if config.column is not None:
+        _check_column(file, schema, config.column)
+        return Column(config.column, usable[config.column])
+    usual = [name for name in USUAL_NAMES if name in usable]
+    strings = [field.name for field in schema if field.name in usable and _is_string(field.type)]
+    candidates = usual[:1] or list(dict.fromkeys(strings)) or list(usable)
+    if len(candidates) == 1:
+        _check_column(file, schema, candidates[0])
+        return Column(candidates[0], usable[candidates[0]])
+    if candidates:
+        raise UsageError(f"{file}: {listed(candidates)} could each be the text; choose with --column")
+    types = [f"{field.name}: {shown(field.type)}" for field in schema]
+    cure = _cure(schema[0].type) if len(types) == 1 else "convert one of them"
+    raise UsageError(f"{file}: no column of type string or list<string> among {listed(types)}; {cure}")
+
+
+def _check_column(file: str, schema: pa.Schema, name: str) -> None:
+    """Raises UsageError for a column that is not there, is there twice, or is of no usable type."""
+    arrow_type = _type_of(file, schema, name, "--column")
+    if layout_of(arrow_type) is None:
+        raise UsageError(
+            f"{file}: column {name!r} is {shown(arrow_type)}, not string or list<string>; {_cure(arrow_type)}"
+        )
+
+
+def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataType:
+    """The type of the column that an option names; raises UsageError unless there is one."""
+    indices = schema.get_all_field_indices(name)
+    if not indices and f"/{name}=" in file.replace(os.sep, "/"):
+        raise UsageError(
+            f"{file}: {name!r} is in names of folders ({name}=…) and no column of the file: keys of "
+            f"partition folders are not read; write {name!r} into the files as a column"
+        )
+    if not indices:
+        raise UsageError(f"{file}: no column {shown_value(name)}; {option} may be {listed(schema.names)}")
+    if len(indices) > 1:
+        raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
+    return schema.field(indices[0]).type
+
+
+def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
+    """The column of items in a table of one item a row: the one named, or the only one that may hold them."""
+    keys = {name: _type_of(file, schema, name, option) for option, name in _keys_of(config)}
+    for name, arrow_type in keys.items():
+        if not _is_sortable(arrow_type):
+            raise UsageError(
+                f"{file}: column {name!r} is {shown(arrow_type)}, which cannot be sorted; "
+                "group and order by numbers, strings or times"
+            )
+    if config.column is not None:
+        _type_of(file, schema, config.column, "--column")
+    wanted = [config.column] if config.column else [name for name in schema.names if name not in keys]
+    fields = [field for field in schema if field.name in wanted]
+    items = [field for field in fields if _is_text(field.type) or _is_integer(field.type)]
+    if len(items) != 1:
+        among = [f"{field.name}: {shown(field.type)}" for field in fields]
+        raise UsageError(
+            f"{file}: {len(items)} columns of {listed(among) or 'no others'} may be a row's item, "
+            "a string or an integer; choose it with --column"
+        )
+    layout = "tokens" if _is_text(items[0].type) else "integers"
+    return Column(items[0].name, layout, config.group_by, config.order_by)
+
+
+def _keys_of(config: ReadConfig) -> list[tuple[str, str]]:
+    """The columns that rows are sorted by, with the options that name them."""
+    keys = [("--group-by", config.group_by), ("--order-by", config.order_by)]
+    return [(option, name) for option, name in keys if name is not None]
+
+
+def _check_types(schemas: Sequence[tuple[str, pa.Schema]], column: Column) -> None:
+    """Raises UsageError where files have a column in types that cannot be sorted together."""
+    for name in column.names:
+        types = [sortable_type(schema.field(name).type) for _, schema in schemas]
+        [(common, n_files)] = Counter(types).most_common(1)
+        for (file, _), arrow_type in zip(schemas, types, strict=True):
+            if arrow_type != common:
+                raise UsageError(
+                    f"{file}: column {name!r} is {shown(arrow_type)}, but {n_files} of {len(schemas)} files "
+                    f"have {shown(common)}; give it one type to group rows of all of them"
+                )
+
+
+def sortable_type(arrow_type: pa.DataType) -> pa.DataType:
+    """The type that values have when they are sorted: no dictionary, no view, no limit of bytes."""
+    plain = _value_type(getattr(arrow_type, "storage_type", arrow_type))
+    if any(test(plain) for test in STRING_TESTS):
+        return pa.large_string()
+    return pa.large_binary() if any(test(plain) for test in BYTES_TESTS) else plain
+
+
+def _is_sortable(arrow_type: pa.DataType) -> bool:
+    plain = sortable_type(arrow_type)
+    try:
+        pc.sort_indices(pa.array([], plain))
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return False
+    return not pa.types.is_null(plain)
+
+
+def _cure(arrow_type: pa.DataType) -> str:
+    if pa.types.is_struct(arrow_type):
+        return "make a column of the field that holds the text"
+    if not pa.types.is_nested(arrow_type):
+        return "cast it to string"
+    if pa.types.is_nested(getattr(arrow_type, "value_type", pa.null())):
+        return "flatten it to one list of strings a row"
+    return "cast it to list<string>"
+
+
+def listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def shown(arrow_type: pa.DataType) -> str:
+    """The type as a message shows it; a struct may be pages long."""
+    text = str(arrow_type)
+    return text if len(text) <= 60 else f"{text[:57]}..."

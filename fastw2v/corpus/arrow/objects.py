@@ -1,0 +1,239 @@
+"""Python objects that hold a corpus: rows of tokens, NumPy's ragged ids, and what speaks Arrow's C interface.
+
+rows            an iterable of lists of str, or of str (split at white space); a generator is read once,
+                in the reading threads, one at a time. A list of str names files; iter() of it is text
+(ids, offsets)  integer arrays: sentence s is ids[offsets[s]:offsets[s + 1]]
+Arrow           anything with __arrow_c_stream__ or __arrow_c_array__: tables, batches, readers and arrays
+                of pyarrow, data frames and series of pandas and polars, relations of DuckDB; none of
+                these libraries is imported here
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
+from fastw2v.corpus.files.find import Opened
+from fastw2v.errors import UsageError
+from fastw2v.options.checks import shown
+
+ARROW = "the Arrow data"
+ROWS = "the given rows"
+IDS = "the given ids"
+BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
+MAX_NAME = 256  # characters; a text may be longer, hardly a name
+ONLY = "rows"  # the column of data that has no columns
+# What only promises its rows, by an attribute of its class, and how they are had.
+UNREAD = {
+    "collect_schema": ".collect()",  # polars' LazyFrame
+    "map_partitions": ".compute()",  # dask's collections
+    "cast_column": "table, .data.table, or a column of it, as dataset['text']",  # Hugging Face's Dataset
+    "iter_batches": ".read()",  # pyarrow's ParquetFile
+    "to_table": ".to_table()",  # pyarrow's Dataset and Scanner
+}
+TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
+
+
+def open_object(source: Any) -> Opened:
+    """An object that holds a corpus, ready to be read.
+
+    Raises UsageError for one that does not.
+    """
+    if (
+        isinstance(source, tuple)
+        and len(source) == 2
+        and all(isinstance(part, np.ndarray) for part in source)
+    ):
+        return _open_ragged(*source)
+    for attribute, cure in UNREAD.items():
+        if hasattr(type(source), attribute) and not hasattr(source, "__arrow_c_stream__"):
+            raise UsageError(f"a corpus cannot be read from {type(source).__name__}: give its {cure}")
+    if hasattr(source, "__arrow_c_stream__"):
+        return _open_stream(source)
+    if hasattr(source, "__arrow_c_array__"):
+        return _open_stream(_stream_of(source))
+    if hasattr(source, "__dataframe__"):
+        raise UsageError("the data frame has no __arrow_c_stream__: give pyarrow.Table.from_pandas(frame)")
+    if isinstance(source, Mapping | bytes | bytearray) or not isinstance(source, Iterable):
+        raise UsageError(
+            f"a corpus cannot be read from {type(source).__name__}: give names of files, rows of tokens, "
+            "(ids, offsets) or a table"
+        )
+    return _open_rows(iter(source))
+
+
+def require_names(source: Any) -> None:
+    """Raise UsageError for strings that are no file and look like text, where names are expected.
+
+    A corpus of another kind passes.
+    """
+    for name in source if isinstance(source, list | tuple) else [source]:
+        if isinstance(name, str) and _is_text(name):
+            raise UsageError(
+                f"{shown(name)} is no file: strings name files; give text as lists of tokens, "
+                "such as (s.split() for s in texts)"
+            )
+
+
+def _is_text(name: str) -> bool:
+    if any(part in name for part in ("://", "*", "[")):
+        return False
+    suffix = Path(name).suffix[1:]
+    is_long = len(name) >= MAX_NAME or "\n" in name
+    if name.strip() and not is_long and (suffix.isalnum() or len(name.split()) == 1):
+        return False
+    try:
+        return not name.strip() or not Path(name).exists()
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return True
+
+
+# ---- Arrow -------------------------------------------------------------------------------------------------
+
+
+def _open_stream(source: Any) -> Opened:
+    with arrow_errors(f"{ARROW} cannot be read"):
+        reader = _reader_of(source)
+    read = functools.partial(_read_stream, reader)
+    return Opened(ARROW, [(ARROW, reader.schema)], getattr(source, "num_rows", 0), read)
+
+
+def _reader_of(source: Any) -> pa.RecordBatchReader:
+    """A stream of record batches; arrays, as of a ChunkedArray or a series, become their only column."""
+    try:
+        return pa.RecordBatchReader.from_stream(source)
+    except pa.ArrowInvalid:  # the schema is not a struct's
+        return pa.table([pa.chunked_array(source)], [ONLY]).to_reader()
+
+
+def _stream_of(source: Any) -> pa.Table:
+    with arrow_errors(f"{ARROW} cannot be read"):
+        array = pa.array(source)
+        if pa.types.is_struct(array.type):
+            return pa.table(pa.record_batch(source))
+        return pa.table([array], [ONLY])
+
+
+def _read_stream(reader: pa.RecordBatchReader, column: Column) -> Iterator[Piece]:
+    for number in itertools.count():
+        place = f"{ARROW}: batch {number} (from 0)"
+        with arrow_errors(f"{place} is corrupt"):
+            batch = next(reader, None)
+            if batch is None:
+                return
+            batch = batch.select(column.names)
+            batch.validate(full=True)  # wrong offsets would be read as other memory
+        yield from _slices(place, batch)
+
+
+def _slices(place: str, batch: pa.RecordBatch) -> Iterator[Piece]:
+    """Parts of a batch that are small enough to be shared among workers, without copies."""
+    size = rows_a_batch(batch.num_rows, batch.nbytes)
+    for start in range(0, batch.num_rows, size):
+        yield Piece(place, batch.slice(start, size))
+
+
+# ---- NumPy -------------------------------------------------------------------------------------------------
+
+
+def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> Opened:
+    check_ragged(ids, offsets)
+    ends = pa.array(offsets.astype(np.int64, copy=False))
+    native = ids.dtype.newbyteorder("=")  # Arrow has no other
+    lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids, native)))
+    batch = pa.record_batch([lists], [ONLY])
+    return Opened(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
+
+
+def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
+    """Raise UsageError unless sentence s may be ids[offsets[s]:offsets[s + 1]]."""
+    for name, array in (("ids", ids), ("offsets", offsets)):
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise UsageError(f"{name} are {array.ndim}-d {array.dtype}: give a 1-d array of integers")
+    if not len(offsets) or offsets[0] < 0 or offsets[-1] > len(ids) or (offsets[1:] < offsets[:-1]).any():
+        raise UsageError(f"offsets must rise from 0 or more to at most {len(ids):,}, the number of ids")
+
+
+# ---- Rows --------------------------------------------------------------------------------------------------
+
+
+def _open_rows(rows: Iterator[Any]) -> Opened:
+    start = list(itertools.islice(rows, 1))
+    kind = TEXTS if start and isinstance(start[0], str) else TOKENS
+    rows = itertools.chain(start, rows)
+    return Opened(ROWS, [(ROWS, pa.schema([(ONLY, kind)]))], 0, lambda column: _read_rows(rows, kind))
+
+
+def _read_rows(rows: Iterator[Any], kind: pa.DataType) -> Iterator[Piece]:
+    n_done = 0
+    while group := _next_group(rows):
+        array = _as_array(group, kind, n_done)
+        n_done += len(group)
+        yield Piece(ROWS, pa.record_batch([array], [ONLY]))
+
+
+def _next_group(rows: Iterator[Any]) -> list[Any]:
+    """The next rows that make a batch."""
+    group: list[Any] = []
+    n_items = 0
+    for row in itertools.islice(rows, BATCH_ROWS):
+        group.append(row if hasattr(row, "__len__") or not isinstance(row, Iterable) else list(row))
+        n_items += len(group[-1]) if hasattr(group[-1], "__len__") else 1
+        if n_items >= BATCH_ITEMS:
+            break
+    return group
+
+
+def _as_array(rows: list[Any], kind: pa.DataType, n_done: int) -> pa.Array:
+    """Raises UsageError naming the first row, counted from 0, that is not what the first of all was."""
+    try:
+        if kind == TOKENS and any(isinstance(row, str | bytes) for row in rows):
+            raise TypeError("str")  # to Arrow it is a list of characters
+        array = pa.array(rows, kind)
+        if array.null_count == 0 and (kind == TEXTS or array.values.null_count == 0):
+            return array
+        reason = "None where a word is expected"
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:160]
+    wrong_with = _wrong_with_text if kind == TEXTS else _wrong_with_tokens
+    found = ((number, wrong) for number, row in enumerate(rows, n_done) if (wrong := wrong_with(row)))
+    number, wrong = next(found, (n_done, f"or one after it cannot be read ({reason})"))
+    raise UsageError(f"{ROWS}: row {number:,} {wrong}")
+
+
+def _wrong_with_text(row: Any) -> str:
+    if isinstance(row, str):
+        return _wrong_with_string(row)
+    return f"is {_shown(row)}, where the first row was a str; give all rows as str, or all as lists of str"
+
+
+def _wrong_with_tokens(row: Any) -> str:
+    if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+        return f"is {_shown(row)}, not a list of str; leave it out, or make it one"
+    for token in row:
+        if not isinstance(token, str):
+            return f"holds {_shown(token)}, not a str; make it one, or give ids as NumPy's (ids, offsets)"
+        if wrong := _wrong_with_string(token):
+            return wrong
+    return ""
+
+
+def _wrong_with_string(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"is not Unicode text ({error.reason}); clean the text"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return "None" if value is None else f"{shown(value)} ({type(value).__name__})"

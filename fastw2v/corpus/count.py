@@ -1,0 +1,190 @@
+"""Words counted by several workers, piece after piece."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from fastw2v.config import MAX_THREADS, ReadConfig
+from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.grouping import Grouping
+from fastw2v.corpus.arrow.layouts import Batch, as_batches
+from fastw2v.corpus.files.find import Opened
+from fastw2v.corpus.given import Given, checked_pieces, given_vocabulary, words_to_keep
+from fastw2v.corpus.ids.memory import Memory, budget
+from fastw2v.corpus.ids.storage import Shelf
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words.counter import WordCounter, sum_of
+from fastw2v.corpus.words.queue import most_tokens
+from fastw2v.corpus.words.table import Table
+from fastw2v.errors import OutputError
+from fastw2v.options.checks import whole
+
+PROGRESS_SECONDS = 0.1
+
+
+class Ticket(NamedTuple):
+    """A batch for a worker, its place in the corpus, and the first of the keys that order its words."""
+
+    batch: Batch
+    ordinal: int
+    first_key: int
+
+
+class Feed:
+    """Hands batches to workers, one by one, in the order of the corpus.
+
+    Whoever asks decodes: a worker that splits and one that decodes keep two cores busy without a queue.
+    """
+
+    def __init__(self, batches: Iterator[Batch], expected_rows: int) -> None:
+        self.n_rows = 0
+        self._expected_rows = max(expected_rows, 1)
+        self._batches = batches
+        self._is_stopped = False
+        self._lock = threading.Lock()
+        self._next = (0, 0)
+
+    def take(self) -> Ticket | None:
+        """The next batch, or None after the last one and after `stop`."""
+        with self._lock:
+            batch = None if self._is_stopped else next(self._batches, None)
+            if batch is None:
+                if not self._is_stopped:  # the end; what was expected may be a guess
+                    self._expected_rows = max(self.n_rows, 1)
+                return None
+            ordinal, first_key = self._next
+            self._next = ordinal + 1, first_key + most_tokens(batch)
+            self.n_rows += len(batch.offsets) - 1
+            return Ticket(batch, ordinal, first_key)
+
+    @property
+    def n_keys(self) -> int:
+        """The first key that no batch handed out has."""
+        return self._next[1]
+
+    @property
+    def share(self) -> float:
+        """Share of the rows handed out."""
+        return min(1.0, self.n_rows / self._expected_rows)
+
+    def stop(self) -> None:
+        """Let no worker start another batch."""
+        with self._lock:
+            self._is_stopped = True
+
+
+class Workers(NamedTuple):
+    """How a corpus is read.
+
+    threads      of them
+    shelf        where provisional ids go
+    ids_bytes    of ids in memory
+    table_bytes  of each worker's table of words
+    on_progress  whom to tell
+    """
+
+    threads: int
+    shelf: Shelf
+    ids_bytes: int
+    table_bytes: int
+    on_progress: Callable[[float, int], None] | None
+
+    def counters(self, known: Table | None) -> list[WordCounter]:
+        """A counter for each, that never drops the known words."""
+        return [
+            WordCounter(worker, shelf=self.shelf, known=known, table_bytes=self.table_bytes)
+            for worker in range(self.threads)
+        ]
+
+
+@contextlib.contextmanager
+def hired(
+    threads: int, memory: Memory, on_progress: Callable[[float, int], None] | None
+) -> Iterator[Workers]:
+    """Workers to read with, and the memory that they may use.
+
+    Raises UsageError for options out of range, OutputError when memory ends.
+    """
+    threads = whole("threads", threads, 1, MAX_THREADS)
+    room = budget(memory.limit, threads, memory.n_sharing)
+    try:
+        with contextlib.closing(Shelf(room.ids)) as shelf:
+            yield Workers(threads, shelf, room.ids, room.table, on_progress)
+    except MemoryError as error:
+        raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
+    finally:
+        pa.default_memory_pool().release_unused()
+
+
+class Counted(NamedTuple):
+    """A source whose words are counted and not yet numbered.
+
+    name      as a message shows it
+    counters  the workers' words and provisional ids; `number_words` takes them
+    given     the vocabulary that was given
+    numbers   those of a Corpus and of its Loss
+    n_keys    keys that order the first occurrences of words are below it
+    """
+
+    name: str
+    counters: list[WordCounter]
+    given: Given | None
+    numbers: dict[str, int]
+    n_keys: int
+
+
+def count_words(
+    opened: Opened, column: Column, config: ReadConfig, vocabulary: Vocabulary | None, workers: Workers
+) -> Counted:
+    """Read a source: count its words and number them provisionally.
+
+    Raises what `read_corpus` does, but for too small a vocabulary.
+    """
+    given, grouping = given_vocabulary(vocabulary, column, config), Grouping(column)
+    pieces = checked_pieces(opened.read(column), column, given)
+    lists = grouping.lists(pieces) if column.group_by else pieces
+    feed = Feed(as_batches(lists, column), opened.n_rows)
+    counters = workers.counters(words_to_keep(given, config))
+    _count(feed, counters, workers.on_progress)
+    numbers = {
+        "n_words_read": sum(counter.n_tokens for counter in counters),
+        "n_rows": feed.n_rows,
+        "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
+        **sum_of(counter.loss for counter in counters)._asdict(),
+    }
+    return Counted(opened.name, counters, given, numbers, feed.n_keys)
+
+
+def _count(
+    feed: Feed, counters: Sequence[WordCounter], on_progress: Callable[[float, int], None] | None
+) -> None:
+    """Split, count and number all words, each counter in a thread."""
+
+    def report() -> None:
+        if on_progress:
+            on_progress(feed.share, sum(counter.n_tokens for counter in counters))
+
+    with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
+        try:
+            futures = [pool.submit(_work, feed, counter) for counter in counters]
+            while wait(futures, PROGRESS_SECONDS).not_done:
+                report()
+        finally:
+            feed.stop()
+    for future in futures:
+        future.result()
+    report()
+
+
+def _work(feed: Feed, counter: WordCounter) -> None:
+    try:
+        while ticket := feed.take():
+            counter.read(*ticket)
+    finally:
+        feed.stop()

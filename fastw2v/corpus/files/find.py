@@ -1,0 +1,401 @@
+"""Parquet files, and text files of lines: found, checked, and read piece by piece."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
+from fastw2v.corpus.files.own import without_own
+from fastw2v.corpus.files.refusals import is_encrypted, other_kind, refuse_non_file, refuse_tables
+from fastw2v.corpus.files.remote import (
+    LINE_FILES,
+    LOCAL,
+    NO_MATCH,
+    File,
+    find_remote,
+    folder_holds,
+    is_data,
+    is_parquet,
+)
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.system.marks import MARK_BYTES, without_mark
+
+READ_BYTES = 1 << 16
+REMOTE_READ_BYTES = 4 << 20  # a request each
+LINE_COLUMN = "text"
+GUESSED_LINE = 100  # bytes on disk; for the progress shown only
+SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, can be dealt evenly
+LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
+
+Files = str | Path | Sequence[str | Path]
+
+
+# ---- Files -------------------------------------------------------------------------------------------------
+
+
+def find_files(source: Files) -> list[File]:
+    """The files that a source names, in reading order: as given, and sorted within a folder or pattern.
+
+    Raises CorpusError for a name without any file, UsageError for a URI whose kind cannot be read.
+    """
+    names = [source] if isinstance(source, str | Path) else source
+    if not names:
+        raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
+    return [file for name in names for file in _find(name)]
+
+
+def _find(name: str | Path) -> list[File]:
+    text = str(name)
+    if "://" in text and not text.startswith("file://"):
+        files = find_remote(text)
+        refuse_tables([file for file in files if file.name != text])
+        return files
+    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else _at_home(Path(name))
+    try:
+        files = [File(str(found), str(found), LOCAL) for found in _chosen(path)]
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename or path}: cannot be read ({error.strerror}); check the name and permissions"
+        ) from error
+    refuse_tables([file for file in files if file.name != str(path)])
+    return files
+
+
+def _at_home(path: Path) -> Path:
+    """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
+    return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
+
+
+def _chosen(path: Path) -> list[Path]:
+    """The file of this name, or what a folder or pattern covers but for what fastw2v wrote there."""
+    found = expand(path)
+    if found == [path]:
+        return found
+    if not (others := without_own(found)):
+        raise CorpusError(f"{path}: holds only what fastw2v wrote; name a file to have it read")
+    return others
+
+
+def expand(path: Path) -> list[Path]:
+    """Every file of this name, folder or pattern. Raises CorpusError where a folder or pattern has none."""
+    if path.is_dir():
+        inner = sorted(_walk(path))
+        found = [one for one in inner if is_parquet(one.name)]
+        if not found:
+            raise CorpusError(f"{path}: {folder_holds([one.name for one in inner], str(path))}")
+        return list({one.resolve(): one for one in reversed(found)}.values())[::-1]
+    if path.exists() or not _has_pattern(str(path)):
+        return [path]
+    matches = sorted(_match(path))
+    if not matches:
+        raise CorpusError(f"{path}: {NO_MATCH}")
+    expanded = [inner for match in matches for inner in expand(match)]
+    return list(dict.fromkeys(expanded))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files of data below a folder, through links to folders too; each folder once, so no loop hangs.
+
+    Raises OSError for a folder that cannot be listed, CorpusError for a link to a Parquet file that is gone.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen = set()
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for path in (Path(parent, name) for name in names if name[0] not in "._"):
+            if is_parquet(path.name):
+                refuse_non_file(str(path))
+            yield path
+
+
+def _has_pattern(text: str) -> bool:
+    return any(character in text for character in "*?[")
+
+
+def _match(pattern: Path) -> Iterator[Path]:
+    n_plain = next(i for i, part in enumerate(pattern.parts) if _has_pattern(part))
+    folder = Path(*pattern.parts[:n_plain])
+    matches = folder.glob(str(Path(*pattern.parts[n_plain:])))
+    return (match for match in matches if is_data(match.relative_to(folder)))
+
+
+class Group(NamedTuple):
+    """A row group, or all lines of a text file.
+
+    n_rows   of lines, a guess
+    n_bytes  before compression, as the footer says; of lines, those on disk
+    """
+
+    n_rows: int
+    n_bytes: int
+
+
+class Footer(NamedTuple):
+    """A file of the corpus, as its footer describes it; a text file is one group."""
+
+    file: File
+    schema: pa.Schema
+    groups: list[Group]
+
+
+class Opened(NamedTuple):
+    """A source whose schemas are known and whose rows are still to be read.
+
+    name     as a message shows it
+    schemas  of each of its parts, with the part's name
+    n_rows   of all parts, for the progress only
+    read     gives the pieces of some column, in order
+    """
+
+    name: str
+    schemas: list[tuple[str, pa.Schema]]
+    n_rows: int
+    read: Callable[[Column], Iterator[Piece]]
+
+
+def open_files(source: Files) -> Opened:
+    """The files that a source names, with their footers read.
+
+    Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
+    """
+    footers = [read_footer(file) for file in find_files(source)]
+    return Opened(
+        name=name_of([footer.file for footer in footers]),
+        schemas=[(footer.file.name, footer.schema) for footer in footers],
+        n_rows=sum(group.n_rows for footer in footers for group in footer.groups),
+        read=functools.partial(read_pieces, [footer.file for footer in footers]),
+    )
+
+
+def name_of(files: Sequence[File]) -> str:
+    """Files as a message shows them together."""
+    first = files[0].name
+    return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
+
+
+def read_footer(file: File) -> Footer:
+    """What a file says of itself.
+
+    Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
+    """
+    if file.system == LOCAL:
+        refuse_non_file(file.path)
+    with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
+        info = file.system.get_file_info(file.path)
+    if not info.is_file:
+        raise CorpusError(f"{file.name}: no such file; check the name")
+    if holds_lines(file):
+        n_bytes = info.size or 0
+        lines = Group(n_bytes // GUESSED_LINE + 1, n_bytes)
+        return Footer(file, pa.schema([(LINE_COLUMN, pa.string())]), [lines])
+    with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
+        metadata = parquet.metadata
+        described = map(metadata.row_group, range(parquet.num_row_groups))
+        groups = [Group(group.num_rows, group.total_byte_size) for group in described]
+        n_rows = sum(group.n_rows for group in groups)
+        if n_rows != metadata.num_rows:
+            raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
+        return Footer(file, parquet.schema_arrow, groups)
+
+
+def holds_lines(file: File) -> bool:
+    """Whether it is a text file of lines, by its suffix."""
+    return file.bare_name.endswith(tuple(LINE_FILES))
+
+
+@contextlib.contextmanager
+def _open(file: File) -> Iterator[pq.ParquetFile]:
+    """A Parquet file set to read in little memory and to verify what checksums it has."""
+    buffer_bytes = READ_BYTES if file.system == LOCAL else REMOTE_READ_BYTES
+    with contextlib.ExitStack() as stack:
+        with arrow_errors(f"{file.name}: cannot be read as Parquet"), _named(file):
+            parquet = pq.ParquetFile(
+                stack.enter_context(file.system.open_input_file(file.path)),
+                pre_buffer=False,
+                buffer_size=buffer_bytes,
+                page_checksum_verification=True,
+            )
+            stack.enter_context(parquet)
+        yield parquet
+
+
+@contextlib.contextmanager
+def _named(file: File) -> Iterator[None]:
+    """Say of what Parquet's reader refuses what it is."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, PermissionError):
+            raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+        if is_encrypted(error):
+            raise CorpusError(
+                f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
+            ) from error
+        if found := other_kind(file):
+            what, cure = found
+            raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
+        raise
+
+
+# ---- Pieces ------------------------------------------------------------------------------------------------
+
+
+def read_pieces(files: Iterable[File], column: Column) -> Iterator[Piece]:
+    """The column's rows, piece by piece, in the order of the files.
+
+    Raises CorpusError for a row group or text file that is corrupt, naming it.
+    """
+    for file in files:
+        if holds_lines(file):
+            yield from _read_lines(file)
+            continue
+        with _open(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield from _read_group(file.name, parquet, group, column)
+
+
+def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
+    """Pieces of one row group, so that an error can name it."""
+    place = f"{name}: row group {group} (of {parquet.num_row_groups}, from 0)"
+    n_rows = 0
+    with arrow_errors(f"{place} is corrupt"):
+        metadata = parquet.metadata.row_group(group)
+        size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata.total_byte_size, column))
+        for batch in parquet.iter_batches(size, [group], columns=column.names, use_threads=False):
+            n_rows += batch.num_rows
+            yield Piece(place, batch)
+        if n_rows != metadata.num_rows:
+            raise ValueError(f"{n_rows:,} rows instead of {metadata.num_rows:,}")
+
+
+def _decoded_bytes(n_bytes: int, column: Column) -> float:
+    """About the bytes that a row group of n_bytes decodes to.
+
+    Sizes of single columns would be exact, but asking for them ends the process where a footer is damaged
+    (pyarrow 26 does not catch the C++ exception).
+    """
+    return float(n_bytes * (1 if column.layout == "text" else LIST_EXPANSION))
+
+
+def _read_lines(file: File) -> Iterator[Piece]:
+    """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
+    place = f"{file.name}: the text"
+    codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
+    with (
+        arrow_errors(f"{file.name}: cannot be read as lines of text"),
+        file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
+    ):
+        kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet
+        while chunk := stream.read(BATCH_BYTES):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield _lines(place, b"".join([*kept, chunk[:end]]))
+                kept = []
+            kept.append(chunk[end:])
+        if last := b"".join(kept):
+            yield _lines(place, last)
+
+
+def _lines(place: str, data: bytes) -> Piece:
+    """One string a line, its end included, which is white space like any other."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    is_open = not len(ends) or ends[-1] != len(data)
+    offsets = np.concatenate([[0], ends, [len(data)] if is_open else []]).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    lines = pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
+    return Piece(place, pa.record_batch([lines], [LINE_COLUMN]))
+
+
+# ---- Shards ------------------------------------------------------------------------------------------------
+
+
+class Shard(NamedTuple):
+    """Rows first_row to stop_row − 1 of a row group, or all lines of a text file; some n_bytes decoded."""
+
+    file: File
+    group: int
+    first_row: int
+    stop_row: int
+    n_bytes: float
+
+
+def cut(file: File, groups: Sequence[Group], column: Column) -> list[Shard]:
+    """A file in shards of SHARD_BYTES or less, as its footer alone says; a text file is one."""
+    if holds_lines(file):
+        return [Shard(file, 0, 0, group.n_rows, group.n_bytes) for group in groups]
+    shards = []
+    for number, group in enumerate(groups):
+        n_bytes, size = _decoded_bytes(group.n_bytes, column), _rows_a_shard(group, column)
+        for first in range(0, group.n_rows, size):
+            stop = min(first + size, group.n_rows)
+            shards.append(Shard(file, number, first, stop, n_bytes * (stop - first) / group.n_rows))
+    return shards
+
+
+def _rows_a_shard(group: Group, column: Column) -> int:
+    """At least one; where it is more than a batch, whole batches."""
+    n_bytes = max(_decoded_bytes(group.n_bytes, column), 1)
+    n_rows = max(int(SHARD_BYTES * group.n_rows / n_bytes), 1)
+    size = rows_a_batch(group.n_rows, n_bytes)
+    return n_rows // size * size or n_rows
+
+
+def read_shards(shards: Sequence[Shard], column: Column) -> Iterator[tuple[int, Piece]]:
+    """The column's rows in shards in the order of the corpus, each piece with the place of its shard.
+
+    Shards of one row group decode it together, once, from its first row to the last that is wanted: Arrow
+    cannot begin in the middle of a row group.
+
+    Raises CorpusError as `read_pieces` does.
+    """
+    for _, of_file in itertools.groupby(enumerate(shards), _occurrence):
+        first, *others = of_file
+        file = first[1].file
+        if holds_lines(file):
+            yield from ((first[0], piece) for piece in _read_lines(file))
+            continue
+        with _open(file) as parquet:
+            for group, of_group in itertools.groupby([first, *others], lambda item: item[1].group):
+                yield from _sliced(_read_group(file.name, parquet, group, column), of_group)
+
+
+def _occurrence(item: tuple[int, Shard]) -> int:
+    """Tells files apart, also where a source names one twice."""
+    return id(item[1].file)
+
+
+def _sliced(pieces: Iterator[Piece], shards: Iterable[tuple[int, Shard]]) -> Iterator[tuple[int, Piece]]:
+    """What the shards hold of a row group's pieces, with the place of the shard."""
+    waiting, stop = collections.deque(shards), 0
+    for piece in pieces:
+        start, stop = stop, stop + piece.rows.num_rows
+        while waiting and waiting[0][1].first_row < stop:
+            number, shard = waiting[0]
+            first, last = max(shard.first_row, start), min(shard.stop_row, stop)
+            yield number, piece._replace(rows=piece.rows.slice(first - start, last - first))
+            if shard.stop_row > stop:
+                break
+            waiting.popleft()
+        if not waiting:
+            return

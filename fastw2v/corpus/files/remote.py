@@ -1,0 +1,153 @@
+"""URIs to files: through pyarrow's own file systems, or through fsspec for every other kind.
+
+    s3:// gs:// gcs:// abfs:// abfss:// hdfs:// viewfs://                pyarrow.fs
+    http:// https:// memory:// github:// sftp:// … (where installed)     fsspec
+
+A folder is read recursively; * and [ in the path make a pattern (? starts the URI's query). Credentials and
+options are those of the file system, from its environment variables, its files, or the query.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath, PurePosixPath
+from typing import NamedTuple
+
+import pyarrow.fs as pafs
+
+from fastw2v.corpus.arrow.layouts import arrow_errors
+from fastw2v.errors import CorpusError, UsageError
+
+LOCAL = pafs.LocalFileSystem()
+ARROW_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
+PARQUET_FILES = (".parquet", ".parq", ".pq")
+NO_MATCH = "no file matches the pattern; check it, and quote it in a shell"
+
+
+class File(NamedTuple):
+    """A file: its name as messages show it, and its path in a file system."""
+
+    name: str
+    path: str
+    system: pafs.FileSystem
+
+    @property
+    def bare_name(self) -> str:
+        """The name in lower case; of a URI without its query."""
+        return (self.name if self.system == LOCAL else self.name.partition("?")[0]).lower()
+
+
+class Base(NamedTuple):
+    """Where a URI's path begins to be searched: the URI up to there, its path, its file system."""
+
+    uri: str
+    path: str
+    system: pafs.FileSystem
+
+    def file(self, path: str) -> File:
+        """A file below."""
+        return File(self.uri.rstrip("/") + path.removeprefix(self.path.rstrip("/")), path, self.system)
+
+
+def find_remote(uri: str) -> list[File]:
+    """The files that a URI names, sorted within a folder or pattern.
+
+    Raises CorpusError where there is none or it cannot be reached, UsageError for a kind of URI without a
+    file system.
+    """
+    address, question, query = uri.partition("?")
+    plain, pattern = _split_pattern(address)
+    with arrow_errors(f"{uri}: cannot be reached", "check the address, the network and your credentials"):
+        base = Base(plain, *_file_system(plain + question + query))
+        if pattern:
+            matches = sorted(_match(base, base.path, pattern))
+            found = [inner for match in matches for inner in _expand(base, match)]
+            if not found:
+                raise CorpusError(f"{uri}: {NO_MATCH}")
+        else:
+            found = _expand(base, base.path, is_folder=plain.endswith("/"))
+    return [base.file(path) for path in dict.fromkeys(found)]
+
+
+def is_data(path: PurePath) -> bool:
+    """False for what engines leave beside the data and skip: _temporary/, _metadata, .hidden."""
+    return not any(part[0] in "._" for part in path.parts)
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a folder's file is read, by its suffix in any case."""
+    return name.lower().endswith(PARQUET_FILES)
+
+
+def folder_holds(names: Sequence[str], folder: str) -> str:
+    """What a message says of a folder without Parquet files: the pattern for its text files, if any."""
+    for suffix in LINE_FILES:
+        if n_files := sum(name.lower().endswith(suffix) for name in names):
+            spelled = next(name for name in names if name.lower().endswith(suffix))[-len(suffix) :]
+            return (
+                f"the folder holds no *.parquet file but {n_files:,} of text; to read these give the pattern "
+                f"'{folder.rstrip('/')}/**/*{spelled}', in quotes"
+            )
+    return "the folder holds no *.parquet file; give another folder or a file"
+
+
+def _split_pattern(address: str) -> tuple[str, list[str]]:
+    """The address up to the first part of its path with * or [, and the parts from there on."""
+    scheme, _, rest = address.partition("://")
+    host, *parts = rest.split("/")
+    n_plain = next((i for i, part in enumerate(parts) if "*" in part or "[" in part), len(parts))
+    return f"{scheme}://{'/'.join([host, *parts[:n_plain]])}", parts[n_plain:]
+
+
+def _file_system(uri: str) -> tuple[str, pafs.FileSystem]:
+    """The path in a file system, and that."""
+    scheme = uri.partition("://")[0]
+    if scheme in ARROW_SCHEMES:
+        system, path = pafs.FileSystem.from_uri(uri)
+        return path, system
+    try:
+        import fsspec
+
+        system, path = fsspec.url_to_fs(uri)
+    except (ImportError, ValueError) as error:  # ValueError: it knows no such scheme
+        cure = "pip install fsspec and what it needs for it, or copy the file here"
+        raise UsageError(f"{uri}: {scheme}:// cannot be read ({error}); {cure}") from error
+    return path, pafs.PyFileSystem(pafs.FSSpecHandler(system))
+
+
+def _expand(base: Base, path: str, is_folder: bool = False) -> list[str]:
+    """A file as it is; the Parquet files of a folder. HTTP has no folders but by a slash at the end."""
+    if not is_folder and base.system.get_file_info(path).type != pafs.FileType.Directory:
+        return [path]
+    inner = base.system.get_file_info(pafs.FileSelector(path, recursive=True))
+    names = sorted(info.path for info in inner if info.is_file)
+    names = [name for name in names if is_data(PurePosixPath(name).relative_to(path))]
+    found = [name for name in names if is_parquet(name)]
+    if not found:
+        folder = base.file(path).name
+        raise CorpusError(f"{folder}: {folder_holds(names, folder)}")
+    return found
+
+
+def _match(base: Base, folder: str, pattern: Sequence[str]) -> Iterator[str]:
+    """Paths below the folder whose parts match the pattern's; ** stands for any number of folders."""
+    if not pattern:
+        yield folder
+        return
+    part, *rest = pattern
+    if part == "**":
+        yield from _match(base, folder, rest)
+    for info in base.system.get_file_info(pafs.FileSelector(folder)):
+        name = PurePosixPath(info.path).name
+        if name[0] in "._":
+            continue
+        if part == "**":
+            if not info.is_file:
+                yield from _match(base, info.path, pattern)
+        elif fnmatch.fnmatchcase(name, part):
+            if not rest:
+                yield info.path
+            elif not info.is_file:
+                yield from _match(base, info.path, rest)

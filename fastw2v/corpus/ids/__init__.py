@@ -1,0 +1,1 @@
+"""The encoded corpus: in memory, in files, in the cache."""

@@ -1,0 +1,148 @@
+"""A corpus to ids: words counted and numbered in several threads, in one pass.
+
+    files ─► batches of Arrow buffers ─► workers split, count and number words ─► vocabulary ─► ids, offsets
+
+One pass over the text. A batch goes, in the order of the corpus, to whichever worker is free; the result does
+not depend on which that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
+from fastw2v.corpus.arrow.columns import common_column
+from fastw2v.corpus.arrow.objects import open_object
+from fastw2v.corpus.count import count_words, hired
+from fastw2v.corpus.files.find import Opened, find_files, open_files
+from fastw2v.corpus.ids.cache import Cache
+from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.number import number_words
+from fastw2v.corpus.vocabulary import Vocabulary, checked
+from fastw2v.corpus.words.counter import Loss
+from fastw2v.options.checks import whole
+from fastw2v.options.synonyms import require_known
+
+HALF_OF_FREE = Memory()
+READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory")
+
+
+class Corpus(NamedTuple):
+    """Text as numbers.
+
+    ids           int32 (n_tokens,), place of each token's word in the vocabulary; other words are left out
+    offsets       int64 (n_sentences + 1,): sentence s is ids[offsets[s]:offsets[s + 1]], never empty
+    vocabulary    Vocabulary
+    n_words_read  all tokens, also those outside the vocabulary
+    n_rows        all rows, also null and empty ones; of a table of one item a row, the groups
+    n_null        null rows and null list items, which are skipped, and rows without item, group or order
+    loss          what was dropped while counting, where memory did not suffice for all words
+    notes         lines for the user: what was found in the cache, or dropped
+
+    Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    vocabulary: Vocabulary
+    n_words_read: int
+    n_rows: int
+    n_null: int
+    loss: Loss = Loss()
+    notes: tuple[str, ...] = ()
+
+
+def read_corpus(
+    source: Any,
+    *,
+    vocabulary: Vocabulary | None = None,
+    threads: int = 1,
+    memory: Memory = HALF_OF_FREE,
+    on_progress: Callable[[float, int], None] | None = None,
+    **options: Any,
+) -> Corpus:
+    """Read Parquet files, or an object that holds a corpus, into ids, one sentence a row.
+
+    source       a file, a folder (its *.parquet, recursively), a pattern with *, a URI, or a list of these;
+                 also text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of
+                 `objects`
+    vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
+                 not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
+    threads      workers; the result does not depend on it (but where words had to be dropped, see `loss`)
+    memory       how much to use, and a folder that keeps the ids of files for the next run
+    on_progress  called about ten times a second with the share of rows handed out and the words read so far
+    options      of `ReadConfig`: column, min_count, max_vocab …
+
+    Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
+    cannot be read or are corrupt, OutputError when memory ends.
+    """
+    require_known(options, READING, "read_corpus")
+    config = ReadConfig(**options)
+    threads = whole("threads", threads, 1, MAX_THREADS)
+    vocabulary = None if vocabulary is None else checked(vocabulary)
+    if vocabulary is not None and vocabulary.counts.any():
+        check_given_words(config)
+    with hired(threads, memory, on_progress) as workers:
+        cache = _cache_of(source, config, vocabulary, memory.cache_dir)
+        if cache and (kept := cache.load(threads)):
+            return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+        opened = open_source(source)
+        column = common_column(opened.schemas, config)
+        counted = count_words(opened, column, config, vocabulary, workers)
+        encoder, vocabulary = number_words(counted, config, workers)
+        if cache and not counted.numbers["n_dropped"]:
+            ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
+        else:
+            ids, offsets = encoder.stored(workers.ids_bytes)
+    notes = [cache.note] if cache and cache.note else []
+    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+
+
+def _cache_of(
+    source: Any, config: ReadConfig, vocabulary: Vocabulary | None, folder: Path | None
+) -> Cache | None:
+    """The place of a corpus in the cache; None without a folder, and for an object."""
+    if folder is None or not names_files(source):
+        return None
+    options = vars(config) | {
+        "keep_words": None if config.keep_words is None else sorted(config.keep_words),
+        "stop_words": sorted(config.stop_words),
+        "vocabulary": vocabulary and [vocabulary.words, vocabulary.counts.tolist()],
+    }
+    return Cache(folder, find_files(source), options)
+
+
+def corpus_of(
+    ids: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    numbers: Mapping[str, int],
+    notes: Sequence[str] = (),
+) -> Corpus:
+    """A Corpus from its arrays and its numbers, those of its Loss included; a note says what was dropped."""
+    loss = Loss(*(numbers[name] for name in Loss._fields))
+    if loss.n_dropped:
+        notes = [
+            *notes,
+            f"the words exceeded the memory limit: dropped {loss.n_dropped:,} rare ones with "
+            f"{loss.n_dropped_tokens:,} tokens while counting; a word's count may be short by up to "
+            f"{loss.short_by:,}: raise --memory-limit to count exactly",
+        ]
+    n_words_read, n_rows, n_null = (numbers[name] for name in ("n_words_read", "n_rows", "n_null"))
+    return Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, loss, tuple(notes))
+
+
+def names_files(source: Any) -> bool:
+    """Whether a source is names of files, not an object that holds a corpus."""
+    names = source if isinstance(source, list | tuple) else [source]
+    return all(isinstance(name, str | Path) for name in names)
+
+
+def open_source(source: Any) -> Opened:
+    """Names of files, or else an object that holds the corpus."""
+    return open_files(source) if names_files(source) else open_object(source)

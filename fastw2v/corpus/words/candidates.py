@@ -1,0 +1,112 @@
+"""Which words may be in a vocabulary: lower case, keep-list, stop-list; once for each distinct word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fastw2v.config import ReadConfig
+from fastw2v.corpus.arrow.layouts import as_lists
+from fastw2v.corpus.vocabulary import Vocabulary, ranked
+from fastw2v.corpus.words.counter import WordCounter
+from fastw2v.corpus.words.queue import ROW_END
+from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, words_of
+from fastw2v.errors import CorpusError
+
+
+def lower(words: Iterable[str]) -> list[str]:
+    """Each word in lower case: every character by Unicode's simple mapping, whatever its neighbours.
+
+    For ASCII that is str.lower(). It differs where one character becomes two (İ is i here), at a word's end
+    (Σ is σ here), and for letters newer than Arrow's tables.
+    """
+    lowered_words: list[str] = pc.utf8_lower(pa.array(words, pa.large_string())).to_pylist()
+    return lowered_words
+
+
+def lowered(name: str, table: Table) -> tuple[Table, NDArray[np.int32]]:
+    """The table of the same words in lower case, and int32 (n_words,): for each entry the one there.
+
+    Raises CorpusError for a word that is not UTF-8.
+    """
+    n_words = int(table.n_words[0])
+    order = np.argsort(table.records[:n_words, FIRST_SEEN], kind="stable")
+    try:
+        words = pc.utf8_lower(_words(table).take(pa.array(order)).cast(pa.large_string()))
+    except pa.ArrowInvalid as error:
+        raise CorpusError(f"{name}: {_not_utf_8(table)}; convert the corpus to UTF-8") from error
+    counter = WordCounter()
+    counter.read(as_lists(pa.LargeListArray.from_arrays(pa.array([0, n_words], pa.int64()), words)))
+    entries = np.concatenate([np.empty(0, np.int32), *(segment.ids for segment in counter.segments)])
+    mapping = np.empty(n_words, np.int32)
+    mapping[order] = entries[entries != ROW_END]
+    counts = counter.table.records[:, COUNT]
+    counts[:] = 0
+    np.add.at(counts, mapping, table.records[:n_words, COUNT])
+    return counter.table, mapping
+
+
+def may_stay(table: Table, config: ReadConfig) -> NDArray[np.bool_]:
+    """Which entries of a table the keep-list and the stop-list allow, bool (n_words,)."""
+    words = _words(table)
+    allowed = np.ones(len(words), np.bool_)
+    if config.keep_words is not None:
+        allowed &= _is_in(words, config.keep_words, config)
+    if config.stop_words:
+        allowed &= ~_is_in(words, config.stop_words, config)
+    return allowed
+
+
+def choose(
+    vocabulary: Vocabulary, config: ReadConfig, min_count: int = 0, max_vocab: int | None = None
+) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The words of a vocabulary in any order that may stay, in the order of ids, and where they went.
+
+    Second, int32 (n_words,): for each word given its id, or -1. Words that are one in lower case have one id.
+    """
+    words = lower(vocabulary.words) if config.lowercase else vocabulary.words
+    places = {word: i for i, word in enumerate(dict.fromkeys(words))}
+    if not config.lowercase and len(places) < len(words):
+        return vocabulary, np.arange(len(words), dtype=np.int32)  # for the table to refuse
+    codes = np.array([places[word] for word in words], np.int64)
+    counts = np.zeros(len(places), np.int64)
+    np.add.at(counts, codes, vocabulary.counts)
+    distinct = pa.array(places, pa.large_binary())
+    if config.keep_words is not None:
+        counts[~_is_in(distinct, config.keep_words, config)] = -1
+    counts[_is_in(distinct, config.stop_words, config)] = -1
+    kept = ranked(counts, np.arange(len(counts)), min_count, max_vocab)
+    ids = np.full(len(places), -1, np.int32)
+    ids[kept] = np.arange(len(kept), dtype=np.int32)
+    names = list(places)
+    return Vocabulary([names[i] for i in kept.tolist()], counts[kept]), ids[codes]
+
+
+def integers_of(table: Table) -> NDArray[np.int64]:
+    """The integers whose digits the words of a table are, int64 (n_words,)."""
+    return np.asarray(_words(table).cast(pa.large_string()).cast(pa.int64()))
+
+
+def _words(table: Table) -> pa.Array:
+    """The words of a table in the order of its entries, without copying them."""
+    n_words = int(table.n_words[0])
+    buffers = [None, pa.py_buffer(table.ends[: n_words + 1]), pa.py_buffer(table.arena)]
+    return pa.Array.from_buffers(pa.large_binary(), n_words, buffers)
+
+
+def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDArray[np.bool_]:
+    wanted = lower(listed) if config.lowercase else listed
+    values = pa.array([word.encode() for word in wanted], pa.large_binary())
+    return np.asarray(pc.is_in(words, value_set=values))
+
+
+def _not_utf_8(table: Table) -> str:
+    try:
+        words_of(table, np.arange(table.n_words[0]))
+    except UnicodeDecodeError as error:
+        return f"the word {bytes(error.object)[:40]!r} is not UTF-8"
+    return "a word is not UTF-8"

@@ -1,0 +1,1 @@
+"""Kernel `block`: T consecutive centres share S weighted noise draws."""

@@ -1,0 +1,44 @@
+"""What the kernels make of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+from llvmlite import binding
+
+from fastw2v.kernels import jit
+from fastw2v.kernels.tiles import bfloat16, registers
+
+
+class Compiler(NamedTuple):
+    """How kernels are compiled and run here.
+
+    cpu               LLVM's name of the processor
+    vector_bits       width of the registers that kernels are compiled for
+    has_bfloat16      whether `--precision bfloat16` can be used
+    cache_folder      for machine code, or None where none can be written
+    cached_functions  files of machine code in it
+    is_jit_off        NUMBA_DISABLE_JIT is set
+    """
+
+    cpu: str
+    vector_bits: int
+    has_bfloat16: bool
+    cache_folder: str | None
+    cached_functions: int
+    is_jit_off: bool
+
+
+def compiler() -> Compiler:
+    """Look, without compiling anything."""
+    folder = jit.CACHE_FOLDER
+    return Compiler(
+        cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),
+        vector_bits=512 if registers.WIDE else 256 if registers.FEATURES.get("avx") else 128,
+        has_bfloat16=bfloat16.HAS_BFLOAT16,
+        cache_folder=folder,
+        cached_functions=len(list(Path(folder).rglob("*.nbc"))) if folder else 0,
+        is_jit_off=bool(numba.config.DISABLE_JIT),
+    )

@@ -1,0 +1,1 @@
+"""Small matrix products and row operations in the registers of the machine."""

@@ -1,0 +1,106 @@
+"""Registers of floats, and the loops over them, as LLVM instructions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba.core import types
+from numba.np import arrayobj
+
+from fastw2v.model.arrays import FLOATS_PER_LINE
+
+FLOAT, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, FLOATS_PER_LINE)
+FAST = ("contract", "nsz", "arcp", "afn", "reassoc")
+# Sums of a tile that fit the registers beside the operands: 32 of 512 bits, or 16 of 256 (two a vector).
+FEATURES = binding.get_host_cpu_features()
+WIDE = bool(FEATURES.get("avx512f"))
+
+
+def whole(value: int) -> Any:
+    """An int64 constant."""
+    return ir.Constant(I64, value)
+
+
+class Matrix:
+    """A matrix argument of an intrinsic: addresses of its vectors and scalars.
+
+    float32, or uint32 that each hold two bfloat16, the lower half the first.
+    """
+
+    def __init__(self, context: Any, builder: Any, array_type: Any, value: Any) -> None:
+        array = arrayobj.make_array(array_type)(context, builder, value)
+        self.builder, self.data = builder, builder.bitcast(array.data, FLOAT.as_pointer())
+        self.halves = array_type.dtype == types.uint32
+        self.stride = builder.sdiv(builder.extract_value(array.strides, 0), whole(4))
+
+    def index(self, row: Any, column: Any) -> Any:
+        """Place of an element, in floats from the start."""
+        return self.builder.add(self.builder.mul(row, self.stride), column)
+
+    def pointer(self, index: Any, vector: int = 0) -> Any:
+        """Address of the vector-th whole vector after an element."""
+        place = self.builder.gep(self.data, [self.builder.add(index, whole(FLOATS_PER_LINE * vector))])
+        return self.builder.bitcast(place, VECTOR.as_pointer())
+
+    def load(self, index: Any, vector: int = 0) -> Any:
+        return self.builder.load(self.pointer(index, vector), align=4)
+
+    def store(self, value: Any, index: Any, vector: int = 0) -> None:
+        self.builder.store(value, self.pointer(index, vector), align=4)
+
+    def splat(self, index: Any) -> Any:
+        """One element in all lanes."""
+        return splat(self.builder, self.builder.load(self.builder.gep(self.data, [index])))
+
+
+def splat(builder: Any, scalar: Any) -> Any:
+    """A float32 in all lanes."""
+    single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, ir.Constant(I32, 0))
+    lanes = ir.Constant(ir.VectorType(I32, FLOATS_PER_LINE), None)
+    return builder.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), lanes)
+
+
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a·b + c, fused where the machine can."""
+    return builder.fadd(builder.fmul(a, b, flags=FAST), c, flags=FAST)
+
+
+def counted_loop(builder: Any, count: Any, initial: list[Any], body: Any) -> list[Any]:
+    """sums = initial; for q < count: sums = body(q, sums). Returns the sums, kept in registers."""
+    before = builder.block
+    loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.cbranch(builder.icmp_signed(">", count, whole(0)), loop, done)
+    builder.position_at_end(loop)
+    q = builder.phi(I64)
+    q.add_incoming(whole(0), before)
+    sums = [builder.phi(value.type) for value in initial]
+    results = body(q, sums)
+    after = builder.add(q, whole(1))
+    q.add_incoming(after, builder.block)
+    for value, start, result in zip(sums, initial, results, strict=True):
+        value.add_incoming(start, before)
+        value.add_incoming(result, builder.block)
+    last = builder.block
+    builder.cbranch(builder.icmp_signed("<", after, count), loop, done)
+    builder.position_at_end(done)
+    finals = [builder.phi(value.type) for value in initial]
+    for final, start, result in zip(finals, initial, results, strict=True):
+        final.add_incoming(start, before)
+        final.add_incoming(result, last)
+    return finals
+
+
+def literals(*values: Any) -> list[int] | None:
+    """The values of compile-time integers; None while Numba has not made them so."""
+    known = all(isinstance(value, types.IntegerLiteral) for value in values)
+    return [value.literal_value for value in values] if known else None
+
+
+def numbers(context: Any, builder: Any, kinds: Any, value: Any) -> list[Any]:
+    """The parts of a tuple argument as int64."""
+    return [
+        context.cast(builder, builder.extract_value(value, part), kind, types.int64)
+        for part, kind in enumerate(kinds.types)
+    ]

@@ -1,0 +1,130 @@
+"""What a user sees while a run goes on: one live line on a terminal, a line now and then elsewhere.
+
+No colours, so there is nothing for NO_COLOR to turn off; TERM=dumb gets plain lines.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from fastw2v.system.machine import resident_memory
+from fastw2v.system.streams import Unfailing
+from fastw2v.training.holdout import Judgement
+from fastw2v.training.hooks import Progress
+
+LIVE_SECONDS = 0.1
+PLAIN_SECONDS = 10.0
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def significant(rate: float) -> str:
+    """A rate with four significant digits and thousands separators."""
+    return f"{float(f'{rate:.4g}'):,.0f}"
+
+
+def memory_held() -> str:
+    """Resident memory of this process with its unit, or nothing where the system does not say."""
+    held = resident_memory()
+    if held is None:
+        return ""
+    return f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB"
+
+
+def reading_line(share: float, words: int, seconds: float) -> str:
+    """Percent of the rows, words, speed, time left, memory."""
+    share = min(share, 0.999)  # of rows handed out: the last are still being read
+    left = seconds * (1 - share) / max(share, 1e-9)
+    rate = significant(words / max(seconds, 1e-9))
+    return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
+
+
+def training_line(progress: Progress) -> str:
+    """Percent, speed over wall-clock time, learning rate, mean loss a pair, time left, memory."""
+    return (
+        f"training {progress.share:6.1%}  {significant(progress.rate)} words/s  "
+        f"lr {progress.learning_rate:.6f}  loss {progress.mean_loss:.4f}  "
+        f"ETA {clock(progress.seconds_left)}  {memory_held()}"
+    )
+
+
+def judgement_line(judgement: Judgement) -> str:
+    """Epochs, held-out loss, scores."""
+    epochs = f"{judgement.epochs:.4g}"
+    parts = [f"after {epochs} epoch{'' if epochs == '1' else 's'}:"]
+    if not math.isnan(judgement.loss):
+        parts.append(f"held-out loss {judgement.loss:.4f}{'' if judgement.is_best else ' (no better)'}")
+    parts += [f"{name} {score:.4f}" for name, score in judgement.scores.items()]
+    return "  ".join(parts)
+
+
+def reading_shown(display: Display) -> Callable[[float, int], None]:
+    """What `read_corpus` calls as it goes on; the clock starts now."""
+    started = time.perf_counter()
+
+    def on_progress(share: float, words: int) -> None:
+        if words:  # the first batch is handed out before it is counted
+            display.update(reading_line(share, words, time.perf_counter() - started))
+
+    return on_progress
+
+
+class Display:
+    """Writes progress to a stream, at most as often as someone can use it.
+
+    On a terminal the line is rewritten in place, cut to its width; elsewhere (a log, a notebook) plain lines
+    come every ten seconds. Quiet writes nothing but errors. A stream that is missing, closed, full or none at
+    all gets what it takes: nobody who looks on may end a run.
+    """
+
+    def __init__(self, stream: TextIO | None, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.stream, self.quiet, self.verbose = Unfailing(stream), quiet, verbose
+        self.live = not quiet and self.stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.pause = LIVE_SECONDS if self.live else 1.0 if verbose else PLAIN_SECONDS
+        self.last_written = 0.0
+        self.width = 0
+
+    def update(self, line: str, *, final: bool = False) -> None:
+        """Show a line if it is time to, or if it is the last of its kind."""
+        now = time.monotonic()
+        if self.quiet or (now - self.last_written < self.pause and not final):
+            return
+        self.last_written = now
+        if self.live:
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
+            self._write("\r" + line.ljust(self.width))
+            self.width = len(line)
+        else:
+            self._write(line + "\n")
+
+    def close(self) -> None:
+        """End a live line."""
+        if self.live and self.width:
+            self._write("\r" + " " * self.width + "\r")
+        self.width = 0
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if not self.quiet:
+            self.close()
+            self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        """Write now; a terminal that went away, which SIGHUP tells, is no reason to lose the run."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise

@@ -1,0 +1,150 @@
+"""Judging a run as it goes on: loss on sentences kept out of training, scores, when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.backends import make_backend
+from fastw2v.config import TrainConfig
+from fastw2v.corpus.read import Corpus
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.model.arrays import Tokens, Vectors, n_units
+from fastw2v.model.streams import epoch_key
+from fastw2v.training.hooks import Moment, Trained
+from fastw2v.training.start import longest_sentence, make_schedule
+from fastw2v.vectors.embeddings import Embeddings
+
+DRAWS = -1  # the epoch whose windows and noise held-out loss is taken with: the same ones every time
+
+Score = Callable[[Embeddings], float]
+
+
+class Judgement(NamedTuple):
+    """What a run was worth at a moment.
+
+    epochs    passes made so far, with a fraction
+    loss      mean of J over the pairs of held-out sentences; NaN without any
+    scores    by name
+    is_best   no earlier loss was lower
+    """
+
+    epochs: float
+    loss: float
+    scores: dict[str, float]
+    is_best: bool
+
+
+class Judge:
+    """A callback that judges a run every config.eval_every epochs and at its end.
+
+    It stops the run after config.patience judgements without a lower held-out loss, and then, or at the end,
+    `chosen` are the vectors with the lowest.
+
+    held_out   Corpus of the sentences kept out, or None
+    scores     further numbers to report, by name; they do not decide
+    on_judged  told of each Judgement
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        held_out: Corpus | None,
+        scores: Mapping[str, Score],
+        on_judged: Callable[[Judgement], None],
+    ) -> None:
+        self.config, self.held_out, self.scores, self.on_judged = config, held_out, scores, on_judged
+        self.n_judged, self.n_waited, self.lowest = 0, 0, math.inf
+        self.best: Embeddings | None = None
+
+    def __call__(self, moment: Moment) -> bool:
+        """Judge, if it is time to; returns whether the run is to stop."""
+        progress, patience = moment.progress, self.config.patience
+        epochs = progress.share * self.config.epochs
+        n_due = int(epochs / self.config.eval_every + 1e-9)
+        if n_due <= self.n_judged and progress.words < progress.words_total:
+            return False
+        self.n_judged = n_due
+        loss = held_out_loss(moment.vectors, self.held_out, self.config) if self.held_out else math.nan
+        if self.held_out and math.isnan(loss):
+            raise CorpusError(
+                "subsampling leaves no pair in the held-out sentences, so there is no loss on them; raise "
+                "--holdout or --sample"
+            )
+        embeddings = moment.embeddings() if self.scores or (patience and loss < self.lowest) else None
+        scores = {name: score(embeddings) for name, score in self.scores.items() if embeddings}
+        is_best = loss < self.lowest
+        self.on_judged(Judgement(epochs, loss, scores, is_best))
+        if is_best:
+            self.lowest, self.n_waited, self.best = loss, 0, embeddings
+            return False
+        self.n_waited += 1
+        return patience is not None and self.n_waited >= patience
+
+    def chosen(self, trained: Trained) -> Trained:
+        """The run with its best vectors, where patience asks for those, else as it is."""
+        is_asked = self.config.patience is not None
+        return replace(trained, embeddings=self.best) if is_asked and self.best else trained
+
+
+def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> float:
+    """Mean of J over the pairs of held-out sentences, by the estimator of training with no step at all.
+
+    Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'. NaN
+    where they leave no pair.
+    """
+    tokens = Tokens(held_out.ids, held_out.offsets)
+    longest = longest_sentence(held_out.offsets)
+    backend = make_backend(config, vectors, held_out.vocabulary.counts, longest)(tokens)
+    schedule = make_schedule(config, len(tokens.ids), epoch_key(config.seed, DRAWS))
+    schedule = schedule._replace(learning_rate=0.0, min_learning_rate=0.0)
+    totals = backend(schedule, 0, n_units(len(tokens.ids)))
+    return totals.loss / totals.n_pairs if totals.n_pairs else math.nan
+
+
+def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
+    """Sentences to train on, and a share of them, drawn from the seed, to keep out; one vocabulary for both.
+
+    Raises UsageError for a corpus of one sentence.
+    """
+    n_sentences = len(corpus.offsets) - 1
+    if n_sentences < 2:
+        raise UsageError("holdout needs 2 sentences or more, the corpus has 1: give it in shorter rows")
+    n_out = min(max(1, round(share * n_sentences)), n_sentences - 1)
+    is_out = np.zeros(n_sentences, bool)
+    is_out[np.random.Generator(np.random.PCG64(seed)).permutation(n_sentences)[:n_out]] = True
+    return _sentences(corpus, ~is_out), _sentences(corpus, is_out)
+
+
+def _sentences(corpus: Corpus, chosen: NDArray[np.bool_]) -> Corpus:
+    """Only these sentences; words out of the vocabulary are counted by their share."""
+    lengths = np.diff(corpus.offsets)
+    ids = corpus.ids[np.repeat(chosen, lengths)]
+    offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
+    n_words = round(corpus.n_words_read * len(ids) / max(len(corpus.ids), 1))
+    return corpus._replace(ids=ids, offsets=offsets, n_words_read=n_words, n_rows=int(chosen.sum()))
+
+
+def judged(
+    corpus: Corpus, config: TrainConfig, scores: Mapping[str, Score], on_judged: Callable[[Judgement], None]
+) -> tuple[Corpus, Judge | None]:
+    """The corpus to train on, and who judges the run, if there is anything to judge it by.
+
+    Raises CorpusError where no held-out word has a neighbour.
+    """
+    if not config.holdout and not scores:
+        return corpus, None
+    held_out = None
+    if config.holdout:
+        corpus, held_out = split(corpus, config.holdout, config.seed)
+        if longest_sentence(held_out.offsets) < 2 <= longest_sentence(corpus.offsets):
+            raise CorpusError(
+                f"holdout {config.holdout:g} keeps out {held_out.n_rows:,} sentences, none with two words "
+                "of the vocabulary: there is no loss on them; raise --holdout or leave it out"
+            )
+    return corpus, Judge(config, held_out, scores, on_judged)

@@ -1,0 +1,232 @@
+"""How a run starts: matrices, vectors to start from, and whether all of it is usable and fits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.backends import Backend
+from fastw2v.config import TrainConfig
+from fastw2v.corpus.ids.storage import in_parts
+from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.errors import CorpusError, OutputError, UsageError
+from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Vectors, padded
+from fastw2v.model.plan import Schedule
+from fastw2v.system.machine import free_memory
+from fastw2v.training.health import require_healthy
+from fastw2v.training.hooks import START, Keeper, Position, Trained
+from fastw2v.vectors.embeddings import Embeddings, fill_initial
+
+COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
+
+
+def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:
+    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes."""
+    width = padded(dim)
+    flat = np.zeros(n_words * width + FLOATS_PER_LINE, np.float32)
+    skip = (-flat.ctypes.data % 64) // 4
+    return flat[skip : skip + n_words * width].reshape(n_words, width)
+
+
+def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first dim columns moved together in place: contiguous (n_words, dim), without a second matrix."""
+    n_words, width = matrix.shape
+    if width == dim:
+        return matrix
+    flat = matrix.reshape(-1)
+    for start in range(0, n_words, 4096):  # a block's copy lands before the rows still to be read
+        rows = matrix[start : start + 4096, :dim].reshape(-1)
+        flat[start * dim : start * dim + len(rows)] = rows
+    return flat[: n_words * dim].reshape(n_words, dim)
+
+
+def matrix_bytes(n_words: int, dim: int) -> int:
+    """Bytes of the two matrices in training."""
+    return 2 * n_words * padded(dim) * 4
+
+
+def require_memory(n_words: int, dim: int, n_copies: int = 1) -> None:
+    """Raise OutputError where so many copies of the two matrices cannot fit the memory that is free."""
+    need, free = n_copies * matrix_bytes(n_words, dim), free_memory()
+    if free is not None and need > free:
+        raise OutputError(
+            f"{('two', 'four')[n_copies > 1]} matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and "
+            f"{free / 1e9:.1f} GB are free: lower --dim or --max-vocab, or raise --min-count"
+        )
+
+
+def longest_sentence(offsets: NDArray[np.int64]) -> int:
+    """Tokens of the longest sentence, at least 1."""
+    return max((int(np.diff(part).max(initial=1)) for part in in_parts(offsets, overlap=1)), default=1)
+
+
+def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
+    """What the units of one part of an epoch share; n_tokens are those of the corpus."""
+    return Schedule(
+        epoch_key=np.uint64(key),
+        words_before=words_before,
+        words_total=config.epochs * n_tokens,
+        learning_rate=config.lr,
+        min_learning_rate=config.min_learning_rate,
+        center_share=float(config.freeze != "center"),
+        outside_share=float(config.freeze != "outside"),
+    )
+
+
+def settled(corpus: Corpus) -> Corpus:
+    """The corpus with arrays of the types that kernels are compiled for; of any other they would be anew.
+
+    Integers of other sizes and byte orders, and what is not contiguous, are copied. What may not be written
+    is taken as if it might: no kernel does. What cannot be taken stays, for `require_usable` to refuse.
+    """
+    ids, offsets = plain(corpus.ids, np.int32), plain(corpus.offsets, np.int64)
+    counts = plain(corpus.vocabulary.counts, np.int64)
+    return corpus._replace(
+        ids=ids, offsets=offsets, vocabulary=Vocabulary(list(corpus.vocabulary.words), counts)
+    )
+
+
+def plain(given: Any, dtype: type[np.integer[Any]]) -> NDArray[Any]:
+    """Integers (n,) as a contiguous, writable array of a type, copied only where they must be."""
+    array: NDArray[Any] = np.asarray(given)
+    limits = np.iinfo(dtype)
+    if array.dtype != dtype:
+        fits = (
+            array.dtype.kind in "iu" and array.size and limits.min <= array.min() <= array.max() <= limits.max
+        )
+        if not fits:
+            return array
+    array = np.require(array, dtype, ["C", "A"])
+    return array if array.flags.writeable else np.array(_Writable(array), copy=False)
+
+
+class _Writable:
+    """An array's memory as NumPy takes it from others, said to be writable."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array = array  # keeps the memory
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (address, False)}
+
+
+def require_usable(corpus: Corpus) -> None:
+    """Raise UsageError for a corpus that the kernels, which check nothing, must not see."""
+    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+    if len(words) < 2:
+        raise UsageError(f"the vocabulary has {len(words)} words: negative sampling needs at least 2")
+    if counts.shape != (len(words),) or not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
+        raise UsageError(
+            f"counts are {counts.dtype} of shape {counts.shape}: each of {len(words):,} words needs one, "
+            "0 or more"
+        )
+    if not counts.any():
+        raise UsageError(
+            f"all {len(words):,} words of the vocabulary have count 0: noise words need counts; count again"
+        )
+    for name, array, dtype in (("ids", corpus.ids, np.int32), ("offsets", corpus.offsets, np.int64)):
+        if array.dtype != dtype or array.ndim != 1 or not array.flags.c_contiguous:
+            raise UsageError(
+                f"{name} are {array.dtype} of shape {array.shape}: a contiguous array of {np.dtype(dtype)} "
+                "with one axis is needed"
+            )
+    for part in in_parts(corpus.ids):
+        if not (part.min() >= 0 and part.max() < len(words)):
+            raise UsageError(
+                f"ids are from {part.min()} to {part.max()}: they are places in the vocabulary, "
+                f"from 0 to {len(words) - 1}"
+            )
+    ends = corpus.offsets[[0, -1]].tolist() if len(corpus.offsets) else []
+    if ends != [0, len(corpus.ids)] or any(
+        (part[1:] < part[:-1]).any() for part in in_parts(corpus.offsets, overlap=1)
+    ):
+        raise UsageError(
+            f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
+            "ids[offsets[s]:offsets[s + 1]]"
+        )
+
+
+def require_known(config: TrainConfig, init: Embeddings | None) -> None:
+    """Raise UsageError for vectors to start from that do not fit the run."""
+    if init is not None and init.dim != config.dim:
+        raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
+    if config.freeze == "outside" and (init is None or init.outside_vectors is None):
+        raise UsageError(
+            "freeze outside would leave the outside vectors zero: start from vectors with outside ones"
+        )
+
+
+def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: int) -> None:
+    """Copy the vectors of the words that init has; its outside vectors only if it has them.
+
+    Raises UsageError where it has none of them.
+    """
+    rows = np.array([i for i, word in enumerate(words) if word in init], np.int64)
+    if not len(rows):
+        raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
+    places = np.array([init.index[words[i]] for i in rows], np.int64)
+    for matrix, known in ((vectors.center, init.center_vectors), (vectors.outside, init.outside_vectors)):
+        for start in range(0, len(rows) if known is not None else 0, COPIED_ROWS):
+            part = slice(start, start + COPIED_ROWS)
+            matrix[rows[part], :dim] = known[places[part]]  # type: ignore[index]
+
+
+def begin(
+    corpus: Corpus, config: TrainConfig, keeper: Keeper | None, init: Embeddings | None, n_copies: int = 1
+) -> tuple[Vectors, Position]:
+    """The matrices as they start, and where: as the keeper has them, as init has them, or drawn.
+
+    Raises OutputError where so many copies of them do not fit the memory.
+    """
+    n_words = len(corpus.vocabulary)
+    require_memory(n_words, config.dim, n_copies)
+    vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
+    if keeper and (start := keeper.restore(vectors)):
+        return vectors, start
+    fill_initial(vectors.center[:, : config.dim], config.seed)
+    require_known(config, init)
+    if init:
+        fill_known(vectors, corpus.vocabulary.words, init, config.dim)
+    return vectors, START
+
+
+def compile_kernels(backend_on: Callable[[Tokens], Backend], corpus: Corpus, config: TrainConfig) -> float:
+    """Compile the kernels of a run or load them from the cache; returns the seconds it took."""
+    started = time.perf_counter()
+    backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
+    return time.perf_counter() - started
+
+
+def finish(
+    corpus: Corpus,
+    config: TrainConfig,
+    vectors: Vectors,
+    end: Position,
+    words: int,
+    compile_seconds: float,
+) -> Trained:
+    """What a run that ended there came to.
+
+    Raises DivergedError where a vector is not finite or is huge, CorpusError where no pair was trained.
+    """
+    if not end.totals.n_pairs:
+        raise CorpusError(
+            f"no pair was trained: subsampling left {end.totals.n_kept:,} of {words:,} words read, and none "
+            f"of them a neighbour, at --sample {config.sample:g}; raise --sample, or set it to 0 to keep all"
+        )
+    mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
+    require_healthy(vectors, mean_loss, config)
+    center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
+    return Trained(
+        embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
+        words=words,
+        kept_words=end.totals.n_kept,
+        pairs=end.totals.n_pairs,
+        mean_loss=mean_loss,
+        compile_seconds=compile_seconds,
+        train_seconds=end.seconds,
+    )

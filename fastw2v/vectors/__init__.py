@@ -1,0 +1,1 @@
+"""Trained vectors: asked, evaluated, written and read."""

@@ -1,0 +1,273 @@
+"""Word vectors with their words: what training returns, files hold and queries ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.errors import OutputError, UsageError
+from fastw2v.options.checks import few, shown
+from fastw2v.options.spelling import for_python
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from gensim.models import KeyedVectors
+
+Which = Literal["center", "outside", "sum", "concatenated"]
+
+CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Words in the order of their ids, and a vector for each.
+
+    words            n_words strings, most frequent first
+    center_vectors   float32 (n_words, dim), C-contiguous; V of CS224n, the vectors that are used
+    outside_vectors  float32 (n_words, dim), or None when they were not kept; U of CS224n
+    counts           int64 (n_words,), occurrences in the corpus, or None when unknown
+
+    Raises UsageError when the shapes or types do not fit together.
+    """
+
+    words: list[str]
+    center_vectors: NDArray[np.float32]
+    outside_vectors: NDArray[np.float32] | None = None
+    counts: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        _check_matrix("center_vectors", self.center_vectors, len(self.words))
+        if self.outside_vectors is not None:
+            _check_matrix("outside_vectors", self.outside_vectors, len(self.words))
+            if self.outside_vectors.shape != self.center_vectors.shape:
+                raise UsageError(
+                    f"outside_vectors have dim {self.outside_vectors.shape[1]}, "
+                    f"center_vectors {self.dim}; both need the same"
+                )
+        if self.counts is not None and not isinstance(self.counts, np.ndarray):
+            raise UsageError(f"counts are {shown(self.counts)}: an int64 array is needed")
+        if self.counts is not None and self.counts.shape != (len(self.words),):
+            raise UsageError(
+                f"counts have shape {self.counts.shape}; {len(self.words):,} words need one each"
+            )
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __repr__(self) -> str:
+        """Size and first words; a notebook shows this, so not all of them."""
+        return f"<Embeddings of {len(self):,} words x {self.dim}: {few(self.words)}>"
+
+    def __iter__(self) -> Iterator[str]:
+        """The words, most frequent first."""
+        return iter(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and word in self.index
+
+    def __getitem__(self, word: str | Sequence[str]) -> NDArray[np.float32]:
+        """The centre vector of a word, float32 (dim,), or a copy of those of several, (n, dim).
+
+        KeyError for a word that is not there, UsageError for what is no word.
+        """
+        if isinstance(word, str):
+            row: NDArray[np.float32] = self.center_vectors[self.index[word]]
+            return row
+        several = list(word) if isinstance(word, Iterable) else [word]
+        if isinstance(word, Iterable) and all(isinstance(one, str) for one in several):
+            rows: NDArray[np.float32] = self.center_vectors[[self.index[one] for one in several]]
+            return rows
+        raise UsageError(f"{shown(word)} is no word: give a str or a list of them, or index center_vectors")
+
+    def nearest(
+        self, word: str | Sequence[str] | NDArray[np.floating], n: int = 10
+    ) -> list[tuple[str, float]]:
+        """The n words with the highest cosine to a word, the mean of several, or a vector, best first."""
+        from fastw2v.vectors import query
+
+        return query.nearest(self, word, n)
+
+    def analogy(self, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
+        """The n best answers d to "a is to b as c is to d" by 3CosAdd, best first."""
+        from fastw2v.vectors import query
+
+        return query.analogy(self, a, b, c, n)
+
+    def similarity(self, a: str, b: str) -> float:
+        """Cosine of two words."""
+        from fastw2v.vectors import query
+
+        return query.similarity(self, a, b)
+
+    @for_python
+    def save(self, path: str | Path, **options: Any) -> None:
+        """Write a file that other tools read, in the format of its suffix; options are `formats.save`'s."""
+        from fastw2v.vectors import formats
+
+        formats.save(path, self, **options)
+
+    @classmethod
+    @for_python
+    def load(cls, path: str | Path, **options: Any) -> Embeddings:
+        """Read a file of vectors, in the format of its suffix; options are `formats.load`'s."""
+        from fastw2v.vectors import formats
+
+        return formats.load(path, **options)
+
+    def to_arrow(self) -> pa.Table:
+        """A pyarrow.Table: word string, count int64, vector fixed_size_list<float32>, as in Parquet files."""
+        from fastw2v.vectors.formats.parquet import as_arrow
+
+        return as_arrow(self.words, self.counts, self.center_vectors)
+
+    def to_gensim(self) -> KeyedVectors:
+        """gensim's KeyedVectors with these centre vectors and counts; needs gensim."""
+        from gensim.models import KeyedVectors
+
+        vectors = KeyedVectors(self.dim, count=0, dtype=np.float32)
+        vectors.add_vectors(self.words, self.center_vectors)
+        if self.counts is not None:
+            for word, count in zip(self.words, self.counts.tolist(), strict=True):
+                vectors.set_vecattr(word, "count", count)
+        return vectors
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one vector."""
+        return int(self.center_vectors.shape[1])
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Word to id."""
+        return {word: i for i, word in enumerate(self.words)}
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """Euclidean length of each centre vector, float64 (n_words,).
+
+        Kept instead of a normalised copy of the matrix: cosines then need one product and one division,
+        and no second matrix.
+        """
+        return row_norms(self.center_vectors)
+
+
+def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
+    if not isinstance(matrix, np.ndarray):
+        raise UsageError(f"{name} are {shown(matrix)}: a C-contiguous float32 matrix is needed")
+    if matrix.dtype != np.float32 or matrix.ndim != 2 or not matrix.flags.c_contiguous:
+        raise UsageError(
+            f"{name} are {matrix.dtype} with {matrix.ndim} axes; a C-contiguous float32 matrix is needed"
+        )
+    if len(matrix) != n_words or matrix.shape[1] < 1:
+        raise UsageError(f"{name} have shape {matrix.shape}; {n_words:,} words need one row each of dim >= 1")
+
+
+def select_vectors(
+    embeddings: Embeddings, which: Which = "center", *, normalize: bool = False
+) -> NDArray[np.float32]:
+    """The vectors to take away, float32 (n_words, dim), of twice that dim when concatenated.
+
+    which       center, outside, their sum v + u, or v and u one after the other
+    normalize   scale each to length 1; zero vectors stay zero
+
+    The matrix is the embeddings' own where nothing is computed. Raises UsageError where the outside vectors
+    are needed and were not kept, OutputError when the memory cannot be had.
+    """
+    center, outside = embeddings.center_vectors, embeddings.outside_vectors
+    if which != "center" and outside is None:
+        raise UsageError(
+            f"{which} vectors need the outside vectors, which were not kept: train with --save-outside, "
+            "give that file with --outside, or write the centre vectors"
+        )
+    parts = [matrix for matrix in (center, outside) if matrix is not None]
+    try:
+        if which == "sum":
+            matrix = np.add(*parts)
+        elif which == "concatenated":
+            matrix = np.hstack(parts)
+        else:
+            matrix = parts[which == "outside"]
+        return unit_rows(matrix) if normalize else matrix
+    except MemoryError as error:
+        raise OutputError(
+            f"{which} vectors need {center.nbytes:,} bytes of memory a copy, more than can be had; "
+            "write centre vectors as they are"
+        ) from error
+
+
+def with_outside(embeddings: Embeddings, outside: Embeddings) -> Embeddings:
+    """The embeddings with the vectors of another file as their outside vectors.
+
+    Raises UsageError where the words are not the same in the same order, or the dim is another.
+    """
+    if outside.words != embeddings.words:
+        raise UsageError(
+            f"the outside vectors have other words ({len(outside):,}) than the centre vectors "
+            f"({len(embeddings):,}); give the two files of one training"
+        )
+    counts = outside.counts if embeddings.counts is None else embeddings.counts
+    return replace(embeddings, outside_vectors=outside.center_vectors, counts=counts)
+
+
+def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A copy whose rows have length 1, float32 (n_words, dim); rows of zeros stay zero."""
+    norms = row_norms(matrix)[:, np.newaxis]
+    unit: NDArray[np.float32] = matrix.copy()
+    np.divide(unit, norms, out=unit, where=norms > 0, casting="same_kind")
+    return unit
+
+
+def row_norms(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Euclidean length of each row, float64 (n_words,)."""
+    norms = np.empty(len(matrix), dtype=np.float64)
+    rows = max(1, CHUNK_NUMBERS // matrix.shape[1])
+    for start in range(0, len(matrix), rows):
+        chunk = matrix[start : start + rows].astype(np.float64)
+        norms[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", chunk, chunk))
+    return norms
+
+
+class InitialVectors(NamedTuple):
+    """The two matrices before the first update, each float32 (n_words, dim)."""
+
+    center_vectors: NDArray[np.float32]
+    outside_vectors: NDArray[np.float32]
+
+
+def initial_vectors(n_words: int, dim: int, seed: int) -> InitialVectors:
+    """Centre vectors uniform in [-0.5/dim, 0.5/dim), outside vectors zero, as in word2vec.
+
+    Raises OutputError when the memory cannot be had.
+    """
+    try:
+        center_vectors = np.empty((n_words, dim), dtype=np.float32)
+        outside_vectors = np.zeros((n_words, dim), dtype=np.float32)
+    except MemoryError as error:
+        raise OutputError(
+            f"{n_words:,} words of {dim} dimensions need {8 * n_words * dim:,} bytes of memory, "
+            "more than can be had; lower --dim or raise --min-count"
+        ) from error
+    fill_initial(center_vectors, seed)
+    return InitialVectors(center_vectors, outside_vectors)
+
+
+def fill_initial(center_vectors: NDArray[np.float32], seed: int) -> None:
+    """Draw initial centre vectors into a float32 (n_words, dim) array, which may be a view with padded rows.
+
+    The numbers depend on seed, dim and row only, not on the padding. They are drawn in chunks, so that
+    memory stays at the matrix plus 4 MB.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    n_words, dim = center_vectors.shape
+    rows = max(1, CHUNK_NUMBERS // dim)
+    for start in range(0, n_words, rows):
+        chunk = center_vectors[start : start + rows]
+        chunk[...] = generator.random(chunk.shape, dtype=np.float32)
+        chunk -= np.float32(0.5)
+        chunk /= np.float32(dim)

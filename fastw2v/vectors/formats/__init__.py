@@ -1,0 +1,309 @@
+"""Word-vector files that other tools read; each format is a module.
+
+Readers take nothing on trust: sizes are checked against the file before memory is taken, nothing is
+unpickled, and whatever does not fit is a CorpusError that says where.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import logging
+import os
+import re
+import stat
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.corpus.vocabulary import read_counts
+from fastw2v.errors import CorpusError, OutputError, UsageError
+from fastw2v.options import checks
+from fastw2v.options.synonyms import require_known
+from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
+from fastw2v.vectors.formats.binary import read_binary, write_binary
+from fastw2v.vectors.formats.common import READ_BYTES, Source, Table, chunks
+from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
+from fastw2v.vectors.formats.parquet import read_parquet, write_parquet
+from fastw2v.vectors.formats.projector import metadata_path, write_projector
+from fastw2v.vectors.formats.static_model import read_static_model, static_model_paths, write_static_model
+from fastw2v.vectors.formats.text import read_text, write_text
+from fastw2v.vectors.formats.tokens import (
+    LINE_BREAKS,
+    SURROGATES,
+    WHITE_SPACE,
+    check_tokens,
+    escape_token,
+    first_repeated,
+    shown,
+)
+
+__all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
+
+Format = Literal["text", "binary", "npy", "parquet", "safetensors", "tsv"]
+
+
+class _Kind(NamedTuple):
+    """What a format can do.
+
+    suffixes   names that mean it
+    write      writes a table
+    read       reads a source; None for a format that is only written
+    paths      every file that belongs to a main one
+    unsafe     characters that its words cannot have
+    halves     whether it can hold float16
+    counts     whether it can hold the counts of words
+    """
+
+    suffixes: tuple[str, ...]
+    write: Callable[[Table], None]
+    read: Callable[[Source], Embeddings] | None
+    paths: Callable[[Path], list[Path]] = lambda path: [path]
+    unsafe: re.Pattern[str] = WHITE_SPACE
+    halves: bool = False
+    counts: bool = False
+
+
+KINDS: dict[Format, _Kind] = {
+    "text": _Kind((".txt", ".vec"), write_text, read_text),
+    "binary": _Kind((".bin",), write_binary, read_binary),
+    "npy": _Kind(
+        (".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True, counts=True
+    ),
+    "parquet": _Kind((".parquet",), write_parquet, read_parquet, unsafe=SURROGATES, halves=True, counts=True),
+    "safetensors": _Kind(
+        (".safetensors",), write_static_model, read_static_model, static_model_paths, halves=True
+    ),
+    "tsv": _Kind(
+        (".tsv",),
+        write_projector,
+        None,
+        lambda path: [path, metadata_path(path)],
+        unsafe=LINE_BREAKS,
+        counts=True,
+    ),
+}
+SAVING = ("format", "escape", "vectors", "normalize", "float16")
+LOADING = ("format", "unescape", "limit", "errors")
+SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
+
+PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+MOST_PACKED = 1100  # bytes that gzip packs into one, at most; so large a header is checked against it
+
+
+def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
+    """`format` if given, else by the suffix: .txt and .vec text, .bin binary, …; else `default`.
+
+    Raises UsageError for another suffix where there is no default.
+    """
+    known: tuple[Format, ...] = get_args(Format)
+    if format is not None:
+        checks.choice("format", format, known)
+    given = next((one for one in known if one == format), None)
+    detected = given or SUFFIXES.get(path.suffix.lower(), default)
+    if detected is None:
+        raise UsageError(
+            f"{path}: the suffix {path.suffix!r} names no format; use {', '.join(SUFFIXES)} or give --format"
+        )
+    return detected
+
+
+def output_paths(path: Path, format: str | None = None) -> list[Path]:
+    """Every file that `save` writes for `path`, to be probed before training.
+
+    Raises UsageError for a name that its format cannot have.
+    """
+    return KINDS[detect_format(path, format)].paths(path)
+
+
+def check_words(words: Sequence[str], format: Format, *, escape: bool = False) -> None:
+    """Raise UsageError naming the first word that a file of this format cannot carry."""
+    check_tokens(words, escape=escape, unsafe=KINDS[format].unsafe)
+
+
+def save(
+    path: str | Path,
+    embeddings: Embeddings,
+    *,
+    format: str | None = None,
+    escape: bool = False,
+    vectors: Which = "center",
+    normalize: bool = False,
+    float16: bool = False,
+    **others: Any,
+) -> None:
+    """Write word vectors; each file appears complete or not at all.
+
+    format      text, binary, npy, parquet, safetensors or tsv; by default from the suffix
+    escape      write white space in words as backslash escapes
+    vectors     center, outside, their sum, or both concatenated
+    normalize   scale each vector to length 1
+    float16     write numbers of 16 bits; npy, parquet and safetensors only
+
+    Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
+    numbers that are not finite and for everything the disk refuses.
+    """
+    require_known(others, SAVING, "save")
+    path = _checked_path(path)
+    if not isinstance(embeddings, Embeddings):
+        raise checks.refuse("embeddings", embeddings, "Embeddings, which fastw2v.load and fastw2v.train give")
+    escape, normalize = checks.flag("escape", escape), checks.flag("normalize", normalize)
+    checks.choice("vectors", vectors, get_args(Which))
+    detected = detect_format(path, format)
+    if checks.flag("float16", float16):
+        require_halves(detected)
+    check_words(embeddings.words, detected, escape=escape)
+    matrix = select_vectors(embeddings, vectors, normalize=normalize)
+    _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
+    if float16:
+        with np.errstate(over="ignore"):  # found on the next line
+            matrix = matrix.astype(np.float16)
+        _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
+    words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
+    KINDS[detected].write(Table(path, words, matrix, embeddings.counts))
+
+
+def _checked_path(path: str | Path) -> Path:
+    """The name of a file; raises UsageError for what is none, such as an open file or None."""
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise checks.refuse("path", path, "the name of a file, a str or a Path")
+    return Path(path)
+
+
+def require_halves(format: Format) -> None:
+    """Raise UsageError for a format that cannot hold float16."""
+    if not KINDS[format].halves:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.halves)
+        raise UsageError(f"format {format} holds no float16; use {able} or leave out --float16")
+
+
+def require_counts(format: Format) -> None:
+    """Raise UsageError for a format that cannot hold counts."""
+    if not KINDS[format].counts:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.counts)
+        raise UsageError(f"format {format} holds no counts; use {able} or leave out --read-vocab")
+
+
+def counts_line(embeddings: Embeddings, format: Format) -> str | None:
+    """What to tell where counts are unknown to a format that holds them, or known to one that does not."""
+    if KINDS[format].counts and embeddings.counts is None:
+        return (
+            "the counts of words are unknown and left out: --read-vocab FILE of 'word count' lines gives them"
+        )
+    if not KINDS[format].counts and embeddings.counts is not None:
+        able = ", ".join(name for name, kind in KINDS.items() if kind.counts)
+        return f"the counts of words are left out: format {format} holds none, {able} do"
+    return None
+
+
+def with_counts(embeddings: Embeddings, path: Path, *, escape: bool = False) -> Embeddings:
+    """The embeddings with the counts that a vocabulary file has of their words, matched by name.
+
+    Raises CorpusError for a file that cannot be read, UsageError for a word that is not in it.
+    """
+    counts = read_counts([path])
+    names = [escape_token(word) if escape and word not in counts else word for word in embeddings.words]
+    missing = [word for word in names if word not in counts]
+    if missing:
+        raise UsageError(
+            f"{path} has no count of {shown(missing[0])}, nor of {len(missing) - 1:,} other words of "
+            f"{len(names):,}; give the file that train --save-vocab wrote with these vectors"
+        )
+    return replace(embeddings, counts=np.array([counts[name] for name in names], np.int64))
+
+
+def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floating], cure: str) -> None:
+    for start, chunk in chunks(matrix):
+        finite = np.isfinite(chunk).all(axis=1)
+        if not finite.all():
+            word = shown(words[start + int(np.argmin(finite))])
+            raise OutputError(f"{path}: the vector of {word} is not finite in {matrix.dtype}; {cure}")
+
+
+def load(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    unescape: bool = False,
+    limit: int | None = None,
+    errors: Literal["strict", "replace"] = "strict",
+    **others: Any,
+) -> Embeddings:
+    """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
+
+    format     text, binary, npy, parquet or safetensors; by default from the suffix
+    unescape   undo the escapes of `save(escape=True)`
+    limit      read the first `limit` words only
+    errors     "replace" reads words of text and binary files that are not UTF-8, as word2vec.c cuts long
+               ones, with U+FFFD in place of what is not
+
+    Text and binary files may be packed by gzip or bzip2; of a word that they hold twice the first is kept,
+    and a line says so to the logger `fastw2v`, which is standard error where none is set up.
+
+    Raises CorpusError, saying where, for a file that is missing, cut short, longer than it says, holds a
+    word twice in another format, no UTF-8, or numbers that are not finite float32; UsageError for an unknown
+    format or one that is only written; OutputError when the memory cannot be had.
+    """
+    require_known(others, LOADING, "load")
+    path, unescape = _checked_path(path), checks.flag("unescape", unescape)
+    checks.choice("errors", errors, ("strict", "replace"))
+    detected = detect_format(_unpacked_name(path), format)
+    read = KINDS[detected].read
+    if read is None:
+        raise UsageError(f"{path}: a projector's tsv is only written; read the file it was made from")
+    if limit is not None:
+        limit = checks.whole("limit", limit, 1, checks.NO_LIMIT)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise CorpusError(f"{path}: is not a file; store the vectors in a file first")
+        with path.open("rb", buffering=READ_BYTES) as file:
+            size = status.st_size
+            opener = PACKED.get(file.read(2))
+            file.seek(0)
+            if opener:
+                if detected not in ("text", "binary"):
+                    raise CorpusError(f"{path}: is packed; unpack it first (gunzip or bunzip2)")
+                with opener(file) as unpacked:
+                    embeddings = read(Source(path, unpacked, MOST_PACKED * size, unescape, limit, errors))
+            else:
+                embeddings = read(Source(path, file, size, unescape, limit, errors))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CorpusError(
+            f"{path}: cannot be unpacked ({error}); the file is cut short or damaged"
+        ) from error
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
+    if (repeated := first_repeated(embeddings.words)) is not None:
+        if detected in ("text", "binary"):
+            return _without_repeated(path, embeddings)
+        first, second = (place + 1 for place in repeated)
+        word = shown(embeddings.words[second - 1])
+        raise CorpusError(f"{path}: {word} is word {first:,} and again word {second:,}; keep one of them")
+    return embeddings
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path
+
+
+def _without_repeated(path: Path, embeddings: Embeddings) -> Embeddings:
+    """The first of equal words, and a line to the log."""
+    places: dict[str, int] = {}
+    for place, word in enumerate(embeddings.words):
+        places.setdefault(word, place)
+    first, second = first_repeated(embeddings.words) or (0, 0)
+    logging.getLogger("fastw2v").warning(
+        "%s: %s is word %s and again word %s; the first of equal words is kept, %s left out",
+        path,
+        shown(embeddings.words[second]),
+        f"{first + 1:,}",
+        f"{second + 1:,}",
+        f"{len(embeddings) - len(places):,}",
+    )
+    return Embeddings(list(places), embeddings.center_vectors[list(places.values())])
