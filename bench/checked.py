@@ -38,18 +38,18 @@ def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, 
     counts = np.maximum(np.bincount(ids, minlength=N_WORDS), 1)
     vectors = Vectors(*(start.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
     schedule = start.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
-    sampler = backends.make_sampler(counts, config)
-    window = backends.make_window(config, max(lengths))
-    arrays = (vectors, Tokens(ids, offsets), sampler, schedule, window)
-    return *arrays, backends.make_estimator(config, N_WORDS), n_units(len(ids))
+    plan = backends.plan_of(config, counts, max(lengths))
+    return vectors, Tokens(ids, offsets), plan, schedule, n_units(len(ids))
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
     """One worker in this thread, without a backend; returns the loss."""
+    from fastw2v.model.arrays import LOSS, new_totals, work_on
+
     *inputs, end = arrays
-    totals = np.zeros((1, 8))
-    kernel(*inputs, np.array([0, end]), totals, 0)
-    return float(totals[0, 0])
+    totals = new_totals(1)
+    kernel(*inputs, work_on(0, end), totals)
+    return float(totals[0, LOSS])
 
 
 def bounds(n_corpora: int) -> str:
@@ -110,12 +110,13 @@ def plain(n_corpora: int) -> str:
     assert numba.config.DISABLE_JIT, "set NUMBA_DISABLE_JIT=1"
     for seed in range(n_corpora):
         config = TrainConfig(window=1 + seed % 9, dynamic_window=seed % 2 == 0)
-        _, tokens, sampler, schedule, window, _, _ = arrays_of(config, [30, 0, 4500], seed)
+        _, tokens, plan, schedule, _ = arrays_of(config, [30, 0, 4500], seed)
+        architecture, key = plan.architecture, schedule.epoch_key
         for unit in (0, 1):
             with np.errstate(over="ignore"):
-                kept = units.new_kept(window)
-                begin, end, _ = units.keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-            expected, centres = keep_unit(tokens, sampler, int(schedule.epoch_key), window, unit)
+                kept = units.new_kept(architecture)
+                begin, end, _ = units.keep_unit(tokens, architecture, key, unit, kept)
+            expected, centres = keep_unit(tokens, architecture, int(key), unit)
             assert kept.ids[begin:end].tolist() == [expected[i].word for i in centres]
             assert kept.radius[begin:end].tolist() == [expected[i].radius for i in centres]
     return f"{n_corpora} corpora subsampled as by the reference"

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from bench.options import Session, say
 from bench.trainers import first_tokens
-from fastw2v.backends import make_estimator, make_sampler, make_window
-from fastw2v.kernels.backend import COLUMNS
+from fastw2v.backends import plan_of
 from fastw2v.kernels.block.scratch import PHASES
-from fastw2v.kernels.block.step import clocked_units
-from fastw2v.kernels.jit import FASTMATH
-from fastw2v.model.arrays import UNIT, Tokens, Vectors, padded
+from fastw2v.kernels.block.step import train_units
+from fastw2v.model.arrays import KEPT, PAIRS, UNIT, Tokens, Vectors, Work, new_totals, padded
 from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
 from fastw2v.vectors.embeddings import fill_initial
 
@@ -82,12 +80,6 @@ def copy_column(target, source):
         target[i] = source[i]
 
 
-@njit(nogil=True, error_model="numpy", fastmath=FASTMATH)
-def clocked_kernel(vectors, tokens, sampler, schedule, window, estimator, queue, totals, clock):
-    """Kernel `block` of one worker with its clock on."""
-    clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, 0, clock)
-
-
 def best_seconds(function: Any, *arguments: Any, rounds: int = 5) -> float:
     """The shortest of some runs: what the machine can do, not what it did meanwhile."""
     function(*arguments)
@@ -118,26 +110,18 @@ def clocked_run(session: Session) -> Stream:
     corpus = first_tokens(session.material.corpus, UNITS * UNIT)
     vectors = Vectors(*(aligned_zeros(len(corpus.vocabulary), config.dim) for _ in range(2)))
     fill_initial(vectors.center[:, : config.dim], config.seed)
-    sampler = make_sampler(corpus.vocabulary.counts, config)
     schedule = make_schedule(config, len(session.material.corpus.ids))
-    arguments = (
-        vectors,
-        Tokens(corpus.ids, corpus.offsets),
-        sampler,
-        schedule,
-        make_window(config, longest_sentence(corpus.offsets)),
-        make_estimator(config, len(corpus.vocabulary)),
-    )
+    plan = plan_of(config, corpus.vocabulary.counts, longest_sentence(corpus.offsets))
+    arguments = (vectors, Tokens(corpus.ids, corpus.offsets), plan, schedule)
     clock = np.zeros(len(PHASES) + 1, np.int64)
     units = -(-len(corpus.ids) // UNIT)
-    half, totals = max(1, units // 2), np.zeros((1, COLUMNS))
-    clocked_kernel(*arguments, np.array([0, half]), totals, clock)
+    half, totals = max(1, units // 2), new_totals(1)
+    train_units(*arguments, Work(np.array([0, half]), clock=clock), totals)
     clock[:-1], totals[:] = 0, 0
     started = time.perf_counter()
-    clocked_kernel(*arguments, np.array([units // 2, units]), totals, clock)
+    train_units(*arguments, Work(np.array([units // 2, units]), clock=clock), totals)
     seconds = time.perf_counter() - started
-    n_pairs, n_kept = totals[0, 1:3]
-    return Stream(seconds, int(n_kept), int(n_pairs), clock[:-1].copy())
+    return Stream(seconds, int(totals[0, KEPT]), int(totals[0, PAIRS]), clock[:-1].copy())
 
 
 def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from fastw2v.backends import make_estimator
+from fastw2v.backends import require_supported
 from fastw2v.config import (
     PRESETS,
     Backend,
@@ -118,7 +118,7 @@ def train(
     check_judging(config, by_files=False)
     require_arguments(corpus, vocabulary, on_chunk, on_epoch)
     require_known(config, init)
-    make_estimator(config, n_words=2)  # whether the processor has what it needs
+    require_supported(config)
     if line := step_size_warning(config):
         warnings.warn(line, StepSizeWarning, stacklevel=3)  # beyond the decorator
     display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))

@@ -1,8 +1,7 @@
-"""Which backend trains a run, made of its options."""
+"""The seam: which plan an options' run has, which combinations there are, and who trains them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -11,68 +10,132 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens, Totals, Vectors
-from fastw2v.model.plan import BFLOAT16, FEW_LANES, FEW_WORDS, LANES, Estimator, Sampler, Schedule, Window
+from fastw2v.model.plan import (
+    BFLOAT16,
+    FEW_LANES,
+    FEW_WORDS,
+    FLOAT32,
+    LANES,
+    BFloat16,
+    Block,
+    Estimator,
+    Lockstep,
+    NegativeSampling,
+    Objective,
+    Pair,
+    Plan,
+    Schedule,
+    SkipGram,
+    Softmax,
+    Words,
+)
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.system.machine import usable_cores
 
 
 class Backend(Protocol):
-    """Trains units first ≤ u < end in place.
+    """Owns the two matrices of a run and trains them.
 
-    units_at_once  how many a call takes together: calls begin at multiples of it
+    A call names its tokens, because a shuffled epoch has others for each of its parts, and a rank for each of
+    its shares.
+
+    plan           Plan
+    units_at_once  how many units a call takes together: calls begin at multiples of it
     """
 
+    plan: Plan
     units_at_once: int
 
-    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals: ...
+    def compile(self, tokens: Tokens) -> None:
+        """Make ready what trains tokens of these types; trains nothing."""
+
+    def train(self, tokens: Tokens, schedule: Schedule, first: int, end: int) -> Totals:
+        """Train units first ≤ u < end of the tokens."""
+
+    def loss(self, tokens: Tokens, epoch_key: int, end: int) -> Totals:
+        """The loss of units 0 ≤ u < end with the draws of that key, without a step."""
+
+    def host(self) -> Vectors:
+        """The matrices as they are now, in the memory of the process."""
 
 
-def make_sampler(counts: NDArray[np.int64], config: TrainConfig) -> Sampler:
-    """Keep limits and noise table of a vocabulary."""
-    return Sampler(
+def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
+    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
+
+    The softmax has no noise to share: its estimator is Pair.
+    """
+    architecture = SkipGram(
+        config.window,
+        int(not config.dynamic_window),
+        max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
-        unigram_table(noise_probabilities(counts, config.ns_exponent)),
     )
+    estimator = Pair() if config.loss == "softmax" else estimator_of(config, len(counts))
+    return Plan(architecture, Words(), objective_of(config, counts), estimator)
 
 
-def make_backend(
-    config: TrainConfig, vectors: Vectors, counts: NDArray[np.int64], longest: int
-) -> Callable[[Tokens], Backend]:
-    """The trainer that config names, for any tokens of a vocabulary in sentences of at most `longest`."""
-    sampler = make_sampler(counts, config)
-    options = (sampler, make_window(config, longest), make_estimator(config, len(counts)))
-    if config.backend == "reference":
+def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
+    """The objective that config names for a vocabulary of these counts."""
+    if config.loss == "softmax":
+        return Softmax()
+    table = unigram_table(noise_probabilities(counts, config.ns_exponent))
+    return NegativeSampling(config.negatives, table)
+
+
+def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
+    """The estimator that config names for a vocabulary of so many words.
+
+    Raises UsageError for a deterministic kernel pair, which there is not.
+    """
+    if config.kernel == "pair":
+        if config.deterministic:
+            raise UsageError("deterministic needs kernel block: leave out --kernel pair, or use --threads 1")
+        return Pair()
+    sizes = (config.block_size, config.shared_negatives)
+    operands = FLOAT32 if config.precision == "float32" else BFLOAT16
+    if config.deterministic:
+        return Lockstep(*sizes, operands, FEW_LANES if n_words < FEW_WORDS else LANES)
+    return Block(*sizes, operands)
+
+
+def supports(plan: Plan, backend: str) -> str | None:
+    """Why a backend cannot train a plan, with the cure; None where it can. Nothing else knows."""
+    is_shared = isinstance(plan.estimator, Block | Lockstep)
+    if isinstance(plan.objective, Softmax) and is_shared:
+        return "loss softmax has no noise for a block to share: use --kernel pair"
+    if backend == "reference":
+        return None
+    if isinstance(plan.objective, Softmax):
+        return "loss softmax runs on the reference backend only: add --backend reference"
+    if isinstance(plan.estimator, Block | Lockstep) and isinstance(plan.estimator.operands, BFloat16):
+        from fastw2v.kernels.tiles import bfloat16
+
+        if not bfloat16.HAS_BFLOAT16:
+            return "precision bfloat16 needs a processor with AVX512-BF16: use float32"
+    return None
+
+
+def require_supported(config: TrainConfig) -> None:
+    """Raise UsageError where no backend trains what config names: known before anything is read."""
+    plan = plan_of(config, np.ones(2, np.int64), 2)
+    if why_not := supports(plan, config.backend):
+        raise UsageError(why_not)
+
+
+def make(plan: Plan, vectors: Vectors, backend: str, n_workers: int | None = None) -> Backend:
+    """The backend of that name, which owns the matrices from now on.
+
+    vectors    float32 (n_words, padded dim) each, rows 64-byte aligned
+    n_workers  None: one for each core that the process may use
+
+    Raises UsageError for a plan that it does not support.
+    """
+    if why_not := supports(plan, backend):
+        raise UsageError(why_not)
+    if backend == "reference":
         from fastw2v.reference.backend import ReferenceBackend
 
-        return lambda tokens: ReferenceBackend(vectors, tokens, *options)
-    from fastw2v.kernels.backend import KernelBackend, LockstepBackend
+        return ReferenceBackend(plan, vectors)
+    from fastw2v.kernels.backend import KernelBackend
 
-    n_workers = config.threads or usable_cores()
-    kind = LockstepBackend if config.deterministic else KernelBackend
-    return lambda tokens: kind(vectors, tokens, *options, n_workers)
-
-
-def make_window(config: TrainConfig, longest: int) -> Window:
-    """The window that config names, reaching no farther than the longest sentence does."""
-    return Window(config.window, int(not config.dynamic_window), max(1, min(config.window, longest - 1)))
-
-
-def make_estimator(config: TrainConfig, n_words: int) -> Estimator:
-    """The estimator that config names, for a vocabulary of so many words.
-
-    Raises UsageError for bfloat16 kernels on a processor that has no instruction for them.
-    """
-    if config.loss == "softmax":
-        return Estimator(0)
-    if config.kernel == "pair":
-        return Estimator(config.negatives)
-    lanes = (FEW_LANES if n_words < FEW_WORDS else LANES) if config.deterministic else 1
-    sizes = (config.negatives, config.block_size, config.shared_negatives)
-    if config.precision == "float32":
-        return Estimator(*sizes, lanes=lanes)
-    if config.backend == "numba":
-        from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
-
-        if not HAS_BFLOAT16:
-            raise UsageError("precision bfloat16 needs a processor with AVX512-BF16: use float32")
-    return Estimator(*sizes, BFLOAT16, lanes)
+    return KernelBackend(plan, vectors, n_workers or usable_cores())

@@ -111,14 +111,6 @@ class TrainConfig:
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
-        if self.deterministic and self.kernel != "block":
-            raise refused(
-                "deterministic needs kernel block: leave kernel pair out, or set threads to 1 instead of "
-                "deterministic",
-                *("deterministic", "kernel", "threads"),
-            )
-        if self.loss == "softmax" and self.backend != "reference":
-            raise refused("loss softmax needs backend reference: set backend to it", "loss", "backend")
         check_combination(self)
 
     @property

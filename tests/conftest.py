@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from hypothesis import settings
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v.model.arrays import Tokens
-from fastw2v.model.plan import Sampler, Schedule, Window
+from fastw2v.model.plan import Estimator, NegativeSampling, Pair, Plan, Schedule, SkipGram, Words
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.model.streams import epoch_key
 
@@ -24,9 +24,14 @@ class Inputs(NamedTuple):
     """What a trainer needs beside the matrices."""
 
     tokens: Tokens
-    sampler: Sampler
-    window: Window
+    architecture: SkipGram
+    unigram_table: NDArray[np.uint64]
     schedule: Schedule
+
+    def plan(self, estimator: Estimator | None = None, n_negatives: int = 5) -> Plan:
+        """Negative sampling by this estimator, Pair where none is given."""
+        objective = NegativeSampling(n_negatives, self.unigram_table)
+        return Plan(self.architecture, Words(), objective, estimator or Pair())
 
     def epoch(self, epoch: int, epochs: int, learning_rate: float = 0.025) -> Schedule:
         """The schedule of one epoch of a longer run with seed 1."""
@@ -49,17 +54,16 @@ def make_inputs(
     sample: float = 0.0,
     ids: ArrayLike | None = None,
 ) -> Inputs:
-    """Sentences of these lengths, of these ids or of words drawn uniformly; sampler from their counts."""
+    """Sentences of these lengths, of these ids or of words drawn uniformly; tables from their counts."""
     offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
     if ids is None:
         ids = np.random.default_rng(0).integers(0, n_words, int(offsets[-1]))
     tokens = Tokens(np.asarray(ids).astype(np.int32), offsets)
     counts = np.bincount(tokens.ids, minlength=n_words).astype(np.int64)
-    sampler = Sampler(
-        as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
-    )
-    window = Window(radius, fixed, min(radius, max(max(lengths) - 1, 1)))
-    inputs = Inputs(tokens, sampler, window, Schedule(np.uint64(0), 0, 1, 0.0, 0.0))
+    reach = min(radius, max(max(lengths) - 1, 1))
+    architecture = SkipGram(radius, fixed, reach, as_limits(keep_probabilities(counts, sample)))
+    table = unigram_table(noise_probabilities(counts))
+    inputs = Inputs(tokens, architecture, table, Schedule(np.uint64(0), 0, 1, 0.0, 0.0))
     return inputs._replace(schedule=inputs.epoch(0, 1))
 
 

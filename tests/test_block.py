@@ -8,16 +8,29 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from fastw2v import reference
+from fastw2v.backends import require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
-from fastw2v.kernels.backend import KernelBackend, LockstepBackend
+from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import Tokens, Vectors, padded
-from fastw2v.model.plan import BFLOAT16, FLOAT32, Estimator, Sampler, Schedule, Window
+from fastw2v.model.plan import (
+    BFLOAT16,
+    FLOAT32,
+    Block,
+    Lockstep,
+    NegativeSampling,
+    Plan,
+    Schedule,
+    SkipGram,
+    Words,
+)
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.model.streams import epoch_key
+from fastw2v.reference.architectures import window_of
 from fastw2v.reference.backend import ReferenceBackend
+from fastw2v.reference.block import block_gradients, block_step, rounded
+from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.units import KeptToken
 from fastw2v.training.loop import train
 from fastw2v.training.start import aligned_zeros
@@ -31,13 +44,17 @@ def make_problem(n_words, dim, n_tokens, *, scale=1.0, sample=2e-3):
     cuts = np.sort(rng.integers(0, n_tokens, n_tokens // 20))
     offsets = np.concatenate([[0, 0], cuts, [n_tokens]]).astype(np.int64)
     counts = np.maximum(np.bincount(ids, minlength=n_words), 1)
-    sampler = Sampler(
-        as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
-    )
+    tables = as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
     vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
     for matrix in vectors:
         matrix[:, :dim] = scale * (rng.random((n_words, dim)) - 0.5)
-    return Tokens(ids, offsets), sampler, vectors
+    return Tokens(ids, offsets), tables, vectors
+
+
+def plan_on(tables, estimator, window=5, fixed=0, n_negatives=5, reach=None):
+    """Skip-gram with negative sampling by an estimator; tables are those of `make_problem`."""
+    architecture = SkipGram(window, fixed, reach or window, tables[0])
+    return Plan(architecture, Words(), NegativeSampling(n_negatives, tables[1]), estimator)
 
 
 def schedule_of(n_tokens, learning_rate):
@@ -60,13 +77,13 @@ needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has 
     ],
 )
 def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed, learning_rate):
-    tokens, sampler, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
+    tokens, tables, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     reach = min(window, int(np.diff(tokens.offsets).max()))
-    arguments = (tokens, sampler, Window(window, fixed, reach), Estimator(5, size, shared))
+    plan = plan_on(tables, Block(size, shared), window, fixed, reach=reach)
     schedule = schedule_of(len(tokens.ids), learning_rate)
-    actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 3)
-    expected = ReferenceBackend(double, *arguments)(schedule, 0, 3)
+    actual = KernelBackend(plan, vectors, 1).train(tokens, schedule, 0, 3)
+    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 3)
     assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
     assert actual.n_pairs > 1_000
     assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
@@ -76,12 +93,12 @@ def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed
 
 
 def test_train_units__thousand_blocks_stay_within_tolerance():
-    tokens, sampler, vectors = make_problem(500, 48, 24_000)
+    tokens, tables, vectors = make_problem(500, 48, 24_000)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    arguments = (tokens, sampler, Window(3, 0, 3), Estimator(5, 8, 16))
+    plan = plan_on(tables, Block(8, 16), 3)
     schedule = schedule_of(len(tokens.ids), 0.025)
-    actual = KernelBackend(vectors, *arguments, 1)(schedule, 0, 5)
-    ReferenceBackend(double, *arguments)(schedule, 0, 5)
+    actual = KernelBackend(plan, vectors, 1).train(tokens, schedule, 0, 5)
+    ReferenceBackend(plan, double).train(tokens, schedule, 0, 5)
     assert actual.n_kept / 8 > 1_000
     for matrix, twin in zip(vectors, double, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
@@ -90,10 +107,10 @@ def test_train_units__thousand_blocks_stay_within_tolerance():
 def test_train_units__same_seed_same_bytes_however_it_is_cut():
     results = []
     for cuts in ([0, 5], [0, 1, 2, 5], [0, 5]):
-        tokens, sampler, vectors = make_problem(300, 40, 20_000)
-        backend = KernelBackend(vectors, tokens, sampler, Window(5, 0, 5), Estimator(5, 32, 32), 1)
+        tokens, tables, vectors = make_problem(300, 40, 20_000)
+        backend = KernelBackend(plan_on(tables, Block(32, 32)), vectors, 1)
         for first, end in pairwise(cuts):
-            backend(schedule_of(len(tokens.ids), 0.025), first, end)
+            backend.train(tokens, schedule_of(len(tokens.ids), 0.025), first, end)
         results.append(vectors.center.tobytes() + vectors.outside.tobytes())
     assert results[0] == results[1] == results[2]
 
@@ -104,13 +121,13 @@ def test_train_units__same_seed_same_bytes_however_it_is_cut():
 )
 def test_lockstep__agrees_with_the_reference(dim, size, shared, window, learning_rate, n_workers):
     """Four lanes, seven units of which the last is short: the second group has a lane without a unit."""
-    tokens, sampler, vectors = make_problem(300, dim, 27_000, scale=2 / np.sqrt(dim))
+    tokens, tables, vectors = make_problem(300, dim, 27_000, scale=2 / np.sqrt(dim))
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     reach = min(window, int(np.diff(tokens.offsets).max()))
-    arguments = (tokens, sampler, Window(window, 0, reach), Estimator(5, size, shared, lanes=4))
+    plan = plan_on(tables, Lockstep(size, shared, lanes=4), window, reach=reach)
     schedule = schedule_of(len(tokens.ids), learning_rate)
-    actual = LockstepBackend(vectors, *arguments, n_workers)(schedule, 0, 7)
-    expected = ReferenceBackend(double, *arguments)(schedule, 0, 7)
+    actual = KernelBackend(plan, vectors, n_workers).train(tokens, schedule, 0, 7)
+    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 7)
     assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
     assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
     for matrix, twin in zip(vectors, double, strict=True):
@@ -121,11 +138,10 @@ def test_lockstep__agrees_with_the_reference(dim, size, shared, window, learning
 def test_lockstep__same_bytes_at_any_number_of_workers_however_it_is_cut():
     results = set()
     for n_workers, cuts in ((1, [0, 17]), (2, [0, 17]), (3, [0, 8, 17]), (9, [0, 16, 17])):
-        tokens, sampler, vectors = make_problem(300, 100, 66_000)
-        estimator = Estimator(5, 32, 32, lanes=8)
-        backend = LockstepBackend(vectors, tokens, sampler, Window(5, 0, 5), estimator, n_workers)
+        tokens, tables, vectors = make_problem(300, 100, 66_000)
+        backend = KernelBackend(plan_on(tables, Lockstep(32, 32, lanes=8)), vectors, n_workers)
         for first, end in pairwise(cuts):
-            backend(schedule_of(len(tokens.ids), 0.025), first, end)
+            backend.train(tokens, schedule_of(len(tokens.ids), 0.025), first, end)
         results.add(vectors.center.tobytes() + vectors.outside.tobytes())
     assert len(results) == 1
 
@@ -137,23 +153,23 @@ def test_train__deterministic_is_the_same_for_1_2_and_4_threads():
     assert len({run.center_vectors.tobytes() for run in runs}) == 1
 
 
-def test_config__deterministic_needs_kernel_block():
+def test_require_supported__deterministic_needs_kernel_block():
     with pytest.raises(UsageError, match="kernel block"):
-        TrainConfig(kernel="pair", deterministic=True)
+        require_supported(TrainConfig(kernel="pair", deterministic=True))
 
 
 def test_block_gradients__agree_with_finite_differences():
     rng = np.random.default_rng(0)
     v, u, n = rng.normal(size=(4, 6)), rng.normal(size=(7, 6)), rng.normal(size=(5, 6))
     paired, weights = rng.random((4, 7)) < 0.5, rng.random((4, 5)) * 3
-    actual = reference.block_gradients(v, u, n, paired, weights)
+    actual = block_gradients(v, u, n, paired, weights)
     for rows, grads in ((v, actual.grad_centers), (u, actual.grad_contexts), (n, actual.grad_noise)):
         expected = np.empty_like(rows)
         for place in np.ndindex(rows.shape):
             losses = []
             for step in (1e-6, -1e-6):
                 rows[place] += step
-                losses.append(reference.block_gradients(v, u, n, paired, weights).loss)
+                losses.append(block_gradients(v, u, n, paired, weights).loss)
                 rows[place] -= step
             expected[place] = (losses[0] - losses[1]) / 2e-6
         np.testing.assert_allclose(grads, expected, rtol=1e-6, atol=1e-8)
@@ -170,12 +186,12 @@ def test_block_step__expectation_is_the_textbook_gradient():
 
     expected = Vectors(np.zeros((n_words, dim)), np.zeros((n_words, dim)))
     for i, token in enumerate(kept):
-        for outside in reference.outside_words(kept, i):
+        for outside in [kept[j].word for j in window_of(kept, i) if j != i]:
             for word, weight in [(outside, None), *((w, n_negatives * noise[w]) for w in range(n_words))]:
                 if word == outside and weight is not None:
                     continue
                 score = start.center[token.word] @ start.outside[word]
-                error = -reference.sigmoid(-score) if weight is None else weight * reference.sigmoid(score)
+                error = -sigmoid(-score) if weight is None else weight * sigmoid(score)
                 expected.center[token.word] += error * start.outside[word]
                 expected.outside[word] += error * start.center[token.word]
 
@@ -184,9 +200,8 @@ def test_block_step__expectation_is_the_textbook_gradient():
     for _ in range(n_draws):
         after = Vectors(start.center.copy(), start.outside.copy())
         words = [int(word) for word in rng.choice(n_words, shared, p=noise)]
-        reference.block_step(
-            after, kept, range(7), words, Estimator(n_negatives, 7, len(words)), learning_rate
-        )
+        rates = (learning_rate, learning_rate)
+        block_step(after, kept, range(7), words, rates, n_negatives / len(words))
         samples.append([(b - a) / learning_rate for a, b in zip(after, start, strict=True)])
     mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(n_draws)
     deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-12)
@@ -227,39 +242,35 @@ def test_train__workers_agree_statistically():
 
 def test_padded_scratch__odd_sizes_never_read_beyond():
     """The smallest blocks at every unaligned size run and stay finite."""
-    tokens, sampler, vectors = make_problem(50, 5, 4_500)
+    tokens, tables, vectors = make_problem(50, 5, 4_500)
     for size in (1, 2, 15, 16, 17, 31):
-        backend = KernelBackend(vectors, tokens, sampler, Window(2, 0, 2), Estimator(1, size, size), 1)
-        backend(schedule_of(len(tokens.ids), 0.025), 0, 2)
+        plan = plan_on(tables, Block(size, size), 2, n_negatives=1)
+        KernelBackend(plan, vectors, 1).train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 2)
     assert all(np.isfinite(matrix).all() for matrix in vectors)
     assert vectors.center.shape[1] == padded(5)
 
 
-def test_as_operand__rounds_to_eight_bits_ties_to_even():
+def test_rounded__rounds_to_eight_bits_ties_to_even():
     exact = np.array([0.0, 1.0, -2.5, 255.0, 2.0**-100], np.float32)
-    assert (reference.as_operand(exact, BFLOAT16) == exact).all()
+    assert (rounded(exact, BFLOAT16) == exact).all()
     step = 2.0**-7  # of bfloat16 between 1 and 2
     x = np.array([1 + step / 2, 1 + 1.5 * step, 1 + 0.49 * step, -1 - 0.51 * step])
-    assert (reference.as_operand(x, BFLOAT16) == [1, 1 + 2 * step, 1, -1 - step]).all()
-    assert reference.as_operand(x, FLOAT32) is x
+    assert (rounded(x, BFLOAT16) == [1, 1 + 2 * step, 1, -1 - step]).all()
+    assert rounded(x, FLOAT32) is x
 
 
 @needs_bfloat16
 @pytest.mark.parametrize(("dim", "shared"), [(1, 32), (100, 5), (300, 48)])
 def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared):
     # Not for many: a difference of 1e-8 flips a rounding here and there, which is a difference of 2^-9.
-    tokens, sampler, vectors = make_problem(300, dim, 41, scale=2 / np.sqrt(dim), sample=0)
+    tokens, tables, vectors = make_problem(300, dim, 41, scale=2 / np.sqrt(dim), sample=0)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     plain = Vectors(*(matrix.copy() for matrix in vectors))
     schedule = schedule_of(len(tokens.ids), 0.1)
-    for estimator, trained in (
-        (Estimator(5, 41, shared, BFLOAT16), vectors),
-        (Estimator(5, 41, shared), plain),
-    ):
-        KernelBackend(trained, tokens, sampler, Window(5, 0, 5), estimator, 1)(schedule, 0, 1)
-    ReferenceBackend(double, tokens, sampler, Window(5, 0, 5), Estimator(5, 41, shared, BFLOAT16))(
-        schedule, 0, 1
-    )
+    plans = [plan_on(tables, Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
+    for plan, trained in zip(plans, (vectors, plain), strict=True):
+        KernelBackend(plan, trained, 1).train(tokens, schedule, 0, 1)
+    ReferenceBackend(plans[0], double).train(tokens, schedule, 0, 1)
     for matrix, twin, other in zip(vectors, double, plain, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=2e-6)
         assert np.abs(matrix - other).max() > 1e-5  # the rounding is seen

@@ -13,6 +13,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
+from fastw2v.model.plan import Softmax
 from fastw2v.training import loop, start
 from fastw2v.training.checkpoint import manifest, matrices
 from fastw2v.training.checkpoint.folder import Folder
@@ -374,7 +375,7 @@ def test_require_healthy__sees_every_row_in_turn():
     found = []
     for n_calls in range(5):
         try:
-            loop.require_healthy(vectors, 1.0, TrainConfig(), n_calls)
+            loop.require_healthy(vectors, 1.0, Softmax(), 0.1, n_calls)
         except DivergedError:
             found.append(n_calls)
     assert found == [4]

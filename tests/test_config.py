@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fastw2v import config
+from fastw2v.backends import require_supported
 from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.errors import UsageError
 
@@ -127,7 +128,7 @@ def test_min_learning_rate__is_a_ten_thousandth_unless_given() -> None:
     assert TrainConfig(lr=0.05, min_lr=0.0).min_learning_rate == 0.0
 
 
-def test_train_config__softmax_needs_the_reference() -> None:
-    assert TrainConfig(loss="softmax", backend="reference").loss == "softmax"
-    with pytest.raises(UsageError, match="set backend to it"):
-        TrainConfig(loss="softmax")
+def test_require_supported__softmax_needs_the_reference() -> None:
+    require_supported(TrainConfig(loss="softmax", backend="reference"))
+    with pytest.raises(UsageError, match="add --backend reference"):
+        require_supported(TrainConfig(loss="softmax"))

@@ -20,13 +20,15 @@ from llvmlite import binding
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from fastw2v import reference
 from fastw2v.errors import OutputError
-from fastw2v.kernels import intrinsics, jit, pair, scalar, units
+from fastw2v.kernels import intrinsics, jit, objectives, pair, scalar, units
 from fastw2v.kernels.backend import KernelBackend, run_workers
-from fastw2v.model.arrays import UNIT, Totals, Vectors, n_units, padded
-from fastw2v.model.plan import Estimator, Schedule
+from fastw2v.model.arrays import NOTHING, UNIT, Totals, Vectors, n_units, padded
+from fastw2v.model.plan import NegativeSampling, Schedule
 from fastw2v.model.streams import epoch_key, noise_stream
+from fastw2v.reference import losses
+from fastw2v.reference import objectives as reference_objectives
+from fastw2v.reference import units as reference_units
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.training.start import aligned_zeros
 
@@ -68,7 +70,7 @@ def test_exp_minus_abs__error(grid: Floats) -> None:
 def test_sigmoid__error(grid: Floats) -> None:
     """Absolute error under 3e-7, and never outside 0..1."""
     actual = over(scalar.sigmoid)(grid).astype(float)
-    assert np.abs(actual - reference.sigmoid(grid.astype(float))).max() < 3e-7
+    assert np.abs(actual - losses.sigmoid(grid.astype(float))).max() < 3e-7
     assert actual.min() >= 0
     assert actual.max() <= 1
 
@@ -76,7 +78,7 @@ def test_sigmoid__error(grid: Floats) -> None:
 def test_softplus__error(grid: Floats) -> None:
     """Absolute error under 1e-6 beside float32 rounding of x, and never negative."""
     actual = over(scalar.softplus)(grid).astype(float)
-    error = np.abs(actual - reference.softplus(grid.astype(float)))
+    error = np.abs(actual - losses.softplus(grid.astype(float)))
     assert (error - np.spacing(np.abs(grid)) / 2).max() < 1e-6
     assert error[np.abs(grid) < 30].max() < 2e-6
     assert actual.min() >= 0
@@ -135,8 +137,8 @@ GUARD, FILL = 64, -77
 class GuardedKept:
     """Room for one unit between guards, as large as the kernel makes it, so a write beside it shows."""
 
-    def __init__(self, window: Any) -> None:
-        capacity = len(units.new_kept(window).ids)
+    def __init__(self, architecture: Any) -> None:
+        capacity = len(units.new_kept(architecture).ids)
         self.whole = [np.full(capacity + 2 * GUARD, FILL, np.int32) for _ in range(3)]
         self.kept = units.Kept(*(array[GUARD : GUARD + capacity] for array in self.whole))
 
@@ -146,11 +148,11 @@ class GuardedKept:
 
 def assert_unit_agrees(inputs: Any, unit: int) -> None:
     """The kernel's keep_unit and the reference's: words, sentences, radii, the centres' range."""
-    tokens, sampler, window, schedule = inputs
-    guarded = GuardedKept(window)
+    tokens, architecture, _, schedule = inputs
+    guarded = GuardedKept(architecture)
     kept = guarded.kept
-    begin, end, size = units.keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-    expected, centers = reference.keep_unit(tokens, sampler, int(schedule.epoch_key), window, unit)
+    begin, end, size = units.keep_unit(tokens, architecture, schedule.epoch_key, unit, kept)
+    expected, centers = reference_units.keep_unit(tokens, architecture, int(schedule.epoch_key), unit)
     assert (begin, end, size) == (centers.start, centers.stop, len(expected))
     assert kept.ids[:size].tolist() == [token.word for token in expected]
     sentences = [token.sentence for token in expected]
@@ -198,7 +200,7 @@ def test_sentence_at__is_never_an_empty_one_before() -> None:
 def test_learning_rate_at__agrees_with_the_reference() -> None:
     for before, position in [(0, 0), (0, 4096), (10**6, 4096 * 100), (10**9 - 5000, 4096)]:
         schedule = Schedule(np.uint64(0), before, 10**9, 0.025, 2.5e-6)
-        expected = reference.learning_rate_at(schedule, position)
+        expected = reference_units.learning_rate_at(schedule, position)
         assert units.learning_rate_at(schedule, position) == pytest.approx(expected, rel=1e-7)
     assert units.learning_rate_at(Schedule(np.uint64(0), 10**9, 10**9, 0.025, 0.5), 0) == 0.5
 
@@ -206,13 +208,13 @@ def test_learning_rate_at__agrees_with_the_reference() -> None:
 @pytest.mark.parametrize("n_words", [1, 2, 3, 50])
 def test_draw_negatives__agrees_with_the_reference(n_words: int, make_inputs: Any) -> None:
     """The same words, and the state after the same number of draws, for outside words of all kinds."""
-    table = make_inputs([200], n_words).sampler.unigram_table
+    objective = NegativeSampling(15, make_inputs([200], n_words).unigram_table)
     state = np.uint64(units.noise_state_of(np.uint64(epoch_key(1, 0)), 3))
     draws = noise_stream(epoch_key(1, 0), 3)
     negatives = np.zeros(15, np.int64)
     for outside in range(min(n_words, 10)):
-        state, n = pair.draw_negatives(table, np.uint64(state), outside, 15, negatives)
-        expected = reference.draw_negatives(table, draws, outside, 15)
+        state, n = objectives.draw_negatives(objective, np.uint64(state), outside, negatives)
+        expected = reference_objectives.draw_negatives(objective, draws, outside)
         assert negatives[:n].tolist() == expected
         assert (n_words == 1) == (n == 0)
 
@@ -234,18 +236,16 @@ def copied(vectors: Vectors, dtype: type = np.float32) -> Vectors:
 
 
 def kernel_on(vectors: Vectors, inputs: Any, n_negatives: int = 5, n_workers: int = 1) -> KernelBackend:
-    tokens, sampler, window, _ = inputs
-    return KernelBackend(vectors, tokens, sampler, window, Estimator(n_negatives), n_workers)
+    return KernelBackend(inputs.plan(n_negatives=n_negatives), vectors, n_workers)
 
 
 def reference_on(vectors: Vectors, inputs: Any, n_negatives: int = 5) -> ReferenceBackend:
-    tokens, sampler, window, _ = inputs
-    return ReferenceBackend(vectors, tokens, sampler, window, Estimator(n_negatives))
+    return ReferenceBackend(inputs.plan(n_negatives=n_negatives), vectors)
 
 
-def all_units(inputs: Any) -> tuple[Any, int, int]:
-    """Arguments of a backend for one epoch in one call."""
-    return inputs.schedule, 0, n_units(len(inputs.tokens.ids))
+def all_units(inputs: Any) -> tuple[Any, Any, int, int]:
+    """Arguments of a backend's `train` for one epoch in one call."""
+    return inputs.tokens, inputs.schedule, 0, n_units(len(inputs.tokens.ids))
 
 
 SHORT = [7, 0, 1, 20, 2, 0, 33, 1, 1, 90, 60, 11, 0]
@@ -278,8 +278,8 @@ def test_pair__agrees_with_the_reference(case: dict[str, Any], make_inputs: Any)
     actual = start_vectors(12, case["dim"])
     exact = copied(actual, np.float64)
     before = copied(actual)
-    totals = kernel_on(actual, inputs, case["k"])(*all_units(inputs))
-    expected = reference_on(exact, inputs, case["k"])(*all_units(inputs))
+    totals = kernel_on(actual, inputs, case["k"]).train(*all_units(inputs))
+    expected = reference_on(exact, inputs, case["k"]).train(*all_units(inputs))
     assert totals[1:] == expected[1:]
     assert totals.n_pairs >= 1000
     assert totals.loss == pytest.approx(expected.loss, rel=1e-6)
@@ -295,7 +295,9 @@ def test_pair__later_epochs_agree_with_the_reference(make_inputs: Any) -> None:
     exact = copied(actual, np.float64)
     backends = (kernel_on(actual, inputs), reference_on(exact, inputs))
     for epoch in range(3):
-        totals, expected = (backend(inputs.epoch(epoch, 3), 0, 1) for backend in backends)
+        totals, expected = (
+            backend.train(inputs.tokens, inputs.epoch(epoch, 3), 0, 1) for backend in backends
+        )
         assert totals[1:] == expected[1:]
     assert np.abs(actual.center - exact.center).max() <= 1e-5
     assert np.abs(actual.outside - exact.outside).max() <= 1e-5
@@ -306,7 +308,7 @@ def test_pair__same_seed_twice_gives_identical_bytes(make_inputs: Any) -> None:
     results = []
     for _ in range(2):
         vectors = start_vectors(40, 7)
-        totals = kernel_on(vectors, inputs)(*all_units(inputs))
+        totals = kernel_on(vectors, inputs).train(*all_units(inputs))
         results.append((vectors.center.tobytes(), vectors.outside.tobytes(), totals))
     assert results[0] == results[1]
     assert results[0][0] != start_vectors(40, 7).center.tobytes()
@@ -316,9 +318,9 @@ def test_pair__same_seed_twice_gives_identical_bytes(make_inputs: Any) -> None:
 def test_pair__how_units_are_cut_into_calls_does_not_matter(borders: list[int], make_inputs: Any) -> None:
     inputs = make_inputs([UNIT + 50, 30, 2 * UNIT], 40, sample=1e-2)
     whole, cut = start_vectors(40, 7), start_vectors(40, 7)
-    expected = kernel_on(whole, inputs)(inputs.schedule, 0, 4)
+    expected = kernel_on(whole, inputs).train(inputs.tokens, inputs.schedule, 0, 4)
     backend = kernel_on(cut, inputs)
-    parts = [backend(inputs.schedule, *border) for border in pairwise(borders)]
+    parts = [backend.train(inputs.tokens, inputs.schedule, *border) for border in pairwise(borders)]
     assert cut.center.tobytes() == whole.center.tobytes()
     assert cut.outside.tobytes() == whole.outside.tobytes()
     assert sum(part.n_pairs for part in parts) == expected.n_pairs
@@ -331,10 +333,10 @@ def test_pair__an_empty_range_trains_nothing(make_inputs: Any) -> None:
     vectors = start_vectors(12, 7)
     before = copied(vectors)
     backend = kernel_on(vectors, inputs)
-    backend(*all_units(inputs))
+    backend.train(*all_units(inputs))
     after_one = copied(vectors)
     for first in (0, 1):
-        assert backend(inputs.schedule, first, first) == Totals(0.0, 0, 0)
+        assert backend.train(inputs.tokens, inputs.schedule, first, first) == NOTHING
     np.testing.assert_array_equal(vectors.center, after_one.center)
     assert not np.array_equal(vectors.center, before.center)
 
@@ -344,7 +346,7 @@ def test_pair__ends_for_tiny_vocabularies(n_words: int, make_inputs: Any) -> Non
     """One word has no negatives at all: every draw is the outside word. 100 · 4 − 2 · 3 pairs."""
     inputs = make_inputs([100], n_words, radius=2, fixed=1)
     vectors = start_vectors(n_words, 7)
-    totals = kernel_on(vectors, inputs, 15)(*all_units(inputs))
+    totals = kernel_on(vectors, inputs, 15).train(*all_units(inputs))
     assert totals.n_pairs == 394
     assert np.isfinite(totals.loss)
     assert np.isfinite(vectors.center).all()
@@ -354,7 +356,7 @@ def test_pair__ends_for_tiny_vocabularies(n_words: int, make_inputs: Any) -> Non
 def test_pair__padding_stays_zero(dim: int, make_inputs: Any) -> None:
     inputs = make_inputs([300, 200], 12)
     vectors = start_vectors(12, dim)
-    kernel_on(vectors, inputs, n_workers=2)(*all_units(inputs))
+    kernel_on(vectors, inputs, n_workers=2).train(*all_units(inputs))
     for matrix in vectors:
         assert matrix.shape == (12, padded(dim))
         assert matrix[:, :dim].all()
@@ -365,10 +367,10 @@ def test_pair__leaves_other_words_alone(make_inputs: Any) -> None:
     """Words 10-19 are neither in the corpus nor in the noise; word 0 is noise but subsampled away."""
     rng = np.random.default_rng(0)
     inputs = make_inputs([50] * 8, 20, ids=rng.integers(0, 10, 400))
-    inputs.sampler.keep_limits[0] = 0
+    inputs.architecture.keep_limits[0] = 0
     vectors = start_vectors(20, 7)
     before = copied(vectors)
-    kernel_on(vectors, inputs)(*all_units(inputs))
+    kernel_on(vectors, inputs).train(*all_units(inputs))
     moved_center = (vectors.center != before.center).any(axis=1)
     moved_outside = (vectors.outside != before.outside).any(axis=1)
     assert np.flatnonzero(moved_center).tolist() == list(range(1, 10))
@@ -380,7 +382,7 @@ def test_pair__nan_shows_in_the_loss(make_inputs: Any) -> None:
     inputs = make_inputs(SHORT, 12)
     vectors = start_vectors(12, 7)
     vectors.outside[3, 2] = np.nan
-    totals = kernel_on(vectors, inputs)(*all_units(inputs))
+    totals = kernel_on(vectors, inputs).train(*all_units(inputs))
     assert np.isnan(totals.loss)
     assert np.isnan(vectors.center).any()
 
@@ -404,7 +406,7 @@ def trained_on(inputs: Any, n_workers: int) -> tuple[Vectors, list[Totals]]:
     vectors.center[:] = (np.random.default_rng(0).random((TOY_WORDS, 16)) - 0.5) / 16
     backend = kernel_on(vectors, inputs, n_workers=n_workers)
     end = n_units(len(inputs.tokens.ids))
-    return vectors, [backend(inputs.epoch(epoch, 3), 0, end) for epoch in range(3)]
+    return vectors, [backend.train(inputs.tokens, inputs.epoch(epoch, 3), 0, end) for epoch in range(3)]
 
 
 @pytest.fixture(scope="module")
@@ -445,10 +447,10 @@ def test_kernel_backend__workers_have_rows_of_their_own(clustered: Any) -> None:
     """Four workers and one unit: one row of totals gets all, the others stay zero; unused columns too."""
     vectors = start_vectors(TOY_WORDS, 16)
     backend = kernel_on(vectors, clustered, n_workers=4)
-    totals = backend(clustered.schedule, 2, 3)
+    totals = backend.train(clustered.tokens, clustered.schedule, 2, 3)
     assert backend.totals.shape[0] == 4
     assert np.count_nonzero(backend.totals[:, :3].any(axis=1)) == 1
-    assert backend.totals.sum(axis=0).tolist() == [*totals, 4, 0, 0, 0, 0]  # all four ended normally
+    assert backend.totals.sum(axis=0).tolist() == [*totals, 0, 0, 0, 0, 0]
     assert totals.n_kept == UNIT
 
 
@@ -456,9 +458,9 @@ def test_kernel_backend__rows_add_up_and_are_cleared_by_the_next_call(clustered:
     """In the second call, when all units cost about the same, each row's loss and pairs are those it kept."""
     backend = kernel_on(start_vectors(TOY_WORDS, 16), clustered, n_workers=4)
     for _ in range(2):
-        totals = backend(clustered.epoch(0, 3), 0, n_units(80_000))
+        totals = backend.train(clustered.tokens, clustered.epoch(0, 3), 0, n_units(80_000))
         assert totals[1:] == runs[1][1][0][1:]
-        assert not backend.totals[:, 4:].any()
+        assert not backend.totals[:, 3:].any()
     loss, pairs, kept = backend.totals.T[:3]
     np.testing.assert_array_equal(pairs, np.round(pairs))
     np.testing.assert_allclose(pairs, kept * totals.n_pairs / totals.n_kept, rtol=0.1)
@@ -515,7 +517,7 @@ def uncached(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_pair__hot_loop_is_packed_fma(uncached: Any, make_inputs: Any) -> None:
     """The dot product and the update are fused multiply-adds of 8 or 16 float32 at a time."""
     inputs = make_inputs(SHORT, 12)
-    kernel_on(start_vectors(12, 100), inputs)(inputs.schedule, 0, 0)
+    kernel_on(start_vectors(12, 100), inputs).compile(inputs.tokens)
     assembly = "\n".join(uncached.inspect_asm().values())
     packed = re.findall(r"\bvfn?m(?:add|sub)\d{3}ps\s[^\n]*%[yz]mm", assembly)
     assert len(packed) >= 6

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastw2v import reference
-from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors, n_units
-from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
+from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, Vectors, n_units, new_totals, work_on
+from fastw2v.model.plan import NegativeSampling, Plan, Schedule, SkipGram, Softmax
 from fastw2v.model.streams import epoch_key, noise_stream, token_bits
 from fastw2v.reference import pair as pair_module
+from fastw2v.reference.architectures import outputs_of, window_of
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.losses import (
+    LossAndGradients,
     cross_entropy,
     log_softmax,
     naive_softmax_loss,
@@ -29,8 +30,9 @@ from fastw2v.reference.losses import (
     skipgram_loss,
     softplus,
 )
-from fastw2v.reference.pair import draw_negatives, sgns_step, softmax_step, train_unit_pair
-from fastw2v.reference.units import KeptToken, draw_noise, keep_unit, learning_rate_at, outside_words
+from fastw2v.reference.objectives import draw_negatives, draw_noise
+from fastw2v.reference.pair import pair_step, train_units
+from fastw2v.reference.units import KeptToken, keep_unit, learning_rate_at
 
 Array = NDArray[Any]
 PRECISIONS = [np.float32, np.float64]
@@ -345,11 +347,11 @@ def test_losses__leave_their_arguments_alone(v_c: Array, U: Array) -> None:
 WINDOW_WORDS = [2, 0, 2, 6]
 
 
-def bind_naive(U: Array) -> Callable[[Array, int], reference.LossAndGradients]:
+def bind_naive(U: Array) -> Callable[[Array, int], LossAndGradients]:
     return lambda v, o: naive_softmax_loss(v, o, U)
 
 
-def bind_sampled(U: Array) -> Callable[[Array, int], reference.LossAndGradients]:
+def bind_sampled(U: Array) -> Callable[[Array, int], LossAndGradients]:
     return lambda v, o: neg_sampling_loss(v, o, [(o + 1) % N_WORDS, 3, 3], U)
 
 
@@ -400,31 +402,33 @@ def test_skipgram_loss__of_an_empty_window_is_zero(bind: Any, V: Array, U: Array
     assert not actual.grad_outside.any()
 
 
+SAMPLING = NegativeSampling(0, np.zeros(0, np.uint64))  # the negatives are given
+
 # --- one step of a trainer ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("negatives", [[], [3], [6, 0, 3, 1]])
-def test_sgns_step__of_distinct_words_is_the_gradient(negatives: list[int], V: Array, U: Array) -> None:
+def test_pair_step__of_distinct_words_is_the_gradient(negatives: list[int], V: Array, U: Array) -> None:
     """The matrices change by −lr times the gradient of neg_sampling_loss; the loss is the one before."""
     vectors = Vectors(V.copy(), U.copy())
     expected = neg_sampling_loss(V[4], 2, negatives, U)
-    loss = sgns_step(vectors, 4, 2, negatives, 0.3)
+    loss = pair_step(vectors, [4], 2, negatives, SAMPLING, (0.3, 0.3))
     assert loss == pytest.approx(expected.loss, rel=1e-14)
     np.testing.assert_allclose(vectors.outside, U - 0.3 * expected.grad_outside, rtol=1e-14, atol=1e-15)
     np.testing.assert_allclose(vectors.center[4], V[4] - 0.3 * expected.grad_center, rtol=1e-14)
     np.testing.assert_array_equal(np.delete(vectors.center, 4, axis=0), np.delete(V, 4, axis=0))
 
 
-def test_sgns_step__the_center_word_may_be_the_outside_word(V: Array, U: Array) -> None:
+def test_pair_step__the_center_word_may_be_the_outside_word(V: Array, U: Array) -> None:
     """V and U are two matrices: word 4 next to itself steps a row of each, from the values before."""
     vectors = Vectors(V.copy(), U.copy())
     expected = neg_sampling_loss(V[4], 4, [1], U)
-    sgns_step(vectors, 4, 4, [1], 0.3)
+    pair_step(vectors, [4], 4, [1], SAMPLING, (0.3, 0.3))
     np.testing.assert_allclose(vectors.center[4], V[4] - 0.3 * expected.grad_center, rtol=1e-14)
     np.testing.assert_allclose(vectors.outside[4], U[4] - 0.3 * expected.grad_outside[4], rtol=1e-14)
 
 
-def test_sgns_step__a_word_drawn_twice_meets_its_own_step_by_hand() -> None:
+def test_pair_step__a_word_drawn_twice_meets_its_own_step_by_hand() -> None:
     """v_c = (1), u_o = u_k = (0), lr 1, negatives k, k.
 
     Outside word: σ(0) − 1 = −1/2, so u_o = 1/2 and ∂J/∂v_c gets −1/2 · 0 = 0.
@@ -432,23 +436,23 @@ def test_sgns_step__a_word_drawn_twice_meets_its_own_step_by_hand() -> None:
     ∂J/∂v_c = σ · −1/2 = −0.18877033, v_c = 1.18877033. Loss: ln 2 + ln 2 + ln(1 + e^−1/2) = 1.86037135.
     """
     vectors = Vectors(np.array([[1.0]]), np.zeros((2, 1)))
-    loss = sgns_step(vectors, 0, 0, [1, 1], 1.0)
+    loss = pair_step(vectors, [0], 0, [1, 1], SAMPLING, (1.0, 1.0))
     np.testing.assert_allclose(vectors.outside, [[0.5], [-0.87754067]], rtol=1e-8)
     np.testing.assert_allclose(vectors.center, [[1.18877033]], rtol=1e-8)
     assert loss == pytest.approx(1.86037135, rel=1e-8)
 
 
-def test_sgns_step__keeps_float32(V: Array, U: Array) -> None:
+def test_pair_step__keeps_float32(V: Array, U: Array) -> None:
     vectors = Vectors(V.astype(np.float32), U.astype(np.float32))
-    loss = sgns_step(vectors, 4, 2, [3, 3], 0.3)
+    loss = pair_step(vectors, [4], 2, [3, 3], SAMPLING, (0.3, 0.3))
     assert isinstance(loss, float)
     assert vectors.center.dtype == vectors.outside.dtype == np.float32
 
 
-def test_softmax_step__is_the_gradient(V: Array, U: Array) -> None:
+def test_pair_step__of_the_softmax_is_the_gradient(V: Array, U: Array) -> None:
     vectors = Vectors(V.copy(), U.copy())
     expected = naive_softmax_loss(V[4], 2, U)
-    assert softmax_step(vectors, 4, 2, 0.3) == expected.loss
+    assert pair_step(vectors, [4], 2, [], Softmax(), (0.3, 0.3)) == expected.loss
     np.testing.assert_allclose(vectors.outside, U - 0.3 * expected.grad_outside, rtol=1e-14)
     np.testing.assert_allclose(vectors.center[4], V[4] - 0.3 * expected.grad_center, rtol=1e-14)
     np.testing.assert_array_equal(np.delete(vectors.center, 4, axis=0), np.delete(V, 4, axis=0))
@@ -475,7 +479,7 @@ def test_draw_negatives__leaves_the_outside_word_out_and_takes_count_draws() -> 
     """Slots (top two bits) 0, 1, 1, 2 draw the words 0, 1, 1, 2; less word 1 two are left; one draw stays."""
     table = np.array([(0xFFFFFFFF << 32) | word for word in range(4)], np.uint64)
     draws = iter([slot << 62 for slot in (0, 1, 1, 2, 3)])
-    assert draw_negatives(table, draws, 1, 4) == [0, 2]
+    assert draw_negatives(NegativeSampling(4, table), draws, 1) == [0, 2]
     assert list(draws) == [3 << 62]
 
 
@@ -489,10 +493,10 @@ def test_learning_rate_at__falls_linearly_over_the_whole_run_to_a_floor() -> Non
 
 def test_keep_unit__radius_is_uniform_from_1_to_window(make_inputs: Any) -> None:
     """8,192 radii from 1..5: each 1,638 ± 4.5 standard deviations of √(8192 · 1/5 · 4/5) = 36."""
-    tokens, sampler, window, _ = make_inputs([2 * UNIT], 3, radius=5)
+    tokens, architecture, _, _ = make_inputs([2 * UNIT], 3, radius=5)
     radii: list[int] = []
     for unit in range(2):
-        kept, centers = keep_unit(tokens, sampler, epoch_key(1, 0), window, unit)
+        kept, centers = keep_unit(tokens, architecture, epoch_key(1, 0), unit)
         radii += [kept[i].radius for i in centers]
     counts = np.bincount(radii, minlength=6)
     assert counts[0] == 0
@@ -501,8 +505,8 @@ def test_keep_unit__radius_is_uniform_from_1_to_window(make_inputs: Any) -> None
 
 
 def test_keep_unit__fixed_windows_have_the_full_radius(make_inputs: Any) -> None:
-    tokens, sampler, window, _ = make_inputs([50, 60], 3, radius=5, fixed=1)
-    kept, centers = keep_unit(tokens, sampler, epoch_key(1, 0), window, 0)
+    tokens, architecture, _, _ = make_inputs([50, 60], 3, radius=5, fixed=1)
+    kept, centers = keep_unit(tokens, architecture, epoch_key(1, 0), 0)
     assert {token.radius for token in kept} == {5}
     assert centers == range(110)
 
@@ -510,14 +514,22 @@ def test_keep_unit__fixed_windows_have_the_full_radius(make_inputs: Any) -> None
 # --- which words are outside words -------------------------------------------------------------------------
 
 
-def test_outside_words__at_sentence_edges() -> None:
+SKIP_GRAM = SkipGram(9, 0, 9, np.zeros(0, np.uint32))
+
+
+def outside_words(kept: list[KeptToken], i: int) -> list[int]:
+    """The output words of skip-gram's cases around kept token i."""
+    return [kept[j].word for j in outputs_of(SKIP_GRAM, i, window_of(kept, i))]
+
+
+def test_outputs_of__at_sentence_edges() -> None:
     """Sentences 10 11 12 | 20 | 30 31, radius 2: no window leaves its sentence, none holds its centre."""
     kept = [KeptToken(w, w // 10, 2) for w in (10, 11, 12, 20, 30, 31)]
     expected = [[11, 12], [10, 12], [10, 11], [], [31], [30]]
     assert [outside_words(kept, i) for i in range(6)] == expected
 
 
-def test_outside_words__the_centers_own_radius_decides_and_repeats_count() -> None:
+def test_outputs_of__the_centers_own_radius_decides_and_repeats_count() -> None:
     """Words 7 8 7 8 with radii 1 3 1 9: the centre's radius, whatever its neighbour's is."""
     kept = [KeptToken(word, 0, radius) for word, radius in ((7, 1), (8, 3), (7, 1), (8, 9))]
     assert [outside_words(kept, i) for i in range(4)] == [[8], [7, 7, 8], [8, 8], [7, 8, 7]]
@@ -527,7 +539,7 @@ NO_VECTORS = Vectors(np.zeros(0), np.zeros(0))  # where steps are only recorded
 
 
 class Step(NamedTuple):
-    """A step that train_unit_pair asked for."""
+    """A step that the trainer asked for."""
 
     center: int
     outside: int
@@ -540,24 +552,23 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """Every step that the trainer takes, written down instead of taken."""
     steps: list[Step] = []
 
-    def record(vectors: Vectors, *arguments: Any) -> float:
-        steps.append(Step(*arguments[:4]))
+    def record(vectors: Any, inputs: Any, outside: int, negatives: Any, objective: Any, rates: Any) -> float:
+        (center,) = inputs
+        steps.append(Step(center, outside, negatives, rates[0]))
         return 1.0
 
-    monkeypatch.setattr(pair_module, "sgns_step", record)
+    monkeypatch.setattr(pair_module, "pair_step", record)
     return steps
 
 
-def brute_force_pairs(
-    tokens: Tokens, sampler: Sampler, key: int, window: Window
-) -> Iterator[tuple[int, int]]:
+def brute_force_pairs(tokens: Tokens, architecture: SkipGram, key: int) -> Iterator[tuple[int, int]]:
     """All (centre, outside) pairs of an epoch by the specification, a sentence at a time: no units here."""
     for start, stop in zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True):
         draws = {p: token_bits(key, p) for p in range(start, stop)}
-        kept = [p for p in range(start, stop) if draws[p] >> 32 <= sampler.keep_limits[tokens.ids[p]]]
+        kept = [p for p in range(start, stop) if draws[p] >> 32 <= architecture.keep_limits[tokens.ids[p]]]
         for i, p in enumerate(kept):
-            drawn = 1 + (((draws[p] & 0xFFFFFFFF) * window.radius) >> 32)
-            radius = window.radius if window.fixed else drawn
+            drawn = 1 + (((draws[p] & 0xFFFFFFFF) * architecture.radius) >> 32)
+            radius = architecture.radius if architecture.fixed else drawn
             for q in kept[max(i - radius, 0) : i + radius + 1]:
                 if q != p:
                     yield int(tokens.ids[p]), int(tokens.ids[q])
@@ -583,17 +594,18 @@ SETTINGS: dict[str, dict[str, Any]] = {  # with sample 1e-4 about one token in 2
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_train_unit_pair__takes_the_pairs_of_the_specification(
+def test_train_units__takes_the_pairs_of_the_specification(
     layout: str, setting: str, recorded_steps: list[Step], make_inputs: Any
 ) -> None:
     """The units together take exactly the pairs that brute force finds, in the same order."""
-    tokens, sampler, window, schedule = make_inputs(LAYOUTS[layout], 12, **SETTINGS[setting])
-    backend = ReferenceBackend(NO_VECTORS, tokens, sampler, window, Estimator(1))
-    totals = backend(schedule, 0, n_units(len(tokens.ids)))
-    expected = list(brute_force_pairs(tokens, sampler, int(schedule.epoch_key), window))
+    inputs = make_inputs(LAYOUTS[layout], 12, **SETTINGS[setting])
+    tokens, architecture, _, schedule = inputs
+    backend = ReferenceBackend(inputs.plan(n_negatives=1), NO_VECTORS)
+    totals = backend.train(tokens, schedule, 0, n_units(len(tokens.ids)))
+    expected = list(brute_force_pairs(tokens, architecture, int(schedule.epoch_key)))
     assert [(step.center, step.outside) for step in recorded_steps] == expected
     draws = np.array([token_bits(int(schedule.epoch_key), p) >> 32 for p in range(len(tokens.ids))])
-    n_kept = int((draws <= sampler.keep_limits[tokens.ids]).sum())
+    n_kept = int((draws <= architecture.keep_limits[tokens.ids]).sum())
     assert totals == Totals(float(len(expected)), len(expected), n_kept)
 
 
@@ -603,25 +615,26 @@ def test_keep_unit__context_beyond_a_unit_and_beyond_the_next(make_inputs: Any) 
     One sentence of 13,000 tokens, units at 0, 4096, 8192, 12288. Unit 1 has 4,096 tokens before it and 4,808
     after it (13,000 − 8,192); unit 3 has 712 of its own and 5,000 before.
     """
-    tokens, sampler, window, _ = make_inputs([13_000], 3, radius=5000, fixed=1)
+    tokens, architecture, _, _ = make_inputs([13_000], 3, radius=5000, fixed=1)
     sizes = {}
     for unit in range(4):
-        kept, centers = keep_unit(tokens, sampler, epoch_key(1, 0), window, unit)
+        kept, centers = keep_unit(tokens, architecture, epoch_key(1, 0), unit)
         sizes[unit] = (centers.start, len(centers), len(kept) - centers.stop)
         first = unit * UNIT - centers.start
         assert [token.word for token in kept] == tokens.ids[first : first + len(kept)].tolist()
     assert sizes == {0: (0, 4096, 5000), 1: (4096, 4096, 4808), 2: (5000, 4096, 712), 3: (5000, 712, 0)}
 
 
-def test_train_unit_pair__negatives_come_from_the_units_own_stream(
+def test_train_units__negatives_come_from_the_units_own_stream(
     recorded_steps: list[Step], make_inputs: Any
 ) -> None:
     """K draws a pair in order from the unit's stream, the outside word left out; the unit's learning rate."""
-    tokens, sampler, window, schedule = make_inputs([UNIT, 200], 4, radius=2)
-    train_unit_pair(NO_VECTORS, tokens, sampler, schedule, window, Estimator(3), 1)
+    inputs = make_inputs([UNIT, 200], 4, radius=2)
+    schedule = inputs.schedule
+    train_units(NO_VECTORS, inputs.tokens, inputs.plan(n_negatives=3), schedule, work_on(1, 2), new_totals(1))
     draws = noise_stream(int(schedule.epoch_key), 1)
     for step in recorded_steps:
-        drawn = [draw_noise(sampler.unigram_table, bits) for bits in islice(draws, 3)]
+        drawn = [draw_noise(inputs.unigram_table, bits) for bits in islice(draws, 3)]
         assert step.negatives == [word for word in drawn if word != step.outside]
         assert step.learning_rate == 0.025 * (1 - UNIT / (UNIT + 200))
     assert any(len(step.negatives) < 3 for step in recorded_steps)
@@ -644,12 +657,13 @@ def start(rng: np.random.Generator) -> Vectors:
 
 
 def backend_on(vectors: Vectors, inputs: Any, n_negatives: int) -> ReferenceBackend:
-    return ReferenceBackend(vectors, inputs.tokens, inputs.sampler, inputs.window, Estimator(n_negatives))
+    plan: Plan = inputs.plan(n_negatives=n_negatives)
+    return ReferenceBackend(plan if n_negatives else plan._replace(objective=Softmax()), vectors)
 
 
 def mean_losses(backend: ReferenceBackend, inputs: Any) -> list[float]:
     """Mean loss a pair of each of four epochs with learning rate 0.02."""
-    totals = [backend(inputs.epoch(epoch, 4, 0.02), 0, 1) for epoch in range(4)]
+    totals = [backend.train(inputs.tokens, inputs.epoch(epoch, 4, 0.02), 0, 1) for epoch in range(4)]
     return [epoch.loss / epoch.n_pairs for epoch in totals]
 
 
@@ -675,10 +689,12 @@ def test_reference_backend__how_units_are_cut_into_calls_does_not_matter(
     inputs = make_inputs([UNIT + 50, 30, UNIT], 6, radius=2, sample=1e-3)
     whole = Vectors(rng.normal(size=(6, 2)), rng.normal(size=(6, 2)))
     cut = Vectors(whole.center.copy(), whole.outside.copy())
-    at_once = backend_on(whole, inputs, 1)(inputs.schedule, 0, 3)
+    at_once = backend_on(whole, inputs, 1).train(inputs.tokens, inputs.schedule, 0, 3)
     backend = backend_on(cut, inputs, 1)
-    parts = [backend(inputs.schedule, first, end) for first, end in ((0, 1), (1, 1), (1, 3))]
-    assert parts[1] == Totals(0.0, 0, 0)
+    parts = [
+        backend.train(inputs.tokens, inputs.schedule, first, end) for first, end in ((0, 1), (1, 1), (1, 3))
+    ]
+    assert parts[1] == NOTHING
     assert sum(part.n_pairs for part in parts) == at_once.n_pairs > 0
     assert sum(part.n_kept for part in parts) == at_once.n_kept
     assert sum(part.loss for part in parts) == pytest.approx(at_once.loss, rel=1e-12)
@@ -692,6 +708,6 @@ def test_reference_backend__ends_for_tiny_vocabularies(
 ) -> None:
     inputs = make_inputs([30], n_words, radius=2, fixed=1)
     vectors = Vectors(rng.normal(size=(n_words, 2)), np.zeros((n_words, 2)))
-    totals = backend_on(vectors, inputs, 5)(inputs.schedule, 0, 1)
+    totals = backend_on(vectors, inputs, 5).train(inputs.tokens, inputs.schedule, 0, 1)
     assert totals.n_pairs == 30 * 4 - 2 * 3  # the two words at either end lack 2 + 1 neighbours
     assert math.isfinite(totals.loss)

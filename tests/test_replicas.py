@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.simulation import run_ranks
-from fastw2v import backends, reference
+from fastw2v import backends
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed import reference as reference_module
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
@@ -22,6 +22,7 @@ from fastw2v.distributed.shares import take_share, trained
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import UNIT, Vectors, n_units
 from fastw2v.model.streams import epoch_key
+from fastw2v.reference.units import learning_rate_at
 from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop
 from fastw2v.training.hooks import Listeners, Position, Progress, Watchers
@@ -359,28 +360,21 @@ def test_train_replicas__learning_rate_falls_with_the_words_of_all(
     """At every rank, whatever its share, as in one process."""
     path, _ = corpus_file(tmp_path)
     rates: dict[str, list[float]] = {}
-    real = backends.make_backend
+    real = backends.make
 
-    def watched(config: Any, vectors: Any, *rest: Any) -> Any:
-        backend_on = real(config, vectors, *rest)
+    def watched(plan: Any, vectors: Any, *rest: Any) -> Any:
+        backend = real(plan, vectors, *rest)
+        train = backend.train
 
-        def on(tokens: Any) -> Any:
-            backend = backend_on(tokens)
+        def recorded(tokens: Any, schedule: Any, first: int, end: int) -> Any:
+            if end > first:
+                rates.setdefault(str(id(vectors)), []).append(learning_rate_at(schedule, first * UNIT))
+            return train(tokens, schedule, first, end)
 
-            class Watched:
-                units_at_once = 1
+        backend.train = recorded  # type: ignore[method-assign]
+        return backend
 
-                def __call__(self, schedule: Any, first: int, end: int) -> Any:
-                    if end > first:
-                        rate = reference.learning_rate_at(schedule, first * UNIT)
-                        rates.setdefault(str(id(vectors)), []).append(rate)
-                    return backend(schedule, first, end)
-
-            return Watched()
-
-        return on
-
-    monkeypatch.setattr("fastw2v.distributed.loop.make_backend", watched)
+    monkeypatch.setattr("fastw2v.distributed.loop.make", watched)
     run(path, 3)
     n_steps = math.ceil(n_units(20_000 + UNIT) / 2)
     for of_rank in rates.values():

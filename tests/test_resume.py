@@ -183,8 +183,8 @@ def test_checkpoint__divergence_names_the_good_one(folder, capfd, monkeypatch):
     monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)
     healthy = loop.require_healthy
 
-    def require_healthy(vectors, mean_loss, config, n_calls=None):
-        healthy(vectors, float("nan") if n_calls == 2 else mean_loss, config, n_calls)
+    def require_healthy(vectors, mean_loss, objective, lr, n_calls=None):
+        healthy(vectors, float("nan") if n_calls == 2 else mean_loss, objective, lr, n_calls)
 
     monkeypatch.setattr(loop, "require_healthy", require_healthy)
     code, err = run(capfd, "corpus.parquet", "--checkpoint", "kept", *EVERY_CALL, *OPTIONS)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from fastw2v import reference
-from fastw2v.kernels import scalar, units
+from fastw2v.kernels import objectives, scalar, units
 from fastw2v.model.arrays import UNIT, n_units
 from fastw2v.model.sampling import (
     as_limits,
@@ -24,6 +23,8 @@ from fastw2v.model.sampling import (
     unigram_table,
 )
 from fastw2v.model.streams import epoch_key
+from fastw2v.reference.objectives import draw_noise
+from fastw2v.reference.units import keep_unit
 
 Counts = NDArray[np.int64]
 SIZES = [1, 2, 3, 7, 100, 10_000, 200_000]
@@ -48,7 +49,7 @@ def draw_words(table: NDArray[np.uint64], state: Any, counts: Counts) -> None:
     counts[-1] = 0
     for _ in range(n_draws):
         state += scalar.GAMMA
-        counts[units.draw_noise(table, scalar.mix64(state))] += 1
+        counts[objectives.draw_noise(table, scalar.mix64(state))] += 1
 
 
 compiled_draw_words = njit(draw_words)
@@ -224,8 +225,8 @@ def test_draw_noise__reference_and_kernel_agree(counts: list[int], bits: int) ->
         high = -(-slot * 2**32 // n_words) << 32
         limit = entry >> 32
         edges += [high, high | limit, high | min(limit + 1, 2**32 - 1), max(high - 1, 0)]
-    expected = [reference.draw_noise(table, edge) for edge in edges]
-    assert [units.draw_noise(table, np.uint64(edge)) for edge in edges] == expected
+    expected = [draw_noise(table, edge) for edge in edges]
+    assert [objectives.draw_noise(table, np.uint64(edge)) for edge in edges] == expected
 
 
 # --- what is kept ------------------------------------------------------------------------------------------
@@ -233,13 +234,12 @@ def test_draw_noise__reference_and_kernel_agree(counts: list[int], bits: int) ->
 
 def kept_by_kernel(inputs: Any) -> tuple[Counts, Counts]:
     """How often each word, and how many tokens of each unit, the kernel's keep_unit keeps as centres."""
-    n_words = len(inputs.sampler.keep_limits)
+    n_words = len(inputs.architecture.keep_limits)
     words, per_unit = np.zeros(n_words, np.int64), []
-    kept = units.new_kept(inputs.window)
+    kept = units.new_kept(inputs.architecture)
     for unit in range(n_units(len(inputs.tokens.ids))):
-        begin, end, _ = units.keep_unit(
-            inputs.tokens, inputs.sampler, inputs.schedule.epoch_key, inputs.window, unit, kept
-        )
+        key = inputs.schedule.epoch_key
+        begin, end, _ = units.keep_unit(inputs.tokens, inputs.architecture, key, unit, kept)
         words += np.bincount(kept.ids[begin:end], minlength=n_words)
         per_unit.append(end - begin)
     return words, np.array(per_unit)
@@ -265,12 +265,12 @@ def test_keep_unit__rates_follow_the_formula(zipfian: Any) -> None:
 
 def test_keep_unit__reference_keeps_the_same(zipfian: Any) -> None:
     """Ten of the units, token for token."""
-    kept = units.new_kept(zipfian.window)
+    kept = units.new_kept(zipfian.architecture)
     key = zipfian.schedule.epoch_key
     for unit in range(0, 100, 10):
-        tokens, sampler, window, _ = zipfian
-        begin, end, size = units.keep_unit(tokens, sampler, key, window, unit, kept)
-        expected, centers = reference.keep_unit(tokens, sampler, int(key), window, unit)
+        tokens, architecture, _, _ = zipfian
+        begin, end, size = units.keep_unit(tokens, architecture, key, unit, kept)
+        expected, centers = keep_unit(tokens, architecture, int(key), unit)
         assert (begin, end, size) == (centers.start, centers.stop, len(expected))
         assert kept.ids[:size].tolist() == [token.word for token in expected]
 

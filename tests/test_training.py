@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import fastw2v
+from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
+from fastw2v.model.plan import NegativeSampling, Softmax
 from fastw2v.training import health, loop, start
 from tests.chains import chain_corpus
 
@@ -81,17 +83,23 @@ def test_train__reports_corpus_words_of_all_epochs():
 def test_run_epochs__learning_rate_falls_over_the_whole_run():
     rates = []
 
-    def backend(schedule, first, end):
-        for unit in range(first, end):
-            done = (schedule.words_before + unit * UNIT) / schedule.words_total
-            rates.append(schedule.learning_rate * (1 - done))
-        return Totals(1.0, 1, 1)
+    class Recorder:
+        units_at_once = 1
+
+        def train(self, tokens, schedule, first, end):
+            for unit in range(first, end):
+                done = (schedule.words_before + unit * UNIT) / schedule.words_total
+                rates.append(schedule.learning_rate * (1 - done))
+            return Totals(1.0, 1, 1)
+
+        def host(self):
+            return Vectors(np.zeros((20, 16), np.float32), np.zeros((20, 16), np.float32))
 
     corpus, _ = chain_corpus(20, 3 * UNIT)
     config = TrainConfig(epochs=4, lr=0.1)
-    vectors = Vectors(np.zeros((20, 16), np.float32), np.zeros((20, 16), np.float32))
-    backend.units_at_once = 1
-    loop.run_epochs(lambda tokens: backend, vectors, corpus, config, lambda position, progress: None)
+    backend = Recorder()
+    backend.plan = plan_of(config, corpus.vocabulary.counts, 10)
+    loop.run_epochs(backend, corpus, config, lambda position, progress: None)
     np.testing.assert_allclose(rates, 0.1 * (1 - np.arange(12) / 12))
 
 
@@ -107,10 +115,19 @@ def test_require_healthy__sees_nan_and_huge_values():
         broken = healthy.copy()
         broken[3, 2] = value
         with pytest.raises(DivergedError):
-            loop.require_healthy(Vectors(healthy, broken), 1.0, TrainConfig())
+            loop.require_healthy(Vectors(healthy, broken), 1.0, Softmax(), 0.1)
     with pytest.raises(DivergedError):
-        loop.require_healthy(Vectors(healthy, healthy), float("nan"), TrainConfig())
-    loop.require_healthy(Vectors(healthy, healthy), 1.0, TrainConfig())
+        loop.require_healthy(Vectors(healthy, healthy), float("nan"), Softmax(), 0.1)
+    loop.require_healthy(Vectors(healthy, healthy), 1.0, Softmax(), 0.1)
+
+
+def test_require_healthy__knows_what_untrained_vectors_cost():
+    """Ten times (K + 1) ln 2, or ln |V|: 41.6 for 5 negatives, 16.1 for the softmax over 5 words."""
+    vectors = Vectors(np.zeros((5, 16), np.float32), np.zeros((5, 16), np.float32))
+    for objective, limit in ((NegativeSampling(5, np.zeros(5, np.uint64)), 41.58), (Softmax(), 16.09)):
+        loop.require_healthy(vectors, limit, objective, 0.1)
+        with pytest.raises(DivergedError, match="lower --lr"):
+            loop.require_healthy(vectors, limit + 0.02, objective, 0.1)
 
 
 def test_train__one_word_is_refused():

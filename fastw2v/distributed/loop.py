@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fastw2v.backends import Backend, make_backend
+from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.distributed.communicator import Communicator
@@ -21,7 +21,7 @@ from fastw2v.distributed.rows import Replica, ladder_rows
 from fastw2v.distributed.shards import SharedCorpus
 from fastw2v.distributed.shares import Share, take_share
 from fastw2v.errors import DivergedError
-from fastw2v.model.arrays import UNIT, Tokens, Totals, n_units
+from fastw2v.model.arrays import NOTHING, UNIT, Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
@@ -163,6 +163,7 @@ def train_replicas(
     vectors.
     """
     stage = on_stage or (lambda name: None)
+    require_supported(config)
     require_usable(shared.corpus)
     longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
     require_neighbours(longest)
@@ -175,17 +176,19 @@ def train_replicas(
     replica = Replica(vectors, config.dim, communicator, plan.combine)
 
     stage("compile")
-    backend_on = make_backend(config, vectors, shared.corpus.vocabulary.counts, longest)
+    backend = make(
+        plan_of(config, shared.corpus.vocabulary.counts, longest), vectors, config.backend, config.threads
+    )
     if not first:
         communicator.broadcast(None)  # rank 0 fills the cache of machine code, which others often share
-    compile_seconds = compile_kernels(backend_on, shared.corpus, config)
+    compile_seconds = compile_kernels(backend, shared.corpus)
     if first:
         communicator.broadcast(None)
 
     stage("train")
-    loop = ReplicaLoop(shared, config, plan, replica, listeners)
-    end, words = loop.run(backend_on, start)
-    trained = finish(shared.corpus, config, vectors, end, words, compile_seconds)
+    loop = ReplicaLoop(shared, config, plan, replica, backend, listeners)
+    end, words = loop.run(start)
+    trained = finish(shared.corpus, config, backend, end, words, compile_seconds)
     return trained, loop.effort._replace(bytes_sent=replica.bytes_sent)
 
 
@@ -201,6 +204,7 @@ class ReplicaLoop:
     shared     SharedCorpus
     plan       ReplicaConfig
     replica    Replica, which knows the communicator
+    backend    Backend, which trains its vectors
     listeners  Listeners
     """
 
@@ -210,56 +214,57 @@ class ReplicaLoop:
         config: TrainConfig,
         plan: ReplicaConfig,
         replica: Replica,
+        backend: Backend,
         listeners: Listeners,
     ) -> None:
-        self.shared, self.config, self.replica = shared, config, replica
+        self.shared, self.config, self.replica, self.backend = shared, config, replica, backend
         self.pace, self.overlaps = Pace.of(plan), plan.overlap
         self.communicator, self.listeners = replica.communicator, listeners
         self.n_tokens = shared.n_tokens
         self.n_done = 0  # tokens of the run, at all ranks
         self.effort, self.call_size = Effort(), 1
 
-    def run(self, backend_on: Callable[[Tokens], Backend], position: Position) -> tuple[Position, int]:
+    def run(self, position: Position) -> tuple[Position, int]:
         """Every epoch from a position on; returns where it ends and the corpus words until there."""
         self.started = time.perf_counter() - position.seconds
         for epoch in range(position.epoch, self.config.epochs):
             legs = position.legs if epoch == position.epoch else ()
-            position, stops = self.run_epoch(backend_on, position._replace(epoch=epoch, legs=legs))
+            position, stops = self.run_epoch(position._replace(epoch=epoch, legs=legs))
             if stops:
                 break
         return position, self.progress(position).words
 
-    def run_epoch(self, backend_on: Callable[[Tokens], Backend], position: Position) -> tuple[Position, bool]:
+    def run_epoch(self, position: Position) -> tuple[Position, bool]:
         """The steps of an epoch from a position on; returns where it ends, and whether a watcher ends all."""
         size, legs = self.communicator.size, position.legs
         if not legs or legs[-1][0] != size:
             legs = (*legs, (size, 0))
         share = take_share(self.shared, self.communicator, epoch_key(self.config.seed, position.epoch), legs)
-        backend = backend_on(share.tokens)
+        units_at_once = self.backend.units_at_once
         done, most = legs[-1][1], n_units(max(share.sizes))
-        number = done // self.pace.step(backend.units_at_once)
+        number = done // self.pace.step(units_at_once)
         self.n_done = position.epoch * self.n_tokens + share.tokens_after(done)
         if done >= most:  # a run that goes on from the end of an epoch
             return position, False
         while done < most:
-            number, end = number + 1, min(done + self.pace.step(backend.units_at_once), most)
+            number, end = number + 1, min(done + self.pace.step(units_at_once), most)
             step = Step(number, done, end, most)
-            totals, seconds = self.train(backend, share, step)
+            totals, seconds = self.train(share, step)
             done = end
             self.n_done = position.epoch * self.n_tokens + share.tokens_after(done)
             position = self.meet(position._replace(legs=(*legs[:-1], (size, done))), step, totals, seconds)
         return position, self.is_stopped(position)
 
-    def train(self, backend: Backend, share: Share, step: Step) -> tuple[Totals, float]:
+    def train(self, share: Share, step: Step) -> tuple[Totals, float]:
         """Train this rank's units of a step, in calls no longer than a signal may wait; and the seconds."""
         started = time.perf_counter()
         schedule = self.schedule(share, step.first)
-        totals, first, end = Totals(0.0, 0, 0), step.first, min(step.end, n_units(len(share.tokens.ids)))
+        totals, first, end = NOTHING, step.first, min(step.end, n_units(len(share.tokens.ids)))
         while first < end:
-            last = min(first + self.call_size * backend.units_at_once, end)
+            last = min(first + self.call_size * self.backend.units_at_once, end)
             call_started = time.perf_counter()
-            totals = totals.plus(backend(schedule, first, last))
-            n_groups = -(-(last - first) // backend.units_at_once)
+            totals = totals.plus(self.backend.train(share.tokens, schedule, first, last))
+            n_groups = -(-(last - first) // self.backend.units_at_once)
             size = next_size(n_groups, time.perf_counter() - call_started)
             self.call_size = size if n_groups == self.call_size else max(size, self.call_size)
             first = last
@@ -297,7 +302,7 @@ class ReplicaLoop:
         self.pace.adapt(reports, step.end - step.first)
         sums = Totals(*(sum(column) for column in zip(*(report[:3] for report in reports), strict=True)))
         position = position._replace(totals=position.totals.plus(sums), seconds=combined - self.started)
-        self.tell(position, sums.loss / max(sums.n_pairs, 1), is_kept)
+        self.tell(position, sums.mean_loss, is_kept)
         if signum:
             self.communicator.broadcast(None)  # when rank 0 has written
             raise interrupts.Interrupted(signum)
@@ -307,8 +312,8 @@ class ReplicaLoop:
         """The reports of all ranks; raises DivergedError if there is a problem in any."""
         problem = ""
         try:
-            mean_loss = totals.loss / max(totals.n_pairs, 1)
-            require_healthy(self.replica.vectors, mean_loss, self.config, self.effort.n_syncs)
+            objective, n_syncs = self.backend.plan.objective, self.effort.n_syncs
+            require_healthy(self.backend.host(), totals.mean_loss, objective, self.config.lr, n_syncs)
         except DivergedError as error:
             problem = str(error)
         keeper = self.listeners.keeper
@@ -346,7 +351,5 @@ class ReplicaLoop:
 
     def progress(self, position: Position) -> Progress:
         """Of the run at all ranks."""
-        totals = position.totals
-        mean_loss = totals.loss / max(totals.n_pairs, 1)
         corpus_words = (self.n_tokens, self.shared.corpus.n_words_read)
-        return progress_at(position, self.n_done, mean_loss, corpus_words, self.config)
+        return progress_at(position, self.n_done, position.totals.mean_loss, corpus_words, self.config)

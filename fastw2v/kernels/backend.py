@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError
 from fastw2v.kernels import lockstep, pair
 from fastw2v.kernels.block import step
 from fastw2v.kernels.jit import require_jit
-from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors
-from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
+from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
+from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, no_steps
 
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
-COLUMNS = 8  # float64 a worker's row of totals: one cache line, so workers do not share one
-
-
-def summed(totals: NDArray[np.float64]) -> Totals:
-    """All workers' rows of totals, float64 (n_workers, COLUMNS), together."""
-    loss, n_pairs, n_kept = totals.sum(axis=0)[:3]
-    return Totals(float(loss), int(n_pairs), int(n_kept))
+NO_LANES = "no memory for the scratch of all lanes: lower --window or --dim"
 
 
 def run_workers(work: Callable[[int], None], n_workers: int) -> None:
@@ -67,74 +61,67 @@ def run_workers(work: Callable[[int], None], n_workers: int) -> None:
         raise failures[0]
 
 
-class KernelBackend:
-    """Trains units with Hogwild workers; the matrices in `vectors` change in place.
+def kernel_of(plan: Plan) -> Any:
+    """The kernel for the plan's estimator: `train_units` of one of the files here."""
+    return {Pair: pair.train_units, Block: step.train_units, Lockstep: lockstep.train_units}[
+        type(plan.estimator)
+    ]
 
-    vectors    float32 (n_words, padded dim) each, rows 64-byte aligned
-    n_workers  Hogwild workers, a thread each
+
+class KernelBackend:
+    """Trains units with Numba's machine code; the matrices in `vectors` change in place.
+
+    Workers race on them (Hogwild), unless the estimator is Lockstep: then the result is the same for any
+    number of workers.
+
+    vectors        float32 (n_words, padded dim) each, rows 64-byte aligned
+    n_workers      a thread each
+    units_at_once  how many a call takes together: calls begin at multiples of it
+
+    Raises OutputError where the scratch of all lanes cannot be had.
     """
 
-    def __init__(
-        self,
-        vectors: Vectors,
-        tokens: Tokens,
-        sampler: Sampler,
-        window: Window,
-        estimator: Estimator,
-        n_workers: int,
-    ) -> None:
+    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
         require_jit()
-        self.units_at_once = 1
-        self.arrays = (vectors, tokens, sampler)
-        self.options = (window, estimator)
-        self.kernel = step.train_units if estimator.block_size else pair.train_units
-        self.totals = np.zeros((n_workers, COLUMNS))
+        self.plan, self.vectors = plan, vectors
+        self.kernel = kernel_of(plan)
+        self.units_at_once, self.lanes = 1, None
+        if isinstance(plan.estimator, Lockstep):
+            self.units_at_once = plan.estimator.lanes
+            n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
+            n_workers = min(n_workers, max(self.units_at_once, n_lines))  # more would find nothing to do
+            try:
+                self.lanes = lockstep.new_lanes(vectors, plan)
+            except MemoryError as error:
+                raise OutputError(NO_LANES) from error
+        self.totals = new_totals(n_workers)
 
-    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
-        """Train units first ≤ u < end. An empty range compiles the kernel or loads it from the cache.
+    def compile(self, tokens: Tokens) -> None:
+        """Compile the kernel for tokens of these types, or load it from the cache."""
+        self.train(tokens, no_steps(0), 0, 0)
+
+    def train(self, tokens: Tokens, schedule: Schedule, first: int, end: int) -> Totals:
+        """Train units first ≤ u < end of the tokens.
 
         Raises OutputError when a worker's scratch cannot be had.
         """
         self.totals[:] = 0
-        queue = np.array([first, end], np.int64)
-        inputs = (*self.arrays, schedule, *self.options, queue, self.totals)
+        queue, n_workers = np.array([first, end], np.int64), len(self.totals)
+
+        def work(worker: int) -> None:
+            shift = Work(queue, worker, n_workers, self.lanes)
+            self.kernel(self.vectors, tokens, self.plan, schedule, shift, self.totals)
+
         try:
-            run_workers(lambda worker: self.kernel(*inputs, worker), len(self.totals))
+            run_workers(work, n_workers)
         except MemoryError as error:
             raise OutputError(NO_SCRATCH) from error
         return summed(self.totals)
 
+    def loss(self, tokens: Tokens, epoch_key: int, end: int) -> Totals:
+        """The loss of units 0 ≤ u < end with the draws of that key; no vector is written."""
+        return self.train(tokens, no_steps(epoch_key), 0, end)
 
-class LockstepBackend:
-    """Trains units with kernel `lockstep`: the same result for any n_workers; arguments as in KernelBackend.
-
-    The workers wait for one another, so each needs a thread of its own.
-    """
-
-    def __init__(
-        self,
-        vectors: Vectors,
-        tokens: Tokens,
-        sampler: Sampler,
-        window: Window,
-        estimator: Estimator,
-        n_workers: int,
-    ) -> None:
-        require_jit()
-        self.units_at_once = estimator.lanes
-        self.arrays = (vectors, tokens, sampler)
-        self.options = (window, estimator)
-        try:
-            self.lanes = lockstep.new_lanes(*vectors.center.shape, window, estimator)
-        except MemoryError as error:
-            raise OutputError("no memory for the scratch of all lanes: lower --window or --dim") from error
-        n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
-        self.n_workers = min(n_workers, max(estimator.lanes, n_lines))  # more would find nothing to do
-        self.totals = np.zeros((self.n_workers, COLUMNS))
-
-    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
-        """Train units first ≤ u < end; first, and end unless it is the last, are multiples of the lanes."""
-        self.totals[:] = 0
-        inputs = (*self.arrays, schedule, *self.options, self.lanes, (first, end), self.totals)
-        run_workers(lambda worker: lockstep.train_units(*inputs, worker, self.n_workers), self.n_workers)
-        return summed(self.totals)
+    def host(self) -> Vectors:
+        """The matrices."""
+        return self.vectors

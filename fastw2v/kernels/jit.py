@@ -14,6 +14,7 @@ from typing import Any
 
 from numba import config, njit
 from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import overload
 
 from fastw2v.errors import UsageError
 from fastw2v.kernels.code_cache import CodeCache
@@ -147,3 +148,21 @@ inlined_jit = decorator(forceinline=True)
 # an atomic instruction each (61 ns a token, without 28). Such a function cannot make arrays.
 bare_jit = decorator(_nrt=False)
 bare_inlined_jit = decorator(forceinline=True, _nrt=False)
+
+
+def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
+    """A function for kernels that is one of these, chosen at compile time by the type of its first argument.
+
+    The keys are NamedTuples, parts of a plan (`fastw2v.model.plan`); the values are plain functions of the
+    same arguments, compiled with the options of `fast_jit`.
+    """
+
+    def chosen(*arguments: Any) -> Any:
+        raise NotImplementedError("for kernels only")
+
+    def choose(*kinds: Any) -> Callable[..., Any] | None:
+        return implementations.get(kinds[0].instance_class)
+
+    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "no_cpython_wrapper": True}
+    overload(chosen, strict=False, jit_options=options)(choose)
+    return chosen

@@ -4,7 +4,7 @@ A group of units, one a lane, trains at once. In a round every lane scores its n
 parameters; then all workers step the rows of all blocks in the order of the lanes, each its own columns.
 No sum depends on who computed what, so the bytes do not depend on the number of workers.
 
-The NumPy twin is `fastw2v.reference.lockstep.train_group`.
+The NumPy twin is `fastw2v.reference.lockstep`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.block.noise import draw_block_noise
-from fastw2v.kernels.block.scratch import Scratch, new_scratch, scratch_of
-from fastw2v.kernels.block.step import score_block, update_block
+from fastw2v.kernels.block.scratch import ZERO, Ahead, Operands, Scratch, Side, new_scratch
+from fastw2v.kernels.block.step import draw_ahead, score_block, update_block
 from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps
-from fastw2v.kernels.block.windows import look_ahead, prefetch
+from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, yield_core
 from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
+from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import Kept, keep_unit, new_kept, noise_state_of, rates_at
-from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
+from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT
 
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
 
@@ -52,11 +52,11 @@ class Lanes(NamedTuple):
 
 
 @jit
-def new_lanes(n_words, dim, window, estimator):
-    """Lanes for units of a window and an estimator."""
-    n = estimator.lanes
-    scratch = new_scratch(n, n_words, dim, estimator, window.reach, None)
-    size = len(new_kept(window).ids)
+def new_lanes(vectors, plan):
+    """Lanes for units of a plan."""
+    n = plan.estimator.lanes
+    scratch = new_scratch(vectors, plan, (n,), None)
+    size = len(new_kept(plan.architecture).ids)
     kept = Kept(np.empty((n, size), np.int32), np.empty((n, size), np.int32), np.empty((n, size), np.int32))
     return Lanes(
         scratch,
@@ -78,6 +78,47 @@ def kept_of(kept, lane):
 
 
 @inner_jit
+def side_of(side, lane):
+    """The side of one lane."""
+    return Side(side.words[lane], side.rows[lane], side.norms[lane], side.moves[lane], side.steps[lane])
+
+
+@inner_jit
+def operands_of(operands, lane):
+    """The operands of one lane."""
+    return Operands(
+        operands.noise_columns[lane],
+        operands.centers_along[lane],
+        operands.noise_along[lane],
+        operands.centers_across[lane],
+        operands.noise_across[lane],
+        operands.errors_along[lane],
+        operands.errors_across[lane],
+    )
+
+
+@inner_jit
+def scratch_of(scratch, lane):
+    """The scratch of one lane."""
+    return Scratch(
+        side_of(scratch.centers, lane),
+        side_of(scratch.outside, lane),
+        operands_of(scratch.operands, lane),
+        scratch.errors[lane],
+        scratch.pair_scores[lane],
+        scratch.weights[lane],
+        scratch.low[lane],
+        scratch.high[lane],
+        scratch.first[lane],
+        scratch.last[lane],
+        Ahead(scratch.ahead.rows[lane], scratch.ahead.cursor[lane]),
+        scratch.center_moves,
+        scratch.outside_moves,
+        scratch.clock,
+    )
+
+
+@inner_jit
 def meet(lanes, n_workers):
     """Wait until all workers are here."""
     meeting = atomic_load(lanes.meetings)
@@ -93,38 +134,36 @@ def meet(lanes, n_workers):
 
 
 @level_jit
-def start_unit(tokens, sampler, schedule, window, estimator, lanes, lane, unit, n_units):
+def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
     """Keep the tokens of the lane's unit and draw its first noise; nothing where there is no such unit."""
-    if unit >= n_units:
+    if unit >= end_unit:
         lanes.spans[lane], lanes.n_blocks[lane] = 0, 0
         return
-    begin, end, size = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept_of(lanes.kept, lane))
+    epoch_key, estimator = schedule.epoch_key, plan.estimator
+    begin, end, size = keep_unit(tokens, plan.architecture, epoch_key, unit, kept_of(lanes.kept, lane))
     lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = begin, end, size
     lanes.n_blocks[lane] = -(-(end - begin) // estimator.block_size)
-    state = noise_state_of(schedule.epoch_key, unit)
-    lanes.states[lane] = draw_block_noise(
-        sampler.unigram_table, state, estimator.shared_negatives, lanes.noise[lane]
+    lanes.states[lane] = draw_shared(
+        plan.objective.unigram_table,
+        noise_state_of(epoch_key, unit),
+        estimator.shared_negatives,
+        lanes.noise[lane],
     )
 
 
 @level_jit
-def score_lane(vectors, sampler, window, estimator, lanes, lane):
+def score_lane(vectors, plan, lanes, lane):
     """Score the lane's next block; returns (loss, pairs, centres)."""
     start, end, size = lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2]
-    stop = min(start + estimator.block_size, end)
+    stop = min(start + plan.estimator.block_size, end)
     lanes.spans[lane, 0] = stop
     lanes.blocks[lane, 0], lanes.blocks[lane, 1] = stop - start, 0
     if stop == start:
         return 0.0, 0, 0
     kept, scratch, noise = kept_of(lanes.kept, lane), scratch_of(lanes.scratch, lane), lanes.noise[lane]
-    scratch.outside.words[: len(noise)] = noise
-    lanes.states[lane] = draw_block_noise(
-        sampler.unigram_table, lanes.states[lane], estimator.shared_negatives, noise
-    )
-    next_stop = min(stop + estimator.block_size, end)
-    contexts = (min(stop + window.reach, size), min(next_stop + window.reach, size))
-    look_ahead(kept, (stop, next_stop), contexts, noise, scratch.ahead)
-    weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
+    span = (start, stop, end, size)
+    lanes.states[lane] = draw_ahead(kept, span, plan, lanes.states[lane], noise, scratch)
+    weight = np.float32(plan.objective.n_negatives / plan.estimator.shared_negatives)
     loss, n_pairs, n_outside = score_block(vectors, kept, (start, stop, size), weight, scratch)
     lanes.blocks[lane, 1] = n_outside
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
@@ -143,45 +182,47 @@ def limit_lanes(word_moves, sides, sizes, learning_rate):
 
 
 @level_jit
-def train_round(vectors, sampler, window, estimator, lanes, rates, totals, worker, n_workers):
-    """One block of every lane: all workers' scores, then steps, then updates."""
-    n_lanes, scratch = len(lanes.spans), lanes.scratch
-    for lane in range(worker, n_lanes, n_workers):
-        loss, n_pairs, n_kept = score_lane(vectors, sampler, window, estimator, lanes, lane)
-        totals[worker, 0] += loss
-        totals[worker, 1] += n_pairs
-        totals[worker, 2] += n_kept
-    meet(lanes, n_workers)
+def update_lanes(vectors, lanes, rates, work):
+    """Steps of the rows of all lanes' blocks, then their updates, each worker its own columns."""
+    scratch = lanes.scratch
     n_centers, n_outside = lanes.blocks[:, 0], lanes.blocks[:, 1]
-    if worker == 0:
+    if work.worker == 0:
         limit_lanes(scratch.center_moves, scratch.centers, n_centers, rates[0])
-    if worker == n_workers - 1:
+    if work.worker == work.n_workers - 1:
         limit_lanes(scratch.outside_moves, scratch.outside, n_outside, rates[1])
-    meet(lanes, n_workers)
+    meet(lanes, work.n_workers)
     n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
-    first, last = worker * n_lines // n_workers, (worker + 1) * n_lines // n_workers
+    first, last = work.worker * n_lines // work.n_workers, (work.worker + 1) * n_lines // work.n_workers
     columns = (first * FLOATS_PER_LINE, last * FLOATS_PER_LINE)
-    for lane in range(n_lanes):
+    for lane in range(len(n_centers)):
         if n_centers[lane] > 0 and first < last:
             update_block(vectors, scratch_of(scratch, lane), n_centers[lane], n_outside[lane], columns)
-    meet(lanes, n_workers)
+
+
+@level_jit
+def train_round(vectors, plan, lanes, rates, work, totals):
+    """One block of every lane: all workers' scores, then one step; none where both rates are 0."""
+    for lane in range(work.worker, len(lanes.spans), work.n_workers):
+        loss, n_pairs, n_kept = score_lane(vectors, plan, lanes, lane)
+        totals[work.worker, LOSS] += loss
+        totals[work.worker, PAIRS] += n_pairs
+        totals[work.worker, KEPT] += n_kept
+    meet(lanes, work.n_workers)
+    if max(rates[0], rates[1]) > ZERO:
+        update_lanes(vectors, lanes, rates, work)
+        meet(lanes, work.n_workers)
 
 
 @fast_jit
-def train_units(
-    vectors, tokens, sampler, schedule, window, estimator, shared_lanes, units, totals, worker, n_workers
-):
-    """One worker's part of the units first ≤ u < end, in groups of LANES; every worker has to be there.
-
-    units   (first, end)
-    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
-    """
-    lanes = borrowed(shared_lanes)
-    n_lanes = len(lanes.spans)
-    for first in range(units[0], units[1], n_lanes):
-        for lane in range(worker, n_lanes, n_workers):
-            start_unit(tokens, sampler, schedule, window, estimator, lanes, lane, first + lane, units[1])
-        meet(lanes, n_workers)
+def train_units(vectors, tokens, plan, schedule, work, totals):
+    """One worker's part of the units of the queue, in groups of LANES; every worker has to be there."""
+    lanes = borrowed(work.lanes)
+    n_lanes, end = len(lanes.spans), work.queue[1]
+    for first in range(work.queue[0], end, n_lanes):
+        for lane in range(work.worker, n_lanes, work.n_workers):
+            start_unit(tokens, plan, schedule, lanes, lane, first + lane, end)
+        meet(lanes, work.n_workers)
         rates = rates_at(schedule, first * UNIT)
         for _ in range(lanes.n_blocks.max()):
-            train_round(vectors, sampler, window, estimator, lanes, rates, totals, worker, n_workers)
+            train_round(vectors, plan, lanes, rates, work, totals)
+        meet(lanes, work.n_workers)  # before a new group changes n_blocks, which a late worker still reads

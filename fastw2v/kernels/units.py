@@ -37,9 +37,9 @@ def aligned_rows(n, width):
 
 
 @jit
-def new_kept(window):
+def new_kept(architecture):
     """Room for the tokens of one unit and the context on either side."""
-    capacity = UNIT + 2 * window.reach + 1  # one to write a token to that is not kept
+    capacity = UNIT + 2 * architecture.reach + 1  # one to write a token to that is not kept
     return Kept(np.empty(capacity, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.int32))
 
 
@@ -64,14 +64,6 @@ def rates_at(schedule, position):
 
 
 @jit
-def draw_noise(unigram_table, bits):
-    """One word from 64 random bits: the high half picks a slot, the low half the slot's word or its alias."""
-    slot = np.int64(((bits >> SHIFT_32) * np.uint64(unigram_table.shape[0])) >> SHIFT_32)
-    entry = unigram_table[slot]
-    return slot if (bits & LOW_32) <= (entry >> SHIFT_32) else np.int64(entry & LOW_32)
-
-
-@jit
 def sentence_at(offsets, position):
     """The last sentence that starts at or before a position (so never an empty one before it)."""
     low, high = 0, offsets.shape[0] - 1
@@ -85,15 +77,16 @@ def sentence_at(offsets, position):
 
 
 @jit
-def keep_before(tokens, sampler, epoch_key, position, count, kept):
-    """Put the last `count` kept tokens of the sentence before a position at the front; returns how many."""
+def keep_before(tokens, architecture, epoch_key, position, kept):
+    """Put the last `reach` kept tokens of the sentence before a position at the front; returns how many."""
+    count = architecture.reach
     sentence_start = tokens.offsets[sentence_at(tokens.offsets, position)]
     found = 0
     p = position
     while p > sentence_start and found < count:
         p -= 1
         word = tokens.ids[p]
-        if (mix64(epoch_key + np.uint64(p) * GAMMA) >> SHIFT_32) <= np.uint64(sampler.keep_limits[word]):
+        if (mix64(epoch_key + np.uint64(p) * GAMMA) >> SHIFT_32) <= np.uint64(architecture.keep_limits[word]):
             kept.ids[count - 1 - found] = word
             found += 1
     for i in range(found):
@@ -103,7 +96,7 @@ def keep_before(tokens, sampler, epoch_key, position, count, kept):
 
 
 @jit
-def keep_unit(tokens, sampler, epoch_key, window, unit, kept):
+def keep_unit(tokens, architecture, epoch_key, unit, kept):
     """Subsample one unit and draw its radii.
 
     Returns (begin, end, size): kept[begin:end] are the unit's centres, kept[0:begin] and kept[end:size] the
@@ -111,14 +104,14 @@ def keep_unit(tokens, sampler, epoch_key, window, unit, kept):
     """
     start = unit * UNIT
     stop = min(start + UNIT, tokens.offsets[-1])
-    begin = keep_before(tokens, sampler, epoch_key, start, window.reach, kept)
+    begin = keep_before(tokens, architecture, epoch_key, start, kept)
     sentence = sentence_at(tokens.offsets, start)
     sentence_stop = tokens.offsets[sentence + 1]
     first = 0
     size = begin
     end = begin
     p = start
-    while p < stop or (p < sentence_stop and size - end < window.reach):
+    while p < stop or (p < sentence_stop and size - end < architecture.reach):
         if p == sentence_stop:
             while tokens.offsets[sentence + 1] == p:
                 sentence += 1
@@ -129,9 +122,9 @@ def keep_unit(tokens, sampler, epoch_key, window, unit, kept):
         # Written in any case, counted if kept: the branch would be mispredicted every third token.
         kept.ids[size] = word
         kept.first[size] = first
-        drawn = np.int32(((bits & LOW_32) * np.uint64(window.radius)) >> SHIFT_32) + 1
-        kept.radius[size] = window.radius if window.fixed else drawn
-        size += np.int64((bits >> SHIFT_32) <= np.uint64(sampler.keep_limits[word]))
+        drawn = np.int32(((bits & LOW_32) * np.uint64(architecture.radius)) >> SHIFT_32) + 1
+        kept.radius[size] = architecture.radius if architecture.fixed else drawn
+        size += np.int64((bits >> SHIFT_32) <= np.uint64(architecture.keep_limits[word]))
         p += 1
         if p == stop:
             end = size

@@ -27,6 +27,10 @@ class Tokens(NamedTuple):
     offsets: NDArray[np.int64]
 
 
+LOSS, PAIRS, KEPT = range(3)  # columns of the workers' totals, float64 (n_workers, N_COLUMNS)
+N_COLUMNS = 8  # one cache line a worker, so that workers do not share one
+
+
 class Totals(NamedTuple):
     """What training some units came to: loss summed over pairs (float64), pairs, kept words."""
 
@@ -34,9 +38,50 @@ class Totals(NamedTuple):
     n_pairs: int
     n_kept: int
 
+    @property
+    def mean_loss(self) -> float:
+        """J of a pair; 0 without any."""
+        return self.loss / max(self.n_pairs, 1)
+
     def plus(self, other: Totals) -> Totals:
         """Both together."""
         return Totals(self.loss + other.loss, self.n_pairs + other.n_pairs, self.n_kept + other.n_kept)
+
+
+NOTHING = Totals(0.0, 0, 0)
+
+
+def new_totals(n_workers: int) -> NDArray[np.float64]:
+    """Rows for workers to add to."""
+    return np.zeros((n_workers, N_COLUMNS))
+
+
+def summed(totals: NDArray[np.float64]) -> Totals:
+    """All workers' rows together."""
+    loss, n_pairs, n_kept = totals.sum(axis=0)[[LOSS, PAIRS, KEPT]]
+    return Totals(float(loss), int(n_pairs), int(n_kept))
+
+
+class Work(NamedTuple):
+    """What one worker does in a call.
+
+    queue      int64 (2,): the next unit that a worker takes, and the end; trainers leave queue[0] past it
+    worker     its number, the row of totals that it adds to
+    n_workers  at work at the same time
+    lanes      what workers in lockstep share (`fastw2v.kernels.lockstep.Lanes`), else None
+    clock      int64 array in which kernel `block` counts cycles (`fastw2v.kernels.intrinsics.tick`), or None
+    """
+
+    queue: NDArray[np.int64]
+    worker: int = 0
+    n_workers: int = 1
+    lanes: Any = None
+    clock: NDArray[np.int64] | None = None
+
+
+def work_on(first: int, end: int) -> Work:
+    """Units first ≤ u < end for one worker."""
+    return Work(np.array([first, end], np.int64))
 
 
 def padded(dim: int) -> int:

@@ -1,30 +1,132 @@
-"""What a run is, in numbers and tables: the sampler, the window, the estimator, the schedule."""
+"""What a run is: architecture, inputs, objective and estimator, each a tuple whose TYPE chooses the code.
+
+A kind of model is a type here, a function or two for it in `reference` and in `kernels`, where the parts of
+a plan are looked up by type, and a line in `fastw2v.backends`, which knows what goes with what.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 # A block's step on a word is held back where it could move one of its scores by more than this, in nats
-# (`descend` of the reference). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs), WordSim-353
-# and analogies: at 1 .532 and 34.5 % (text is held back too), at 4 .601 and 38.0 %, never .594 and 37.6 %.
-# At 4, chains of 2, 20 and 400 words end within .001 of kernel `pair`, at lr .025 and .1.
+# (`fastw2v.reference.block.limit_steps`). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs),
+# WordSim-353 and analogies: at 1 .532 and 34.5 % (text is held back too), at 4 .601 and 38.0 %, never .594
+# and 37.6 %. At 4, chains of 2, 20 and 400 words end within .001 of kernel `pair`, at lr .025 and .1.
 LARGEST_MOVE = np.float32(4.0)
-# Units in lockstep (`Estimator.lanes`). More lanes keep more workers busy: two took 1.44 times as long as
-# Hogwild with 8 lanes, 1.58 times with 4. But all blocks of a round are one step, held back as one
-# (LARGEST_MOVE), so few words learn less in it: a chain of 2 ends .029 over kernel `pair` with 8 lanes, and
-# with 2 lanes at the same loss.
+# Units in lockstep. More lanes keep more workers busy: two took 1.44 times as long as Hogwild with 8 lanes,
+# 1.58 times with 4. But all blocks of a round are one step, held back as one (LARGEST_MOVE), so few words
+# learn less in it: a chain of 2 ends .029 over kernel `pair` with 8 lanes, and with 2 lanes at the same loss.
 LANES = 8
 FEW_LANES, FEW_WORDS = 2, 100
 
 
-class Sampler(NamedTuple):
-    """keep_limits uint32 (n_words,) and unigram_table uint64 (n_words,): see `fastw2v.model.sampling`."""
+class SkipGram(NamedTuple):
+    """Each centre word predicts each outside word of its window, one after the other.
 
+    radius       of the window, the largest, in tokens on either side
+    fixed        1 where the radius is not drawn from 1..radius but always the largest
+    reach        the smaller of radius and what the longest sentence can fill: sizes buffers
+    keep_limits  uint32 (n_words,), of subsampling: see `fastw2v.model.sampling.as_limits`
+    """
+
+    radius: int
+    fixed: int
+    reach: int
     keep_limits: NDArray[np.uint32]
+
+
+class Words(NamedTuple):
+    """The input row of a word is its own row of V, and nothing else."""
+
+
+class NegativeSampling(NamedTuple):
+    """J_neg-sample: the output word against noise words.
+
+    n_negatives    K, noise words for each pair
+    unigram_table  uint64 (n_words,), to draw them with: see `fastw2v.model.sampling.unigram_table`
+    """
+
+    n_negatives: int
     unigram_table: NDArray[np.uint64]
+
+    def untrained_loss(self, n_words: int) -> float:
+        """J of a pair where all scores are 0: (K + 1) ln 2."""
+        return (self.n_negatives + 1) * math.log(2)
+
+
+class Softmax(NamedTuple):
+    """J_naive-softmax: the output word against all words."""
+
+    def untrained_loss(self, n_words: int) -> float:
+        """J of a pair where all scores are 0: ln |V|."""
+        return math.log(n_words)
+
+
+class Float32(NamedTuple):
+    """Operands of a block's products with the noise are as they are."""
+
+
+class BFloat16(NamedTuple):
+    """They are rounded to bfloat16, which some processors multiply twice as fast; sums are float32 always."""
+
+
+Operands = Float32 | BFloat16
+FLOAT32, BFLOAT16 = Float32(), BFloat16()
+
+
+class Pair(NamedTuple):
+    """The textbook: a step for each pair, one after the other, with fresh noise."""
+
+
+class Block(NamedTuple):
+    """A step for T consecutive centres, which share S weighted noise draws.
+
+    block_size        T
+    shared_negatives  S
+    operands          Float32 or BFloat16
+    """
+
+    block_size: int
+    shared_negatives: int
+    operands: Operands = FLOAT32
+
+
+class Lockstep(NamedTuple):
+    """A step for a block of each of several units, so that no result depends on the number of workers.
+
+    block_size, shared_negatives, operands   as in Block
+    lanes                                    units that advance together
+    """
+
+    block_size: int
+    shared_negatives: int
+    operands: Operands = FLOAT32
+    lanes: int = LANES
+
+
+Architecture = SkipGram
+Inputs = Words
+Objective = NegativeSampling | Softmax
+Estimator = Pair | Block | Lockstep
+
+
+class Plan(NamedTuple):
+    """How a run trains.
+
+    architecture  how tokens become cases: a bag of input words, and output words that it predicts
+    inputs        which rows of V stand for an input word
+    objective     what the loss of a case is; owns the tables it draws with
+    estimator     which steps are taken on it
+    """
+
+    architecture: Architecture
+    inputs: Inputs
+    objective: Objective
+    estimator: Estimator
 
 
 class Schedule(NamedTuple):
@@ -47,36 +149,6 @@ class Schedule(NamedTuple):
     outside_share: float = 1.0
 
 
-class Window(NamedTuple):
-    """Window radius in tokens on either side.
-
-    radius  the largest
-    fixed   1 where the radius is not drawn from 1..radius but always the largest
-    reach   the smaller of radius and what the longest sentence can fill: sizes buffers
-    """
-
-    radius: int
-    fixed: int
-    reach: int
-
-
-FLOAT32, BFLOAT16 = np.empty(0, np.float32), np.empty(0, np.uint32)
-
-
-class Estimator(NamedTuple):
-    """How the loss of a pair is estimated.
-
-    n_negatives       K, noise words for each pair; 0 means the naive softmax (reference only)
-    block_size        T, centres that share noise draws; 0 means one pair after the other (kernel `pair`)
-    shared_negatives  S, draws that a block shares
-    operands          empty; its dtype is that of the operands of a block's products with the noise: float32,
-                      or uint32 for two bfloat16 (parameters and sums are float32 always)
-    lanes             units that advance in lockstep, so that the result does not depend on the number of
-                      workers; 1 lets the workers run freely (Hogwild)
-    """
-
-    n_negatives: int
-    block_size: int = 0
-    shared_negatives: int = 0
-    operands: NDArray[Any] = FLOAT32
-    lanes: int = 1
+def no_steps(epoch_key: int) -> Schedule:
+    """The schedule by which a loss is taken: no step at all."""
+    return Schedule(np.uint64(epoch_key), 0, 1, 0.0, 0.0)

@@ -1,33 +1,38 @@
-"""The door to the reference: what `--backend reference` runs."""
+"""The door to the reference: what `--backend reference` runs, and the kernels' yardstick."""
 
 from __future__ import annotations
 
-from fastw2v.model.arrays import Tokens, Totals, Vectors
-from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
-from fastw2v.reference.block import train_unit_block
-from fastw2v.reference.lockstep import train_group
-from fastw2v.reference.pair import train_unit_pair
+from fastw2v.model.arrays import Tokens, Totals, Vectors, new_totals, summed, work_on
+from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, no_steps
+from fastw2v.reference import block, lockstep, pair
+
+TRAINERS = {Pair: pair.train_units, Block: block.train_units, Lockstep: lockstep.train_units}
 
 
 class ReferenceBackend:
-    """Trains units in NumPy: the backend that `--backend reference` runs, and the kernels' yardstick."""
+    """Trains units in NumPy, in one thread; the matrices in `vectors` change in place.
 
-    def __init__(
-        self, vectors: Vectors, tokens: Tokens, sampler: Sampler, window: Window, estimator: Estimator
-    ) -> None:
-        self.arrays = (vectors, tokens, sampler)
-        self.options = (window, estimator)
-        self.units_at_once = estimator.lanes
-        self.train_unit = train_unit_block if estimator.block_size else train_unit_pair
+    units_at_once  how many a call takes together: calls begin at multiples of it
+    """
 
-    def __call__(self, schedule: Schedule, first: int, end: int) -> Totals:
-        """Train units first ≤ u < end, one after the other, or side by side where the estimator has lanes."""
-        totals = Totals(0.0, 0, 0)
-        if self.units_at_once > 1:
-            for start in range(first, end, self.units_at_once):
-                units = range(start, min(start + self.units_at_once, end))
-                totals = totals.plus(train_group(*self.arrays, schedule, *self.options, units))
-            return totals
-        for unit in range(first, end):
-            totals = totals.plus(self.train_unit(*self.arrays, schedule, *self.options, unit))
-        return totals
+    def __init__(self, plan: Plan, vectors: Vectors) -> None:
+        self.plan, self.vectors = plan, vectors
+        self.units_at_once = plan.estimator.lanes if isinstance(plan.estimator, Lockstep) else 1
+        self.train_units = TRAINERS[type(plan.estimator)]
+
+    def compile(self, tokens: Tokens) -> None:
+        """Nothing to do."""
+
+    def train(self, tokens: Tokens, schedule: Schedule, first: int, end: int) -> Totals:
+        """Train units first ≤ u < end of the tokens."""
+        totals = new_totals(1)
+        self.train_units(self.vectors, tokens, self.plan, schedule, work_on(first, end), totals)
+        return summed(totals)
+
+    def loss(self, tokens: Tokens, epoch_key: int, end: int) -> Totals:
+        """The loss of units 0 ≤ u < end with the draws of that key; no vector changes."""
+        return self.train(tokens, no_steps(epoch_key), 0, end)
+
+    def host(self) -> Vectors:
+        """The matrices."""
+        return self.vectors

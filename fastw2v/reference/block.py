@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors
-from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, Estimator, Sampler, Schedule, Window
-from fastw2v.model.streams import noise_stream
-from fastw2v.reference.losses import Array, sigmoid, softplus
-from fastw2v.reference.units import (
-    BOTH,
-    KeptToken,
-    Shares,
-    draw_shared,
-    keep_unit,
-    learning_rate_at,
-    shares_of,
-    window_of,
+from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
+from fastw2v.model.plan import (
+    FLOAT32,
+    LARGEST_MOVE,
+    Block,
+    Float32,
+    Lockstep,
+    NegativeSampling,
+    Operands,
+    Plan,
+    Schedule,
 )
+from fastw2v.model.streams import noise_stream
+from fastw2v.reference.architectures import window_of
+from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.objectives import draw_shared
+from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
+
+Places = NDArray[np.intp]
 
 
 class BlockGradients(NamedTuple):
@@ -34,12 +40,51 @@ class BlockGradients(NamedTuple):
     noise_errors: Array
 
 
-def as_operand(x: Array, operands: NDArray[Any]) -> Array:
-    """x as the products with the noise see it: rounded to bfloat16 where `operands` is uint32, else x itself.
+class Side(NamedTuple):
+    """Rows of one matrix that a block works on.
 
-    bfloat16 is the upper half of a float32; ties go to the even one.
+    words  int (n,), whose rows
+    grads  (n, dim), ∂J/∂row
+    moves  (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
     """
-    if operands.dtype != np.uint32:
+
+    words: Places
+    grads: Array
+    moves: Array
+
+
+class Scored(NamedTuple):
+    """A block at the parameters of its start: rows of V, rows of U (contexts, then noise), loss, pairs."""
+
+    centers: Side
+    outside: Side
+    loss: float
+    n_pairs: int
+
+
+def find_pairs(kept: Kept, span: range) -> tuple[int, int, NDArray[np.bool_]]:
+    """The kept tokens lo ≤ j < hi that are contexts of a block, and which of them each centre is paired with.
+
+    The last is bool (T, hi − lo).
+    """
+    windows = [window_of(kept, i) for i in span]
+    lo, hi = min(window.start for window in windows), max(window.stop for window in windows)
+    paired = np.zeros((len(span), hi - lo), dtype=bool)
+    for i, window in enumerate(windows):
+        paired[i, window.start - lo : window.stop - lo] = True
+        paired[i, span[i] - lo] = False
+    return lo, hi, paired
+
+
+def weigh_noise(words: Places, noise: Places, paired: Array, weight: float, dtype: np.dtype) -> Array:
+    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}, (T, S)."""
+    same = words[:, None] == noise[None, :]
+    return np.asarray(weight * (paired.astype(dtype) @ ~same))
+
+
+def rounded(x: Array, operands: Operands) -> Array:
+    """x as the products with the noise see it; bfloat16 is half a float32, and ties go to the even one."""
+    if isinstance(operands, Float32):
         return x
     bits = x.astype(np.float32).view(np.uint32)
     halves = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
@@ -47,7 +92,7 @@ def as_operand(x: Array, operands: NDArray[Any]) -> Array:
 
 
 def block_gradients(
-    v: Array, u: Array, n: Array, paired: Array, weights: Array, operands: NDArray[Any] = FLOAT32
+    v: Array, u: Array, n: Array, paired: Array, weights: Array, operands: Operands = FLOAT32
 ) -> BlockGradients:
     """Loss of a block of centres and its gradients with respect to every gathered row.
 
@@ -58,14 +103,14 @@ def block_gradients(
 
     J = Σ_i [Σ_{j∈P_i} −log σ(u_jᵀv_i) − Σ_s w_is log σ(−u_sᵀv_i)]; with E_ij = σ(u_jᵀv_i) − 1 on pairs and
     E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E_pairs u + E_noise n, ∂J/∂u = E_pairsᵀ v, ∂J/∂n = E_noiseᵀ v.
-    The products with n may have operands of less precision, see `as_operand`.
+    The products with n may have operands of less precision (`rounded`).
     """
-    rounded_v, rounded_n = as_operand(v, operands), as_operand(n, operands)
+    rounded_v, rounded_n = rounded(v, operands), rounded(n, operands)
     pair_scores, noise_scores = v @ u.T, rounded_v @ rounded_n.T
     loss = (paired * softplus(-pair_scores)).sum() + (weights * softplus(noise_scores)).sum()
     pair_errors = -(paired * sigmoid(-pair_scores))
     noise_errors = weights * sigmoid(noise_scores)
-    rounded_errors = as_operand(noise_errors, operands)
+    rounded_errors = rounded(noise_errors, operands)
     return BlockGradients(
         float(loss),
         pair_errors @ u + rounded_errors @ rounded_n,
@@ -76,8 +121,29 @@ def block_gradients(
     )
 
 
-def descend(matrix: Array, words: NDArray[np.intp], grads: Array, moves: Array, learning_rate: float) -> None:
-    """Row −= learning_rate·gradient, in place, each word's step held back so that no score moves too far.
+def score_block(
+    vectors: Vectors, kept: Kept, span: range, noise: list[int], weight: float, operands: Operands
+) -> Scored:
+    """Gradients and moves of the centres kept[span] that share the noise words, at the present vectors."""
+    lo, hi, paired = find_pairs(kept, span)
+    words = np.array([kept[j].word for j in range(lo, hi)], dtype=np.intp)
+    center_words, noise_words = words[span.start - lo : span.stop - lo], np.array(noise, dtype=np.intp)
+    weights = weigh_noise(words, noise_words, paired, weight, vectors.center.dtype)
+    v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise_words]
+    block = block_gradients(v, u, n, paired, weights, operands)
+    v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
+    pair_sizes = np.abs(block.pair_errors)
+    centers = Side(center_words, block.grad_centers, pair_sizes @ u_norms + block.noise_errors @ n_norms)
+    outside = Side(
+        np.concatenate([words, noise_words]),
+        np.concatenate([block.grad_contexts, block.grad_noise]),
+        np.concatenate([pair_sizes.T @ v_norms, block.noise_errors.T @ v_norms]),
+    )
+    return Scored(centers, outside, block.loss, int(paired.sum()))
+
+
+def limit_steps(words: Places, moves: Array, learning_rate: float) -> Array:
+    """The step of each row, held back where its word's rows together would move a score too far.
 
     A block takes all its gradients at one place, so a word with many rows or a heavy draw would overshoot
     where one-by-one steps would not. Σ|∂J/∂score|·‖other row‖², summed over the rows of a word, times the
@@ -85,105 +151,76 @@ def descend(matrix: Array, words: NDArray[np.intp], grads: Array, moves: Array, 
     to it. The bound is reached where the other rows are parallel, as in a vocabulary of a few words; in
     text they point everywhere, and the real move is a fraction of it.
     """
-    word_moves = np.bincount(words, weights=moves, minlength=len(matrix))[words]
-    steps = learning_rate / np.maximum(1, learning_rate * word_moves / LARGEST_MOVE)
+    word_moves = np.bincount(words, weights=moves)[words]
+    return np.asarray(learning_rate / np.maximum(1, learning_rate * word_moves / LARGEST_MOVE))
+
+
+def update_rows(matrix: Array, sides: list[Side], learning_rate: float) -> None:
+    """Row −= step·gradient, in place, for the rows of blocks whose gradients were all taken at once."""
+    words, grads, moves = (np.concatenate(arrays) for arrays in zip(*sides, strict=True))
+    steps = limit_steps(words, moves, learning_rate)
     np.subtract.at(matrix, words, (steps[:, None] * grads).astype(matrix.dtype))
 
 
-class BlockTerms(NamedTuple):
-    """What a block asks of the matrices: words of its rows, their gradients, their moves (see `descend`)."""
-
-    center_words: NDArray[np.intp]
-    grad_centers: Array
-    center_moves: Array
-    outside_words: NDArray[np.intp]
-    grad_outside: Array
-    outside_moves: Array
-    loss: float
-    n_pairs: int
-
-
-def block_terms(
-    vectors: Vectors, kept: list[KeptToken], centers: range, noise: list[int], estimator: Estimator
-) -> BlockTerms:
-    """Gradients of a block of centres that share the noise words, at the present vectors."""
-    windows = [window_of(kept, i) for i in centers]
-    lo = min(window.start for window in windows)
-    hi = max(window.stop for window in windows)
-    words = np.array([kept[j].word for j in range(lo, hi)], dtype=np.intp)
-    center_words, noise_words = words[centers.start - lo : centers.stop - lo], np.array(noise, dtype=np.intp)
-    paired = np.zeros((len(centers), hi - lo), dtype=bool)
-    for i, window in enumerate(windows):
-        paired[i, window.start - lo : window.stop - lo] = True
-        paired[i, centers[i] - lo] = False
-    same = words[:, None] == noise_words[None, :]
-    weights = estimator.n_negatives / len(noise) * (paired.astype(vectors.center.dtype) @ ~same)
-
-    v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise_words]
-    block = block_gradients(v, u, n, paired, weights, estimator.operands)
-    v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
-    pair_sizes = np.abs(block.pair_errors)
-    return BlockTerms(
-        center_words,
-        block.grad_centers,
-        pair_sizes @ u_norms + block.noise_errors @ n_norms,
-        np.concatenate([words, noise_words]),
-        np.concatenate([block.grad_contexts, block.grad_noise]),
-        np.concatenate([pair_sizes.T @ v_norms, block.noise_errors.T @ v_norms]),
-        block.loss,
-        int(paired.sum()),
-    )
-
-
-def descend_together(
-    vectors: Vectors, terms: list[BlockTerms], learning_rate: float, shares: Shares = BOTH
-) -> None:
-    """One step, in place, on blocks whose gradients were all taken at the present vectors."""
-    words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[:3] for term in terms), strict=True))
-    descend(vectors.center, words, grads, moves, learning_rate * shares[0])
-    words, grads, moves = (np.concatenate(rows) for rows in zip(*(term[3:6] for term in terms), strict=True))
-    descend(vectors.outside, words, grads, moves, learning_rate * shares[1])
+def update_blocks(vectors: Vectors, blocks: list[Scored], rates: Rates) -> None:
+    """One step, in place, on all rows of blocks that were scored at the present vectors."""
+    if rates[0] > 0:
+        update_rows(vectors.center, [block.centers for block in blocks], rates[0])
+    if rates[1] > 0:
+        update_rows(vectors.outside, [block.outside for block in blocks], rates[1])
 
 
 def block_step(
     vectors: Vectors,
-    kept: list[KeptToken],
-    centers: range,
+    kept: Kept,
+    span: range,
     noise: list[int],
-    estimator: Estimator,
-    learning_rate: float,
-    shares: Shares = BOTH,
+    rates: Rates,
+    weight: float,
+    operands: Operands = FLOAT32,
 ) -> tuple[float, int]:
-    """One step on a block of centres that share the noise words, in place; returns (loss, pairs)."""
-    terms = block_terms(vectors, kept, centers, noise, estimator)
-    descend_together(vectors, [terms], learning_rate, shares)
-    return terms.loss, terms.n_pairs
+    """One step on the centres kept[span] that share the noise words, in place; returns (loss, pairs)."""
+    block = score_block(vectors, kept, span, noise, weight, operands)
+    update_blocks(vectors, [block], rates)
+    return block.loss, block.n_pairs
 
 
-def train_unit_block(
-    vectors: Vectors,
-    tokens: Tokens,
-    sampler: Sampler,
-    schedule: Schedule,
-    window: Window,
-    estimator: Estimator,
-    unit: int,
-) -> Totals:
-    """Train one unit in place, as kernel `block` does."""
-    key = int(schedule.epoch_key)
-    learning_rate, shares = learning_rate_at(schedule, unit * UNIT), shares_of(schedule)
-    draws = noise_stream(key, unit)
-    kept, centers = keep_unit(tokens, sampler, key, window, unit)
+def noise_of(plan: Plan) -> tuple[NegativeSampling, Block | Lockstep, float]:
+    """Objective and estimator of a plan with shared draws, and K/S, what a draw stands for in a pair."""
+    objective, estimator = plan.objective, plan.estimator
+    assert isinstance(objective, NegativeSampling)
+    assert isinstance(estimator, Block | Lockstep)
+    return objective, estimator, objective.n_negatives / estimator.shared_negatives
+
+
+def train_unit(
+    vectors: Vectors, kept: Kept, span: range, plan: Plan, draws: Iterator[int], rates: Rates
+) -> tuple[float, int]:
+    """All blocks of one unit, in reading order; returns (loss, pairs)."""
+    objective, estimator, weight = noise_of(plan)
     loss, n_pairs = 0.0, 0
-    for span in blocks_of(centers, estimator.block_size):
-        noise = draw_shared(sampler.unigram_table, draws, estimator.shared_negatives)
-        block_loss, block_pairs = block_step(vectors, kept, span, noise, estimator, learning_rate, shares)
-        loss, n_pairs = loss + block_loss, n_pairs + block_pairs
-    return Totals(loss, n_pairs, len(centers))
+    for block in blocks_of(span, estimator.block_size):
+        noise = draw_shared(objective.unigram_table, draws, estimator.shared_negatives)
+        block_loss, block_pairs = block_step(vectors, kept, block, noise, rates, weight, estimator.operands)
+        loss += block_loss
+        n_pairs += block_pairs
+    return loss, n_pairs
 
 
-def blocks_of(centers: range, size: int) -> list[range]:
+def train_units(
+    vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule, work: Work, totals: NDArray[np.float64]
+) -> None:
+    """Train the units of the queue in place, as kernel `block` does."""
+    epoch_key = int(schedule.epoch_key)
+    for unit in range(*work.queue):
+        kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
+        draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates)
+        totals[work.worker, LOSS] += loss
+        totals[work.worker, PAIRS] += n_pairs
+        totals[work.worker, KEPT] += len(span)
+
+
+def blocks_of(span: range, size: int) -> list[range]:
     """The centres of a unit in blocks of so many, the last one shorter."""
-    return [
-        range(start, min(start + size, centers.stop)) for start in range(centers.start, centers.stop, size)
-    ]
+    return [range(start, min(start + size, span.stop)) for start in range(span.start, span.stop, size)]

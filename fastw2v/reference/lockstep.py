@@ -5,46 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors
-from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
+from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
+from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.block import block_terms, blocks_of, descend_together
-from fastw2v.reference.units import KeptToken, draw_shared, keep_unit, learning_rate_at, shares_of
+from fastw2v.reference.block import Scored, blocks_of, noise_of, score_block, update_blocks
+from fastw2v.reference.losses import Array
+from fastw2v.reference.objectives import draw_shared
+from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
 class Lane(NamedTuple):
-    """A unit on its way: its kept tokens, the blocks still to come, its noise stream."""
+    """A unit on its way: its kept tokens, the blocks still to come, the last first, its noise stream."""
 
-    kept: list[KeptToken]
+    kept: Kept
     blocks: list[range]
     draws: Iterator[int]
 
 
-def train_group(
-    vectors: Vectors,
-    tokens: Tokens,
-    sampler: Sampler,
-    schedule: Schedule,
-    window: Window,
-    estimator: Estimator,
-    units: range,
-) -> Totals:
-    """Train units side by side, in place, as kernel `lockstep` does: a block of each makes one step."""
-    key = int(schedule.epoch_key)
-    learning_rate, shares = learning_rate_at(schedule, units.start * UNIT), shares_of(schedule)
-    lanes, n_kept = [], 0
-    for unit in units:
-        kept, centers = keep_unit(tokens, sampler, key, window, unit)
-        blocks = blocks_of(centers, estimator.block_size)
-        lanes.append(Lane(kept, blocks[::-1], noise_stream(key, unit)))
-        n_kept += len(centers)
-    loss, n_pairs = 0.0, 0
-    while active := [lane for lane in lanes if lane.blocks]:
-        terms = []
-        for lane in active:
-            noise = draw_shared(sampler.unigram_table, lane.draws, estimator.shared_negatives)
-            terms.append(block_terms(vectors, lane.kept, lane.blocks.pop(), noise, estimator))
-        descend_together(vectors, terms, learning_rate, shares)
-        loss += sum(term.loss for term in terms)
-        n_pairs += sum(term.n_pairs for term in terms)
-    return Totals(loss, n_pairs, n_kept)
+def start_unit(tokens: Tokens, plan: Plan, schedule: Schedule, unit: int) -> Lane:
+    """Keep the tokens of a lane's unit."""
+    epoch_key = int(schedule.epoch_key)
+    kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
+    blocks = blocks_of(span, noise_of(plan)[1].block_size)
+    return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit))
+
+
+def score_lane(vectors: Vectors, plan: Plan, lane: Lane) -> tuple[Scored, int]:
+    """Score the lane's next block; returns it and how many centres it has."""
+    objective, estimator, weight = noise_of(plan)
+    span = lane.blocks.pop()
+    noise = draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives)
+    return score_block(vectors, lane.kept, span, noise, weight, estimator.operands), len(span)
+
+
+def train_round(vectors: Vectors, plan: Plan, lanes: list[Lane], rates: Rates, totals: Array) -> None:
+    """One block of every lane: all scores, then one step."""
+    scored = [score_lane(vectors, plan, lane) for lane in lanes if lane.blocks]
+    blocks = [block for block, _ in scored]
+    update_blocks(vectors, blocks, rates)
+    totals[LOSS] += sum(block.loss for block in blocks)
+    totals[PAIRS] += sum(block.n_pairs for block in blocks)
+    totals[KEPT] += sum(n_kept for _, n_kept in scored)
+
+
+def train_units(
+    vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule, work: Work, totals: Array
+) -> None:
+    """Train the units of the queue side by side, in place, as kernel `lockstep` does."""
+    assert isinstance(plan.estimator, Lockstep)
+    first_unit, end = work.queue
+    n_lanes = plan.estimator.lanes
+    for first in range(first_unit, end, n_lanes):
+        units = range(first, min(first + n_lanes, end))
+        lanes = [start_unit(tokens, plan, schedule, unit) for unit in units]
+        rates = rates_at(schedule, first * UNIT)
+        while any(lane.blocks for lane in lanes):
+            train_round(vectors, plan, lanes, rates, totals[work.worker])

@@ -7,85 +7,55 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors
-from fastw2v.model.plan import Estimator, Sampler, Schedule, Window
+from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
+from fastw2v.model.plan import Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.losses import naive_softmax_loss, sigmoid, softplus
-from fastw2v.reference.units import (
-    BOTH,
-    Shares,
-    draw_shared,
-    keep_unit,
-    learning_rate_at,
-    outside_words,
-    shares_of,
-)
+from fastw2v.reference.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
+from fastw2v.reference.objectives import draw_negatives, step_outputs
+from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
-def draw_negatives(table: NDArray[np.uint64], draws: Iterator[int], outside: int, count: int) -> list[int]:
-    """`count` noise words less those equal to the outside word."""
-    return [word for word in draw_shared(table, draws, count) if word != outside]
-
-
-def sgns_step(
+def pair_step(
     vectors: Vectors,
-    center: int,
+    inputs: list[int],
     outside: int,
     negatives: list[int],
-    learning_rate: float,
-    shares: Shares = BOTH,
+    objective: Objective,
+    rates: Rates,
 ) -> float:
-    """One step of stochastic gradient descent on J_neg-sample(v_c, o, U), in place; returns J before it.
-
-    Rows of U are stepped one after the other, so a word drawn twice meets its own first step, as in
-    word2vec.c; for distinct words this is the gradient of `neg_sampling_loss` to the letter.
-    """
-    v_c = vectors.center[center].copy()
-    grad_center = np.zeros_like(v_c)
-    loss = 0.0
-    for word, sign in [(outside, -1), *((word, 1) for word in negatives)]:
-        u_w = vectors.outside[word]
-        score = u_w @ v_c
-        error = sign * sigmoid(sign * score).astype(v_c.dtype)
-        loss += float(softplus(sign * score))
-        grad_center += error * u_w
-        vectors.outside[word] -= v_c.dtype.type(learning_rate * shares[1]) * error * v_c
-    vectors.center[center] -= v_c.dtype.type(learning_rate * shares[0]) * grad_center
+    """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it."""
+    h = read_inputs(vectors, inputs)
+    loss, grad_h = step_outputs(objective, vectors, h, outside, negatives, rates)
+    if rates[0] > 0:
+        step_inputs(vectors, inputs, grad_h, rates[0])
     return loss
 
 
-def softmax_step(
-    vectors: Vectors, center: int, outside: int, learning_rate: float, shares: Shares = BOTH
-) -> float:
-    """One step on J_naive-softmax, in place; returns J before it. Costs the whole vocabulary a pair."""
-    step = naive_softmax_loss(vectors.center[center], outside, vectors.outside)
-    vectors.center[center] -= learning_rate * shares[0] * step.grad_center
-    vectors.outside[...] -= learning_rate * shares[1] * step.grad_outside
-    return step.loss
-
-
-def train_unit_pair(
-    vectors: Vectors,
-    tokens: Tokens,
-    sampler: Sampler,
-    schedule: Schedule,
-    window: Window,
-    estimator: Estimator,
-    unit: int,
-) -> Totals:
-    """Train one unit in place, as kernel `pair` does; no negatives means the naive-softmax loss."""
-    key = int(schedule.epoch_key)
-    learning_rate, shares = learning_rate_at(schedule, unit * UNIT), shares_of(schedule)
-    draws = noise_stream(key, unit)
-    kept, centers = keep_unit(tokens, sampler, key, window, unit)
+def train_unit(
+    vectors: Vectors, kept: Kept, span: range, plan: Plan, draws: Iterator[int], rates: Rates
+) -> tuple[float, int]:
+    """All pairs of one unit, in reading order; returns (loss, pairs)."""
     loss, n_pairs = 0.0, 0
-    for i in centers:
-        for outside in outside_words(kept, i):
-            center = kept[i].word
-            if estimator.n_negatives:
-                negatives = draw_negatives(sampler.unigram_table, draws, outside, estimator.n_negatives)
-                loss += sgns_step(vectors, center, outside, negatives, learning_rate, shares)
-            else:
-                loss += softmax_step(vectors, center, outside, learning_rate, shares)
+    for i in span:
+        window = window_of(kept, i)
+        inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
+        for j in outputs_of(plan.architecture, i, window):
+            outside = kept[j].word
+            negatives = draw_negatives(plan.objective, draws, outside)
+            loss += pair_step(vectors, inputs, outside, negatives, plan.objective, rates)
             n_pairs += 1
-    return Totals(loss, n_pairs, len(centers))
+    return loss, n_pairs
+
+
+def train_units(
+    vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule, work: Work, totals: NDArray[np.float64]
+) -> None:
+    """Train the units of the queue in place, as kernel `pair` does."""
+    epoch_key = int(schedule.epoch_key)
+    for unit in range(*work.queue):
+        kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
+        draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates)
+        totals[work.worker, LOSS] += loss
+        totals[work.worker, PAIRS] += n_pairs
+        totals[work.worker, KEPT] += len(span)

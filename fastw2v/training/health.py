@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.config import TrainConfig
 from fastw2v.errors import CorpusError, DivergedError
 from fastw2v.model.arrays import Vectors
+from fastw2v.model.plan import Objective
 
 CHECKED_ROWS = 1024  # vectors looked at after each call, of the most frequent words and in turn of the others
 EXPLODED = 1e5  # no component of a healthy vector comes near
@@ -19,21 +18,21 @@ EXPLODED_LOSS = 10  # times the loss of untrained vectors, which a healthy run o
 
 
 def require_healthy(
-    vectors: Vectors, mean_loss: float, config: TrainConfig, n_calls: int | None = None
+    vectors: Vectors, mean_loss: float, objective: Objective, lr: float, n_calls: int | None = None
 ) -> None:
     """Raise DivergedError where the loss or a looked-at vector is not finite, or is huge.
 
     After call number n_calls the most frequent words' vectors and some of the others, in turn, are looked at:
     a vector that is not finite makes the loss so when it is next used, this finds it where it is not. Every
-    vector is looked at where n_calls is None.
+    vector is looked at where n_calls is None. lr is the run's step size, for the message.
     """
     parts = vectors if n_calls is None else looked_at(vectors, n_calls)
     size = float(np.max([np.maximum(part.max(), -part.min()) for part in parts]))  # NaN if any is
-    untrained = max((config.negatives + 1) * math.log(2), math.log(len(vectors.center)))
+    untrained = objective.untrained_loss(len(vectors.center))
     if not (mean_loss < EXPLODED_LOSS * untrained and size < EXPLODED):
         raise DivergedError(
             f"training diverged: mean loss {mean_loss:.3g}, largest component {size:.3g} "
-            f"at lr {config.lr:g}: lower --lr, or --window and --negatives"
+            f"at lr {lr:g}: lower --lr, or --window and --negatives"
         )
 
 

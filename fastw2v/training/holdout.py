@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.backends import make_backend
+from fastw2v.backends import make, plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Tokens, Vectors, n_units
 from fastw2v.model.streams import epoch_key
 from fastw2v.training.hooks import Moment, Trained
-from fastw2v.training.start import longest_sentence, make_schedule
+from fastw2v.training.start import longest_sentence
 from fastw2v.vectors.embeddings import Embeddings
 
 DRAWS = -1  # the epoch whose windows and noise held-out loss is taken with: the same ones every time
@@ -100,11 +100,10 @@ def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> fl
     """
     tokens = Tokens(held_out.ids, held_out.offsets)
     longest = longest_sentence(held_out.offsets)
-    backend = make_backend(config, vectors, held_out.vocabulary.counts, longest)(tokens)
-    schedule = make_schedule(config, len(tokens.ids), epoch_key(config.seed, DRAWS))
-    schedule = schedule._replace(learning_rate=0.0, min_learning_rate=0.0)
-    totals = backend(schedule, 0, n_units(len(tokens.ids)))
-    return totals.loss / totals.n_pairs if totals.n_pairs else math.nan
+    plan = plan_of(config, held_out.vocabulary.counts, longest)
+    backend = make(plan, vectors, config.backend, config.threads)
+    totals = backend.loss(tokens, epoch_key(config.seed, DRAWS), n_units(len(tokens.ids)))
+    return totals.mean_loss if totals.n_pairs else math.nan
 
 
 def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fastw2v.backends import Backend, make_backend
+from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import UNIT, Tokens, Vectors, n_units
+from fastw2v.model.arrays import UNIT, Tokens, n_units
 from fastw2v.training.health import require_healthy, require_neighbours
 from fastw2v.training.hooks import (
     NOBODY,
@@ -56,15 +56,17 @@ def train(
     Raises UsageError (vocabulary under two words, arrays that are no corpus), CorpusError (no word with a
     neighbour), DivergedError, OutputError (memory), and what keeper raises.
     """
+    require_supported(config)
     corpus = settled(corpus)
     require_usable(corpus)
     longest = longest_sentence(corpus.offsets)
     require_neighbours(longest)
     vectors, start = begin(corpus, config, keeper, init)
-    backend_on = make_backend(config, vectors, corpus.vocabulary.counts, longest)
+    plan = plan_of(config, corpus.vocabulary.counts, longest)
+    backend = make(plan, vectors, config.backend, config.threads)
     stage = on_stage or (lambda name: None)
     stage("compile")
-    compile_seconds = compile_kernels(backend_on, corpus, config)
+    compile_seconds = compile_kernels(backend, corpus)
 
     words = corpus.n_words_read * config.epochs
 
@@ -72,22 +74,21 @@ def train(
         if on_progress:
             on_progress(progress)
         if keeper:
-            keeper.after_call(vectors, position, progress)
+            keeper.after_call(backend.host(), position, progress)
         nonlocal words
         words = progress.words
-        moment = Moment(position.epoch + 1, progress, corpus.vocabulary, vectors, config.dim)
+        moment = Moment(position.epoch + 1, progress, corpus.vocabulary, backend.host(), config.dim)
         is_epoch = words == moment.epoch * corpus.n_words_read
         called = [watchers.on_chunk, watchers.on_epoch if is_epoch else None]
         return is_stopped(called, moment)
 
     stage("train")
-    end = run_epochs(backend_on, vectors, corpus, config, after_call, start)
-    return finish(corpus, config, vectors, end, words, compile_seconds)
+    end = run_epochs(backend, corpus, config, after_call, start)
+    return finish(corpus, config, backend, end, words, compile_seconds)
 
 
 def run_epochs(
-    backend_on: Callable[[Tokens], Backend],
-    vectors: Vectors,
+    backend: Backend,
     corpus: Corpus,
     config: TrainConfig,
     after_call: Callable[[Position, Progress], bool],
@@ -105,19 +106,18 @@ def run_epochs(
     for epoch in range(position.epoch, config.epochs):
         resumed = position.unit if epoch == position.epoch else 0
         for part in epoch_parts(tokens, config.seed, epoch, config.shuffle, resumed):
-            backend = backend_on(part.tokens)
             words_before = epoch * n_tokens + part.first_token
             schedule = make_schedule(config, n_tokens, part.key, words_before)
             first, end = max(0, resumed - part.first_unit), n_units(len(part.tokens.ids))
             while first < end:
                 last = min(first + size * backend.units_at_once, end)
                 call_started = time.perf_counter()
-                totals = backend(schedule, first, last)
+                totals = backend.train(part.tokens, schedule, first, last)
                 now = time.perf_counter()
                 forget(corpus.ids)
                 forget(corpus.offsets)
-                mean_loss = totals.loss / max(totals.n_pairs, 1)
-                require_healthy(vectors, mean_loss, config, n_calls)
+                mean_loss = totals.mean_loss
+                require_healthy(backend.host(), mean_loss, backend.plan.objective, config.lr, n_calls)
                 unit = part.first_unit + last
                 position = Position(epoch, unit, position.totals.plus(totals), now - started)
                 n_done = words_before + min(last * UNIT, len(part.tokens.ids))

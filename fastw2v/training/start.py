@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -194,20 +194,15 @@ def begin(
     return vectors, START
 
 
-def compile_kernels(backend_on: Callable[[Tokens], Backend], corpus: Corpus, config: TrainConfig) -> float:
+def compile_kernels(backend: Backend, corpus: Corpus) -> float:
     """Compile the kernels of a run or load them from the cache; returns the seconds it took."""
     started = time.perf_counter()
-    backend_on(Tokens(corpus.ids, corpus.offsets))(make_schedule(config, len(corpus.ids)), 0, 0)
+    backend.compile(Tokens(corpus.ids, corpus.offsets))
     return time.perf_counter() - started
 
 
 def finish(
-    corpus: Corpus,
-    config: TrainConfig,
-    vectors: Vectors,
-    end: Position,
-    words: int,
-    compile_seconds: float,
+    corpus: Corpus, config: TrainConfig, backend: Backend, end: Position, words: int, compile_seconds: float
 ) -> Trained:
     """What a run that ended there came to.
 
@@ -218,8 +213,8 @@ def finish(
             f"no pair was trained: subsampling left {end.totals.n_kept:,} of {words:,} words read, and none "
             f"of them a neighbour, at --sample {config.sample:g}; raise --sample, or set it to 0 to keep all"
         )
-    mean_loss = end.totals.loss / max(end.totals.n_pairs, 1)
-    require_healthy(vectors, mean_loss, config)
+    vectors, mean_loss = backend.host(), end.totals.mean_loss
+    require_healthy(vectors, mean_loss, backend.plan.objective, config.lr)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
     return Trained(
         embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),

@@ -164,7 +164,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
 
     resumed  whether vectors to start from are those of a checkpoint
     """
-    from fastw2v.backends import make_estimator
+    from fastw2v.backends import require_supported
     from fastw2v.training.checkpoint.keeper import parse_interval
     from fastw2v.training.start import require_known
     from fastw2v.vectors import formats
@@ -173,7 +173,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
     check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
     parse_interval(options["checkpoint_every"])
     replicas.reading_of(options)  # lists of words, sizes
-    make_estimator(config, 2)  # which this processor may have no instruction for
+    require_supported(config)  # the processor may have no instruction for it
     center, outside = options["init_vectors"], options["init_outside"]
     if outside and not center:
         raise UsageError("--init-outside needs --init-vectors: give both files of one training")

@@ -182,8 +182,11 @@ def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, o
     Raises UsageError for what only one process can do, and where several would go on with what one began: it
     takes the corpus in another order.
     """
+    from fastw2v.backends import require_supported
+
     communicator = open_communicator()
     config = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
+    require_supported(config)
     plan = ReplicaConfig(options["sync_words"], options["combine"], options["overlap"])
     was_shared = saved is not None and bool(saved.position.legs)
     if communicator.size == 1 and not was_shared:

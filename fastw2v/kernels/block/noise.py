@@ -7,18 +7,17 @@ import numpy as np
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit
-from fastw2v.kernels.scalar import GAMMA, mix64, sigmoid, softplus
+from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.bfloat16 import pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import SCORE_ROWS, SCORE_VECTORS, product_tile, transpose_tile
-from fastw2v.kernels.units import draw_noise
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
 SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
 
 
 @inner_jit
-def weigh_noise(scratch, n_centers, n_outside, own, weight):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; own is the outside row of centre 0. Returns pairs."""
+def weigh_noise(scratch, n_centers, n_outside, middle, weight):
+    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; middle is the outside row of centre 0. Returns pairs."""
     words, weights = scratch.outside.words, scratch.weights
     n_noise = weights.shape[1]
     n_pairs = 0
@@ -36,7 +35,7 @@ def weigh_noise(scratch, n_centers, n_outside, own, weight):
             for s in range(n_noise):
                 if words[s] == words[j]:
                     for i in range(scratch.first[j], scratch.last[j]):
-                        if scratch.low[i] <= j < scratch.high[i] and j != own + i:
+                        if scratch.low[i] <= j < scratch.high[i] and j != middle + i:
                             weights[i, s] -= weight
     return n_pairs
 
@@ -111,14 +110,3 @@ def pack_errors(scratch, n_centers):
         pack_along(operands.errors_along, errors, i)
     for q in range((n_centers + 1) // 2):
         pack_across(operands.errors_across, errors, q)
-
-
-@inner_jit
-def draw_block_noise(unigram_table, state, count, noise):
-    """The next `count` draws of a unit's noise stream; the rows that fill up the last tile are -1."""
-    for s in range(len(noise)):
-        noise[s] = -1
-    for s in range(count):
-        state += GAMMA
-        noise[s] = draw_noise(unigram_table, mix64(state))
-    return state

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.core import types
-from numba.extending import overload
 from numpy.typing import NDArray
 
-from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.tiles.products import UPDATE_ROWS
 from fastw2v.kernels.units import aligned_rows
 from fastw2v.model.arrays import FLOATS_PER_LINE
+from fastw2v.model.plan import BFloat16, Float32
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 # Phases of a block, for `Scratch.clock`.
@@ -95,7 +94,7 @@ class Ahead(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Everything a worker needs for a block, allocated once a call; `new_scratch` stacks several of them.
+    """Everything a worker needs for a block, allocated once a call.
 
     Columns of errors are rows of `outside`: the S noise draws, rounded up to n_noise, then the contexts.
 
@@ -135,109 +134,68 @@ def whole_lines(n):
 
 
 @inner_jit
-def stacked_rows(n_lanes, n, width):
-    """Zeros float32 (n_lanes, n, width) that start on a cache line; width is whole lines."""
-    return aligned_rows(n_lanes * n, width).reshape(n_lanes, n, width)
+def rows_of(lanes, n, width):
+    """Zeros float32 (*lanes, n, width) that start on a cache line; width is whole lines."""
+    shape = (*lanes, n, width)
+    n_rows = 1
+    for size in shape[:-1]:
+        n_rows *= size
+    return aligned_rows(n_rows, width).reshape(shape)
 
 
 @inner_jit
-def new_side(n_lanes, n, dim):
-    """Scratch for n rows, stacked."""
-    words, zeros = np.full((n_lanes, n), -1), np.zeros((n_lanes, n), np.float32)
-    return Side(words, stacked_rows(n_lanes, n, dim), zeros, zeros.copy(), zeros.copy())
+def new_side(lanes, n, dim):
+    """Scratch for n rows."""
+    words, zeros = np.full((*lanes, n), -1), np.zeros((*lanes, n), np.float32)
+    return Side(words, rows_of(lanes, n, dim), zeros, zeros.copy(), zeros.copy())
 
 
-def new_operands(kind, centers, outside, errors, n_noise):
-    """Operands of the dtype of `kind`: the arrays themselves, or room for their packed forms."""
-    raise NotImplementedError("for kernels only")
+def _plain_operands(kind, lanes, centers, outside, errors, n_noise):
+    columns = rows_of(lanes, centers.shape[-1], n_noise)
+    return Operands(columns, centers, outside, centers, outside, errors, errors)
 
 
-@overload(new_operands)
-def choose_operands(kind, centers, outside, errors, n_noise):
-    """float32 or packed, at compile time."""
+def _packed_operands(kind, lanes, centers, outside, errors, n_noise):
+    n_centers, dim = centers.shape[-2], centers.shape[-1]
+    depth = whole_lines(dim // 2)  # beyond dim / 2 zeros, never written
+    return Operands(
+        rows_of(lanes, depth, n_noise).view(np.uint32),
+        rows_of(lanes, n_centers, depth).view(np.uint32),
+        rows_of(lanes, n_noise, depth).view(np.uint32),
+        rows_of(lanes, n_centers // 2, dim).view(np.uint32),
+        rows_of(lanes, n_noise // 2, dim).view(np.uint32),
+        rows_of(lanes, n_centers, whole_lines(n_noise // 2)).view(np.uint32),
+        rows_of(lanes, n_centers // 2, n_noise).view(np.uint32),
+    )
 
-    def plain(kind, centers, outside, errors, n_noise):
-        columns = stacked_rows(centers.shape[0], centers.shape[2], n_noise)
-        return Operands(columns, centers, outside, centers, outside, errors, errors)
 
-    def packed(kind, centers, outside, errors, n_noise):
-        n, n_centers, dim = centers.shape
-        depth = whole_lines(dim // 2)  # beyond dim / 2 zeros, never written
-        return Operands(
-            stacked_rows(n, depth, n_noise).view(np.uint32),
-            stacked_rows(n, n_centers, depth).view(np.uint32),
-            stacked_rows(n, n_noise, depth).view(np.uint32),
-            stacked_rows(n, n_centers // 2, dim).view(np.uint32),
-            stacked_rows(n, n_noise // 2, dim).view(np.uint32),
-            stacked_rows(n, n_centers, whole_lines(n_noise // 2)).view(np.uint32),
-            stacked_rows(n, n_centers // 2, n_noise).view(np.uint32),
-        )
-
-    return packed if kind.dtype == types.uint32 else plain
+# (kind, lanes, centers, outside, errors, n_noise): the arrays themselves, or room for their packed forms.
+new_operands = by_type({Float32: _plain_operands, BFloat16: _packed_operands})
 
 
 @inner_jit
-def new_scratch(n_lanes, n_words, dim, estimator, reach, clock):
-    """Scratches for blocks of T centres and S draws, stacked: all arrays but word moves have a first axis."""
+def new_scratch(vectors, plan, lanes, clock):
+    """Scratch for blocks of T centres and S draws; all arrays but word moves have `lanes` as first axes."""
+    estimator, reach = plan.estimator, plan.architecture.reach
+    n_words, dim = vectors.center.shape
     n_centers, n_noise = whole_lines(estimator.block_size), whole_lines(estimator.shared_negatives)
     # Beyond the contexts, whole lines and tiles are written and read: of zeros, or of rows without a word.
     n_outside = n_noise + whole_lines(estimator.block_size + 2 * (reach + UPDATE_ROWS)) + 2 * FLOATS_PER_LINE
-    centers, outside = new_side(n_lanes, n_centers, dim), new_side(n_lanes, n_outside, dim)
-    errors = stacked_rows(n_lanes, n_centers, n_outside)
+    centers, outside = new_side(lanes, n_centers, dim), new_side(lanes, n_outside, dim)
+    errors = rows_of(lanes, n_centers, n_outside)
     return Scratch(
         centers,
         outside,
-        new_operands(estimator.operands, centers.rows, outside.rows, errors, n_noise),
+        new_operands(estimator.operands, lanes, centers.rows, outside.rows, errors, n_noise),
         errors,
-        stacked_rows(n_lanes, n_centers, whole_lines(2 * reach)),
-        stacked_rows(n_lanes, n_centers, n_noise),
-        np.zeros((n_lanes, n_centers), np.int64),
-        np.zeros((n_lanes, n_centers), np.int64),
-        np.zeros((n_lanes, n_outside), np.int64),
-        np.zeros((n_lanes, n_outside), np.int64),
-        Ahead(np.zeros((n_lanes, n_centers + n_outside), np.int64), np.zeros((n_lanes, 2), np.int64)),
+        rows_of(lanes, n_centers, whole_lines(2 * reach)),
+        rows_of(lanes, n_centers, n_noise),
+        np.zeros((*lanes, n_centers), np.int64),
+        np.zeros((*lanes, n_centers), np.int64),
+        np.zeros((*lanes, n_outside), np.int64),
+        np.zeros((*lanes, n_outside), np.int64),
+        Ahead(np.zeros((*lanes, n_centers + n_outside), np.int64), np.zeros((*lanes, 2), np.int64)),
         np.zeros(n_words, np.float32),
         np.zeros(n_words, np.float32),
         clock,
-    )
-
-
-@inner_jit
-def side_of(side, lane):
-    """One of the stacked sides."""
-    return Side(side.words[lane], side.rows[lane], side.norms[lane], side.moves[lane], side.steps[lane])
-
-
-@inner_jit
-def operands_of(operands, lane):
-    """One of the stacked operands."""
-    return Operands(
-        operands.noise_columns[lane],
-        operands.centers_along[lane],
-        operands.noise_along[lane],
-        operands.centers_across[lane],
-        operands.noise_across[lane],
-        operands.errors_along[lane],
-        operands.errors_across[lane],
-    )
-
-
-@inner_jit
-def scratch_of(scratch, lane):
-    """One of the stacked scratches."""
-    return Scratch(
-        side_of(scratch.centers, lane),
-        side_of(scratch.outside, lane),
-        operands_of(scratch.operands, lane),
-        scratch.errors[lane],
-        scratch.pair_scores[lane],
-        scratch.weights[lane],
-        scratch.low[lane],
-        scratch.high[lane],
-        scratch.first[lane],
-        scratch.last[lane],
-        Ahead(scratch.ahead.rows[lane], scratch.ahead.cursor[lane]),
-        scratch.center_moves,
-        scratch.outside_moves,
-        scratch.clock,
     )

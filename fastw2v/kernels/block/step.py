@@ -4,15 +4,16 @@
     w_is = (K/S)·#{j ∈ P_i : word_j ≠ n_s}
 
 has the expectation of the textbook loss (K negatives a pair). Rows are gathered to scratch of the worker's
-own, gradients taken there at the parameters of the block's start, and added back once. The NumPy twin with
-the same names in the same order is `fastw2v.reference.block.block_step`.
+own, gradients taken there at the parameters of the block's start, and added back once. Read
+`fastw2v.reference.block` first, then `fastw2v.kernels.block.plain`, which is the same in plain loops: the
+names here are theirs, the products are made in tiles, and rows are asked for before they are needed.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.block.noise import draw_block_noise, noise_errors, score_noise, weigh_noise
+from fastw2v.kernels.block.noise import noise_errors, score_noise, weigh_noise
 from fastw2v.kernels.block.pairs import pair_errors, pair_moves, score_pairs
 from fastw2v.kernels.block.scratch import (
     ERRORS,
@@ -25,16 +26,17 @@ from fastw2v.kernels.block.scratch import (
     UPDATE_NOISE,
     WEIGHTS,
     WINDOWS,
+    ZERO,
     new_scratch,
-    scratch_of,
 )
 from fastw2v.kernels.block.updates import limit_steps, update_centers, update_contexts, update_noise
 from fastw2v.kernels.block.windows import find_pairs, gather, look_ahead, prefetch
 from fastw2v.kernels.intrinsics import atomic_add, tick
 from fastw2v.kernels.jit import fast_jit, level_jit
+from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.products import UPDATE_ROWS
 from fastw2v.kernels.units import keep_unit, new_kept, noise_state_of, rates_at
-from fastw2v.model.arrays import UNIT
+from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
 
 @level_jit
@@ -43,11 +45,11 @@ def score_block(vectors, kept, span, weight, scratch):
 
     Returns (loss, pairs, outside rows).
     """
-    start, stop, size = span
+    start, stop, _ = span
     n_centers, n_noise = stop - start, scratch.weights.shape[1]
     centers, outside = scratch.centers, scratch.outside
-    lo, hi = find_pairs(kept, start, stop, size, scratch)
-    n_outside, own = n_noise + hi - lo, n_noise + start - lo
+    lo, hi = find_pairs(kept, span, scratch)
+    n_outside, middle = n_noise + hi - lo, n_noise + start - lo
     for i in range(n_centers):
         centers.words[i] = kept.ids[start + i]
     for i in range(n_centers, len(centers.words)):
@@ -61,13 +63,13 @@ def score_block(vectors, kept, span, weight, scratch):
     gather(vectors.outside, outside, n_outside)
     tick(scratch.clock, GATHER)
 
-    n_pairs = weigh_noise(scratch, n_centers, n_outside, own, weight)
+    n_pairs = weigh_noise(scratch, n_centers, n_outside, middle, weight)
     tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_centers)
     tick(scratch.clock, NOISE_SCORES)
-    score_pairs(vectors, scratch, n_centers, own)
+    score_pairs(vectors, scratch, n_centers, middle)
     tick(scratch.clock, PAIR_SCORES)
-    loss = noise_errors(scratch, n_centers) + pair_errors(scratch, n_centers, own)
+    loss = noise_errors(scratch, n_centers) + pair_errors(scratch, n_centers, middle)
     tick(scratch.clock, ERRORS)
     pair_moves(scratch, n_centers)
     return loss, n_pairs, n_outside
@@ -88,66 +90,65 @@ def update_block(vectors, scratch, n_centers, n_outside, columns):
 def block_step(vectors, kept, span, rates, weight, scratch):
     """One step on the centres kept[start:stop] with outside.words[:S]; returns (loss, pairs).
 
-    rates  learning rates of rows of V and of U
+    rates  learning rates of rows of V and of U; where both are 0 only the loss is taken
     """
     n_centers = span[1] - span[0]
     loss, n_pairs, n_outside = score_block(vectors, kept, span, weight, scratch)
-    limit_steps(scratch.center_moves, scratch.centers, n_centers, rates[0])
-    limit_steps(scratch.outside_moves, scratch.outside, n_outside, rates[1])
-    tick(scratch.clock, STEPS)
-    update_block(vectors, scratch, n_centers, n_outside, (0, scratch.centers.rows.shape[1]))
+    if max(rates[0], rates[1]) > ZERO:
+        limit_steps(scratch.center_moves, scratch.centers, n_centers, rates[0])
+        limit_steps(scratch.outside_moves, scratch.outside, n_outside, rates[1])
+        tick(scratch.clock, STEPS)
+        update_block(vectors, scratch, n_centers, n_outside, (0, scratch.centers.rows.shape[1]))
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
     return loss, n_pairs
 
 
 @level_jit
-def train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch):
+def draw_ahead(kept, span, plan, noise_state, noise, scratch):
+    """Take the noise drawn for this block, draw that of the next one, and list the rows it will gather.
+
+    span  (start, stop, end, size): the block's centres, and where the unit's and all kept tokens end
+    """
+    _, stop, end, size = span
+    estimator, reach = plan.estimator, plan.architecture.reach
+    scratch.outside.words[: len(noise)] = noise
+    noise_state = draw_shared(plan.objective.unigram_table, noise_state, estimator.shared_negatives, noise)
+    next_stop = min(stop + estimator.block_size, end)
+    contexts = (min(stop + reach, size), min(next_stop + reach, size))
+    look_ahead(kept, (stop, next_stop), contexts, noise, scratch.ahead)
+    return noise_state
+
+
+@level_jit
+def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
     """All blocks of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
-    rates, reach = step
-    weight = np.float32(estimator.n_negatives / estimator.shared_negatives)
-    next_noise = np.empty(scratch.weights.shape[1], np.int64)
+    objective, estimator = plan.objective, plan.estimator
+    weight = np.float32(objective.n_negatives / estimator.shared_negatives)
+    noise = np.empty(scratch.weights.shape[1], np.int64)
     loss, n_pairs = 0.0, 0
-    noise_state = draw_block_noise(sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise)
+    noise_state = draw_shared(objective.unigram_table, noise_state, estimator.shared_negatives, noise)
     for start in range(begin, end, estimator.block_size):
         stop = min(start + estimator.block_size, end)
-        scratch.outside.words[: len(next_noise)] = next_noise
-        noise_state = draw_block_noise(
-            sampler.unigram_table, noise_state, estimator.shared_negatives, next_noise
-        )
-        next_stop = min(stop + estimator.block_size, end)
-        contexts = (min(stop + reach, size), min(next_stop + reach, size))
-        look_ahead(kept, (stop, next_stop), contexts, next_noise, scratch.ahead)
+        noise_state = draw_ahead(kept, (start, stop, end, size), plan, noise_state, noise, scratch)
         block_loss, block_pairs = block_step(vectors, kept, (start, stop, size), rates, weight, scratch)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs
 
 
-@level_jit
-def clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker, clock):
-    """`train_units` with a clock for the phases of a block, or None."""
-    kept = new_kept(window)
-    n_words, dim = vectors.center.shape
-    scratch = scratch_of(new_scratch(1, n_words, dim, estimator, window.reach, clock), 0)
-    while True:
-        unit = atomic_add(queue, np.int64(1))
-        if unit >= queue[1]:
-            break
-        span = keep_unit(tokens, sampler, schedule.epoch_key, window, unit, kept)
-        noise_state = noise_state_of(schedule.epoch_key, unit)
-        step = (rates_at(schedule, unit * UNIT), window.reach)
-        loss, n_pairs = train_unit(vectors, kept, span, sampler, noise_state, step, estimator, scratch)
-        totals[worker, 0] += loss
-        totals[worker, 1] += n_pairs
-        totals[worker, 2] += span[1] - span[0]
-
-
 @fast_jit
-def train_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker):
-    """One worker's share of units queue[0] ≤ u < queue[1], taken one by one.
-
-    queue   int64 (2,): next unit, end; queue[0] is left past the end
-    totals  float64 (n_workers, 8): the worker adds its loss, pairs and kept words to columns 0, 1, 2
-    """
-    clocked_units(vectors, tokens, sampler, schedule, window, estimator, queue, totals, worker, None)
+def train_units(vectors, tokens, plan, schedule, work, totals):
+    """One worker's share of the units of the queue, taken one by one."""
+    kept = new_kept(plan.architecture)
+    scratch = new_scratch(vectors, plan, (), work.clock)
+    while True:
+        unit = atomic_add(work.queue, np.int64(1))
+        if unit >= work.queue[1]:
+            break
+        span = keep_unit(tokens, plan.architecture, schedule.epoch_key, unit, kept)
+        noise_state, rates = noise_state_of(schedule.epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, noise_state, rates, scratch)
+        totals[work.worker, LOSS] += loss
+        totals[work.worker, PAIRS] += n_pairs
+        totals[work.worker, KEPT] += span[1] - span[0]

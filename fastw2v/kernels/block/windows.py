@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import inlined_jit, inner_jit
@@ -11,17 +12,15 @@ from fastw2v.model.arrays import FLOATS_PER_LINE
 
 
 @inner_jit
-def find_pairs(kept, start, stop, size, scratch):
+def find_pairs(kept, span, scratch):
     """Windows of the centres kept[start:stop]; returns (lo, hi), the kept tokens that are their contexts."""
+    start, stop, size = span
     n_centers, n_noise = stop - start, scratch.weights.shape[1]
     lo, hi = start, stop
     for i in range(start, stop):
-        scratch.low[i - start] = max(i - kept.radius[i], kept.first[i])
-        j = i + 1
-        while j < size and j <= i + kept.radius[i] and kept.first[j] == kept.first[i]:
-            j += 1
-        scratch.high[i - start] = j
-        lo, hi = min(lo, scratch.low[i - start]), max(hi, j)
+        low, high = window_of(kept, i, size)
+        scratch.low[i - start], scratch.high[i - start] = low, high
+        lo, hi = min(lo, low), max(hi, high)
     n_outside = n_noise + hi - lo
     for j in range(n_noise, n_outside + UPDATE_ROWS):
         scratch.first[j], scratch.last[j] = n_centers, 0

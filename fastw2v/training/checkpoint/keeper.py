@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, write_vocabulary
@@ -128,7 +129,9 @@ class Checkpoints:
 
     def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
-        require_healthy(vectors, progress.mean_loss, self.run.config)
+        config = self.run.config
+        objective = objective_of(config, np.ones(2, np.int64))  # its table is not needed to judge a loss
+        require_healthy(vectors, progress.mean_loss, objective, config.lr)
         numbers = map(number_of, self.folder.checkpoints())
         path = self.folder.path / f"checkpoint-{max(numbers, default=0) + 1:06}"
         saved = Saved(

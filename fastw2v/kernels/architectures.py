@@ -1,0 +1,62 @@
+"""How the tokens of a unit become cases: bags of input words, and the output words that they predict.
+
+Chosen at compile time by the type of the plan's architecture. A case needs its places among the kept tokens,
+h from the rows of its inputs, and the gradient of h back to these rows. The twin is
+`fastw2v.reference.architectures`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastw2v.kernels.jit import by_type, jit
+from fastw2v.kernels.tiles.rows import add_row, copy_row
+from fastw2v.model.plan import SkipGram
+
+ONE = np.float32(1.0)
+
+
+class Places(NamedTuple):
+    """Kept tokens start ≤ j < stop, but for j == without."""
+
+    start: int
+    stop: int
+    without: int
+
+
+@jit
+def window_of(kept, i, size):
+    """Kept tokens low ≤ j < high within the radius drawn for i, in its sentence, i itself among them."""
+    low = max(i - kept.radius[i], kept.first[i])
+    high = i + 1
+    while high < size and high <= i + kept.radius[i] and kept.first[high] == kept.first[i]:
+        high += 1
+    return low, high
+
+
+def _center(architecture, i, window):
+    return Places(i, i + 1, -1)
+
+
+def _others(architecture, i, window):
+    return Places(window[0], window[1], i)
+
+
+def _read_one(architecture, vectors, kept, inputs, scratch, h):
+    copy_row(scratch, h, vectors.center, kept.ids[inputs.start])
+
+
+def _step_one(architecture, vectors, kept, inputs, scratch, grad_h):
+    add_row(vectors.center, kept.ids[inputs.start], ONE, scratch, grad_h)
+
+
+# (architecture, i, window): the Places of the input words around kept token i.
+inputs_of = by_type({SkipGram: _center})
+# (architecture, i, window): the Places of the output words that these predict, in reading order.
+outputs_of = by_type({SkipGram: _others})
+# (architecture, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the input words' rows of V.
+read_inputs = by_type({SkipGram: _read_one})
+# (architecture, vectors, kept, inputs, scratch, grad_h): a step on these rows, scratch[grad_h] for each / n.
+step_inputs = by_type({SkipGram: _step_one})

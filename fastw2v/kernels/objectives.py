@@ -1,0 +1,100 @@
+"""What the loss of a case is: its draws, its value, and its step on rows of U.
+
+Chosen at compile time by the type of the plan's objective. The twin is `fastw2v.reference.objectives`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.kernels.intrinsics import prefetch_row
+from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit
+from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
+from fastw2v.kernels.tiles.rows import push_row, row_dot
+from fastw2v.model.arrays import FLOATS_PER_LINE
+from fastw2v.model.plan import NegativeSampling
+
+ONE, ZERO = np.float32(1.0), np.float32(0.0)
+
+
+@jit
+def draw_noise(unigram_table, bits):
+    """One word from 64 random bits: the high half picks a slot, the low half the slot's word or its alias."""
+    slot = np.int64(((bits >> SHIFT_32) * np.uint64(unigram_table.shape[0])) >> SHIFT_32)
+    entry = unigram_table[slot]
+    return slot if (bits & LOW_32) <= (entry >> SHIFT_32) else np.int64(entry & LOW_32)
+
+
+@inner_jit
+def draw_shared(unigram_table, state, count, noise):
+    """`count` noise words, for a block to share, into noise; -1 in the rows that fill up its last tile."""
+    for s in range(len(noise)):
+        noise[s] = -1
+    for s in range(count):
+        state += GAMMA
+        noise[s] = draw_noise(unigram_table, mix64(state))
+    return state
+
+
+@fast_jit
+def draw_negatives(objective, state, outside, negatives):
+    """Draw K noise words into negatives; one equal to the outside word is not a negative (o ∉ {w_k}).
+
+    It is left out, not drawn again, so this ends for any vocabulary. Returns (state, number of negatives).
+    """
+    n = 0
+    for _ in range(objective.n_negatives):
+        state += GAMMA
+        word = draw_noise(objective.unigram_table, mix64(state))
+        if word != outside:
+            negatives[n] = word
+            n += 1
+    return state, n
+
+
+@fast_jit
+def ask_for(vectors, words):
+    """Prefetch rows of U."""
+    for word in words:
+        for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
+            prefetch_row(vectors.outside, word, d)
+
+
+@fast_jit
+def sgns_loss(vectors, outside, negatives, scratch):
+    """J_neg-sample(h, o, U) of h in the first row of scratch: what `sgns_step` returns, without a step."""
+    h = 0
+    loss = np.float64(softplus(-row_dot(scratch, h, vectors.outside, outside)))
+    for word in negatives:
+        loss += softplus(row_dot(scratch, h, vectors.outside, word))
+    return loss
+
+
+def sgns_step(objective, vectors, outside, negatives, rates, scratch):
+    """A step on rows of U by J_neg-sample(h, o, U); returns J before it.
+
+    J = −log σ(u_oᵀh) − Σ_k log σ(−u_kᵀh). Changes rows `outside` and `negatives`, one after the other, so a
+    word drawn twice counts twice (Mikolov et al. 2013, equation 4).
+
+    scratch  float32 (3, padded_dim): h, the sum of its steps, and zeros, by which frozen rows are stepped: a
+             branch in the loop took a tenth more time
+    """
+    h, grad_h, zeros = 0, 1, 2
+    learning_rate = max(rates[0], rates[1])
+    if learning_rate == ZERO:
+        return sgns_loss(vectors, outside, negatives, scratch)
+    moved = h if rates[1] > ZERO else zeros
+    score = row_dot(scratch, h, vectors.outside, outside)
+    loss = np.float64(softplus(-score))
+    step = -learning_rate * (sigmoid(score) - ONE)
+    push_row(vectors.outside, outside, step, scratch, moved, scratch, grad_h)
+    for word in negatives:
+        score = row_dot(scratch, h, vectors.outside, word)
+        loss += softplus(score)
+        step = -learning_rate * sigmoid(score)
+        push_row(vectors.outside, word, step, scratch, moved, scratch, grad_h)
+    return loss
+
+
+# (objective, vectors, outside, negatives, rates, scratch)
+step_outputs = by_type({NegativeSampling: sgns_step})

@@ -1,0 +1,43 @@
+"""How the tokens of a unit become cases: bags of input words, and the output words that they predict.
+
+The twin of `fastw2v.kernels.architectures`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.model.arrays import Vectors
+from fastw2v.model.plan import Architecture
+from fastw2v.reference.losses import Array
+from fastw2v.reference.units import Kept
+
+
+def window_of(kept: Kept, i: int) -> range:
+    """The kept tokens within the drawn radius of kept token i, in its sentence, itself among them."""
+    low = high = i
+    while low > max(i - kept[i].radius, 0) and kept[low - 1].sentence == kept[i].sentence:
+        low -= 1
+    while high < min(i + kept[i].radius, len(kept) - 1) and kept[high + 1].sentence == kept[i].sentence:
+        high += 1
+    return range(low, high + 1)
+
+
+def inputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
+    """The places of the input words around kept token i. Skip-gram: i itself."""
+    return [i]
+
+
+def outputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
+    """The places of the output words that these predict, in order. Skip-gram: the rest of the window."""
+    return [j for j in window if j != i]
+
+
+def read_inputs(vectors: Vectors, inputs: list[int]) -> Array:
+    """h, the mean of the input words' rows of V, (dim,)."""
+    return np.asarray(vectors.center[inputs].mean(axis=0))
+
+
+def step_inputs(vectors: Vectors, inputs: list[int], grad_h: Array, rate: float) -> None:
+    """A step on these rows, in place: ∂J/∂v = ∂J/∂h / n for each of n input words."""
+    np.subtract.at(vectors.center, inputs, rate / len(inputs) * grad_h)
