@@ -10,8 +10,11 @@ import pytest
 
 from fastw2v.backends import require_supported
 from fastw2v.config import TrainConfig
+from fastw2v.distributed.rows import aligned_copy
 from fastw2v.errors import UsageError
+from fastw2v.kernels import backend as kernel_backend
 from fastw2v.kernels.backend import KernelBackend
+from fastw2v.kernels.block import plain
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import Tokens, Vectors, padded
 from fastw2v.model.plan import (
@@ -89,6 +92,44 @@ def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed
     assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
     for matrix, twin in zip(vectors, double, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
+        assert not matrix[:, dim:].any()
+
+
+@pytest.fixture
+def without_tiles(monkeypatch):
+    """A machine that no tile fits: `block` runs in plain loops."""
+    monkeypatch.setattr(kernel_backend, "HAS_TILES", False)
+
+
+@pytest.mark.parametrize(
+    ("dim", "size", "shared", "window", "fixed", "learning_rate"),
+    [(1, 32, 32, 5, 0, 0.025), (100, 7, 5, 3, 1, 0.1), (16, 33, 17, 400, 1, 0.025), (20, 32, 16, 5, 0, 2.0)],
+)
+def test_plain__agrees_with_the_reference_and_with_tiles(
+    dim, size, shared, window, fixed, learning_rate, without_tiles, monkeypatch
+):
+    """The middle rung: pairs, losses and vectors of either neighbour, and no step where none is due."""
+    tokens, tables, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
+    start = Vectors(*(matrix.copy() for matrix in vectors))
+    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
+    tiled = Vectors(*(aligned_copy(matrix) for matrix in vectors))
+    reach = min(window, int(np.diff(tokens.offsets).max()))
+    plan = plan_on(tables, Block(size, shared), window, fixed, reach=reach)
+    schedule = schedule_of(len(tokens.ids), learning_rate)
+    backend = KernelBackend(plan, vectors, 1)
+    assert backend.kernel is plain.train_units
+    without_step = backend.loss(tokens, 3, 3)
+    assert all((matrix == before).all() for matrix, before in zip(vectors, start, strict=True))
+    assert without_step.loss == pytest.approx(ReferenceBackend(plan, start).loss(tokens, 3, 3).loss, rel=1e-6)
+    actual = backend.train(tokens, schedule, 0, 3)
+    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 3)
+    monkeypatch.setattr(kernel_backend, "HAS_TILES", True)
+    fast = KernelBackend(plan, tiled, 1).train(tokens, schedule, 0, 3)
+    assert actual[1:] == expected[1:] == fast[1:]
+    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
+    for matrix, twin, other in zip(vectors, double, tiled, strict=True):
+        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(matrix, other, rtol=0, atol=1e-5)
         assert not matrix[:, dim:].any()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from llvmlite import binding, ir
@@ -16,6 +17,8 @@ FAST = ("contract", "nsz", "arcp", "afn", "reassoc")
 # Sums of a tile that fit the registers beside the operands: 32 of 512 bits, or 16 of 256 (two a vector).
 FEATURES = binding.get_host_cpu_features()
 WIDE = bool(FEATURES.get("avx512f"))
+# Elsewhere a vector is four or more registers, and a tile's sums do not fit.
+HAS_TILES = bool(FEATURES.get("avx2")) or platform.machine().lower() in ("arm64", "aarch64")
 
 
 def whole(value: int) -> Any:

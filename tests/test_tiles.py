@@ -1,0 +1,264 @@
+"""Tiles and row operations against NumPy: the shapes that kernels use, odd sizes, both precisions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.typing import NDArray
+
+from fastw2v.kernels.tiles import rows as row_operations
+from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16, pack_across, pack_along, products_in
+from fastw2v.kernels.tiles.products import (
+    SCORE_ROWS,
+    SCORE_VECTORS,
+    UPDATE_ROWS,
+    UPDATE_VECTORS,
+    product_tile,
+    transpose_tile,
+    update_tile,
+)
+from fastw2v.model.arrays import FLOATS_PER_LINE
+from fastw2v.model.plan import BFLOAT16
+from fastw2v.reference.block import rounded
+
+Matrix = NDArray[Any]
+LINES = [1, 2, 3, 4, 5, 7, 20]  # of a row: every remainder of four, which the row operations take at a time
+SHAPES = sorted({(SCORE_ROWS, SCORE_VECTORS), (SCORE_ROWS, 1), (1, 1), (3, 2)})
+UPDATES = sorted({(UPDATE_ROWS, UPDATE_VECTORS), (UPDATE_ROWS, 2), (UPDATE_ROWS, 1)})
+needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
+precisions = pytest.mark.parametrize("packed", [False, pytest.param(True, marks=needs_bfloat16)])
+
+
+def random(*shape: int) -> Matrix:
+    """Small float32 numbers, the same in every run."""
+    return (np.random.default_rng(sum(shape)).random(shape) - 0.5).astype(np.float32)
+
+
+def close(actual: Matrix, expected: Any) -> None:
+    """To the rounding of float32 sums of up to a few hundred products."""
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=2e-6)
+
+
+def packed_along(matrix: Matrix) -> Matrix:
+    """Neighbours in a row as two bfloat16 of a uint32, by the tile's own packing; padded to whole lines."""
+
+    def pack(target: Any, matrix: Any) -> None:
+        for i in range(len(matrix)):
+            pack_along(target, matrix, i)
+
+    width = -(-matrix.shape[1] // 2 // FLOATS_PER_LINE) * FLOATS_PER_LINE
+    target = np.zeros((len(matrix), width), np.uint32)
+    jitted(pack)(target, matrix)
+    return target
+
+
+def packed_across(matrix: Matrix) -> Matrix:
+    """Neighbours in a column."""
+
+    def pack(target: Any, matrix: Any) -> None:
+        for q in range(len(target)):
+            pack_across(target, matrix, q)
+
+    target = np.zeros((len(matrix) // 2, matrix.shape[1]), np.uint32)
+    jitted(pack)(target, matrix)
+    return target
+
+
+COMPILED: dict[Any, Any] = {}
+
+
+def jitted(function: Any) -> Any:
+    """Compiled once for each place in this file."""
+    return COMPILED.setdefault(function.__code__, njit(function))
+
+
+@cache
+def product_of(shape: tuple[int, int]) -> Any:
+    """product_tile of a shape, which it must know when it is compiled."""
+    n_rows, n_vectors = shape
+
+    def product(target: Any, i: Any, j: Any, left: Any, right: Any, depth: Any) -> None:
+        product_tile(target, (i, j), left, right, (n_rows, n_vectors), depth)
+
+    return njit(product)
+
+
+@cache
+def update_of(shape: tuple[int, int], transposed: int) -> Any:
+    """update_tile of a shape."""
+    n_rows, n_vectors = shape
+
+    def update(matrix: Any, words: Any, steps: Any, i: Any, d: Any, terms: Any) -> None:
+        update_tile(matrix, words, steps, (i, d), terms, transposed, (n_rows, n_vectors))
+
+    return njit(update)
+
+
+# --- products ----------------------------------------------------------------------------------------------
+
+
+@precisions
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [0, 1, 16, 37, 320])
+def test_product_tile__is_the_product_of_its_corner(shape: Any, depth: int, packed: bool) -> None:
+    """Rows 2… of the left, columns 16… of the right, and nothing beside the tile."""
+    n_rows, width = shape[0], shape[1] * FLOATS_PER_LINE
+    depth -= depth % 2 if packed else 0
+    left, right = random(n_rows + 5, 336), random(depth, width + 32)
+    target = np.full((n_rows + 5, width + 32), np.float32(7))
+    operands = (packed_along(left), packed_across(right)) if packed else (left, right)
+    product_of(shape)(target, 2, FLOATS_PER_LINE, *operands, depth // 2 if packed else depth)
+    x, y = (rounded(m, BFLOAT16) if packed else m for m in (left[2 : 2 + n_rows, :depth], right))
+    expected = np.full_like(target, 7)
+    expected[2 : 2 + n_rows, 16 : 16 + width] = x.astype(np.float64) @ y[:, 16 : 16 + width]
+    close(target, expected)
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+@pytest.mark.parametrize("shape", UPDATES, ids=str)
+@pytest.mark.parametrize("bounds", [((0, 9),), ((3, 3),), ((0, 5), (4, 11))], ids=str)
+def test_update_tile__steps_rows_by_sums_of_terms(shape: Any, transposed: int, bounds: Any) -> None:
+    """One or two sums of any length, none too; a word that occurs twice is stepped twice, −1 is left out."""
+    n_rows, width = shape[0], shape[1] * FLOATS_PER_LINE
+    matrix = random(6, width + 32)
+    words = np.array([9, 4, 2, 4, -1, 9], np.int64)[: n_rows + 1]
+    steps = random(len(words))
+    terms = tuple(
+        (random(20, 20), random(20, width + 32) * (n + 1), first, last)
+        for n, (first, last) in enumerate(bounds)
+    )
+    expected = matrix.astype(np.float64)
+    for r in range(1, n_rows + 1):
+        total = 0
+        for factors, rows, first, last in terms:
+            weights = factors[first:last, r] if transposed else factors[r, first:last]
+            total = total + weights @ rows[first:last, 16 : 16 + width]
+        if words[r] >= 0:
+            expected[words[r], 16 : 16 + width] -= steps[r] * total
+    update_of(shape, transposed)(matrix, words, steps, 1, FLOATS_PER_LINE, terms)
+    close(matrix, expected)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_update_tile__multiplies_packed_factors(transposed: int) -> None:
+    """What the centres' and the noise's steps are made of: errors by rows, both rounded, sums in float32."""
+    shape, depth = UPDATES[-1], 32
+    n_rows, width = shape[0], shape[1] * FLOATS_PER_LINE
+    factors, rows = random(32, 32), random(depth, width)
+    matrix, words, steps = np.zeros((n_rows, width), np.float32), np.arange(n_rows), random(n_rows)
+    packed = packed_across(factors) if transposed else packed_along(factors)
+    terms = ((packed, packed_across(rows), 0, depth // 2),)
+    update_of(shape, transposed)(matrix, words, steps, 0, 0, terms)
+    x, y = rounded(factors, BFLOAT16).astype(np.float64), rounded(rows, BFLOAT16)
+    close(matrix, -steps[:, None] * ((x.T if transposed else x)[:n_rows] @ y))
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_transpose_tile__exchanges_rows_and_columns(lines: int) -> None:
+    def transpose(target: Any, matrix: Any) -> None:
+        for s in range(0, matrix.shape[0], FLOATS_PER_LINE):
+            for d in range(0, matrix.shape[1], FLOATS_PER_LINE):
+                transpose_tile(target, d, matrix, s)
+
+    matrix = random(32, lines * FLOATS_PER_LINE)
+    target = np.zeros(matrix.shape[::-1], np.float32)
+    jitted(transpose)(target, matrix)
+    np.testing.assert_array_equal(target, matrix.T)
+
+
+# --- packing -----------------------------------------------------------------------------------------------
+
+
+def unpacked(packed: Matrix) -> Matrix:
+    """The lower halves and the upper halves of uint32 as float32, on a last axis of two."""
+    halves = np.stack([packed << np.uint32(16), packed & np.uint32(0xFFFF0000)], axis=-1)
+    return halves.view(np.float32)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("lines", LINES)
+def test_pack_along__rounds_neighbours_in_a_row(lines: int) -> None:
+    matrix = random(5, lines * FLOATS_PER_LINE)
+    actual = unpacked(packed_along(matrix)).reshape(5, -1)
+    np.testing.assert_array_equal(actual[:, : matrix.shape[1]], rounded(matrix, BFLOAT16))
+    assert not actual[:, matrix.shape[1] :].any()
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("lines", LINES)
+def test_pack_across__rounds_neighbours_in_a_column(lines: int) -> None:
+    matrix = random(6, lines * FLOATS_PER_LINE)
+    actual = unpacked(packed_across(matrix))
+    np.testing.assert_array_equal(actual.transpose(0, 2, 1).reshape(6, -1), rounded(matrix, BFLOAT16))
+
+
+def test_pack__does_nothing_for_float32_and_products_are_counted() -> None:
+    def pack(target: Any, matrix: Any) -> Any:
+        pack_along(target, matrix, 0)
+        pack_across(target, matrix, 0)
+        return products_in(target)
+
+    target = random(2, 16)
+    before = target.copy()
+    assert jitted(pack)(target, random(4, 16)) == 1
+    np.testing.assert_array_equal(target, before)
+    assert njit(lambda matrix: products_in(matrix))(np.zeros((1, 16), np.uint32)) == 2
+
+
+# --- rows --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_row_dot__and_row_dots(lines: int) -> None:
+    def dots(a: Any, b: Any) -> Any:
+        one = row_operations.row_dot(a, 1, b, 2)
+        return one, row_operations.row_dots(a, 1, b, (4, 0)), row_operations.row_dots(a, 1, b, (0, 3, 3, 1))
+
+    a, b = random(3, lines * FLOATS_PER_LINE), random(5, lines * FLOATS_PER_LINE)
+    one, two, four = jitted(dots)(a, b)
+    expected = b.astype(np.float64) @ a[1]
+    close(np.array([one, *two, *four]), expected[[2, 4, 0, 0, 3, 3, 1]])
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_copy_row__copies_and_tells_the_squared_length(lines: int) -> None:
+    def copy(target: Any, rows: Any) -> Any:
+        return row_operations.copy_row(target, 1, rows, 3)
+
+    target, rows = random(3, lines * FLOATS_PER_LINE), random(4, lines * FLOATS_PER_LINE)
+    expected = target.copy()
+    expected[1] = rows[3]
+    close(jitted(copy)(target, rows), (rows[3].astype(np.float64) ** 2).sum())
+    np.testing.assert_array_equal(target, expected)
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_add_row__adds_a_multiple(lines: int) -> None:
+    def add(target: Any, factor: Any, rows: Any) -> None:
+        row_operations.add_row(target, 2, factor, rows, 0)
+
+    target, rows = random(3, lines * FLOATS_PER_LINE), random(4, lines * FLOATS_PER_LINE)
+    expected = target.astype(np.float64)
+    expected[2] += np.float32(0.3) * rows[0]
+    jitted(add)(target, np.float32(0.3), rows)
+    close(target, expected)
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_push_row__sums_what_was_there_before_the_push(lines: int) -> None:
+    def push(target: Any, factor: Any, rows: Any, sums: Any) -> None:
+        row_operations.push_row(target, 1, factor, rows, 2, sums, 0)
+
+    width = lines * FLOATS_PER_LINE
+    target, rows, sums = random(2, width), random(3, width), random(4, width)
+    moved, total = target.astype(np.float64), sums.astype(np.float64)
+    total[0] += np.float32(-0.7) * target[1]
+    moved[1] += np.float32(-0.7) * rows[2]
+    jitted(push)(target, np.float32(-0.7), rows, sums)
+    close(target, moved)
+    close(sums, total)
