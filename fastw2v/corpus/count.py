@@ -26,6 +26,7 @@ from fastw2v.errors import OutputError
 from fastw2v.options.checks import whole
 
 PROGRESS_SECONDS = 0.1
+NOT_YET = 0.999  # of the rows handed out: the last are still being read
 
 
 class Ticket(NamedTuple):
@@ -166,20 +167,20 @@ def _count(
 ) -> None:
     """Split, count and number all words, each counter in a thread."""
 
-    def report() -> None:
+    def report(highest: float) -> None:
         if on_progress:
-            on_progress(feed.share, sum(counter.n_tokens for counter in counters))
+            on_progress(min(feed.share, highest), sum(counter.n_tokens for counter in counters))
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
             futures = [pool.submit(_work, feed, counter) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
-                report()
+                report(NOT_YET)
         finally:
             feed.stop()
     for future in futures:
         future.result()
-    report()
+    report(1.0)
 
 
 def _work(feed: Feed, counter: WordCounter) -> None:
