@@ -177,7 +177,9 @@ def test_read_corpus__refuses_words_that_are_not_utf_8_unless_left_out(tmp_path:
     strings = pa.Array.from_buffers(pa.string(), 1, binary.buffers())
     path = write(tmp_path / "c.parquet", strings)
     assert read_corpus(path, min_count=2).vocabulary.words == ["good", "fine"]
-    assert r"c.parquet: the word b'bad\xff' is not UTF-8" in error_of(CorpusError, path, min_count=1)
+    assert r"c.parquet: row 0 (from 0): the word b'bad\xff' is not UTF-8" in error_of(
+        CorpusError, path, min_count=1
+    )
 
 
 def test_read_corpus__tells_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
