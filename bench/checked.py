@@ -5,7 +5,7 @@
     NUMBA_CPU_NAME=generic python -m bench.checked generic 1
 
 Each prints a line of what it found and ends with a traceback where something is wrong. Machine code of
-another build must not be found in the cache: give a NUMBA_CACHE_DIR of its own.
+each way has a folder of its own in the cache.
 """
 
 from __future__ import annotations

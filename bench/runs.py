@@ -68,7 +68,7 @@ def throughput(session: Session) -> None:
 def run_reference(session: Session, kernel: str, config: TrainConfig) -> None:
     """The NumPy reference on the first tokens of the corpus, in one process of one thread."""
     part = trainers.first_tokens(session.material.corpus, REFERENCE_TOKENS)
-    train = trainers.ours(kernel=kernel, backend="reference")
+    train = trainers.ours(kernel=kernel, backend="reference", threads=1)
     run = train(session.material._replace(corpus=part), config, session.folder)
     name = f"NumPy reference, {kernel}"
     note(session, "throughput", name, config, part.n_words_read, run, {})

@@ -46,9 +46,7 @@ def test_import__is_light_and_shows_its_names() -> None:
     assert is_heavy == "False"
     shown = {name for name in ast.literal_eval(names) if not name.startswith("_")}
     assert shown == {name for name in fastw2v.__all__ if not name.startswith("_")}
-    code = (
-        "import fastw2v; print(fastw2v.errors.UsageError.exit_code, fastw2v.corpus.read.read_corpus.__name__)"
-    )
+    code = "import fastw2v; print(fastw2v.errors.UsageError.exit_code, fastw2v.corpus.read_corpus.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "2 read_corpus\n"
     with pytest.raises(AttributeError, match="no attribute 'trian'"):

@@ -95,7 +95,7 @@ def test_ask__goes_on_after_a_line_that_cannot_be_answered(
         (["odd-one-out", "right", "up"], "2 words were given; the odd one out is of at least 3"),
         (["odd-one-out", "right", "up", "lfet"], "'lfet' is not among the 5 words; did you mean left?"),
         (["nearest", "lfet"], "did you mean left?"),
-        (["nearest", "up", "-n", "0"], "Error: -n is 0: it must be at least 1"),
+        (["nearest", "up", "-n", "0"], "Error: --number is 0: it must be at least 1"),
     ],
 )
 def test_ask__what_cannot_be_answered_is_one_line(

@@ -81,7 +81,7 @@ def test_read_corpus__lowercase_names_a_word_that_is_not_utf_8(tmp_path: Path) -
     binary = pa.array([b"good Good bad\xff"], pa.binary())
     path = write(tmp_path / "c.parquet", binary)
     message = error_of(CorpusError, path, lowercase=True, min_count=1)
-    assert message == rf"{path}: the word b'bad\xff' is not UTF-8; convert the corpus to UTF-8"
+    assert message == rf"{path}: row 0 (from 0): the word b'bad\xff' is not UTF-8; convert the file to UTF-8"
 
 
 def test_read_corpus__says_that_the_lists_leave_too_little(tmp_path: Path) -> None:

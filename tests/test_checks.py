@@ -90,7 +90,7 @@ NUMBERS = [(kind, name, hint) for kind, name, hint in FIELDS if {int, float} & {
 def test_configs__make_numbers_plain(kind: type, name: str, hint: Any) -> None:
     """What kernels get is int or float, or they would be compiled anew."""
     plain = int if int in (hint, *get_args(hint)) else float
-    number = 0 if name in ("holdout", "min_lr") else 2
+    number = 0 if name in ("holdout", "min_lr", "sync_words") else 2
     for value in [number, *same_number(number)]:
         actual = getattr(kind(**{name: value}, **BESIDE.get(name, {})), name)
         assert actual == number

@@ -158,7 +158,7 @@ def test_train__tokens_with_spaces_are_refused_before_training_or_escaped(tmp_pa
     assert "'new york'" in err
     assert "--escape" in err
     assert "compil" not in err
-    assert run(capfd, "train", path, "-o", output, *FAST, "--escape")[0] == 0
+    assert run(capfd, "train", path, "-o", output, *FAST, "--escape", "--sample", "0")[0] == 0
     code, out, _ = run(capfd, "nearest", output, "new york", "--escape")
     assert code == 0
     assert out.startswith("new york\tparis\t")

@@ -109,10 +109,12 @@ def corpora(tmp_path, monkeypatch):
     """The files that the section names, in the working folder."""
     monkeypatch.chdir(tmp_path)
     texts, lists, numbers = ["a b c a", "b c"], [["a", "b", "c", "a"], ["b", "c"]], [[0, 1, 2, 0], [1, 2]]
+    texts, lists, numbers = texts * 500, lists * 500, numbers * 500  # subsampling leaves some pairs
     rows = {"session": [1, 2, 1, 1, 2, 1], "time": [1, 2, 2, 3, 3, 4], "item": list("abbcca")}
+    rows = {name: values * 500 for name, values in rows.items()}
     for name in ("corpus", "monday", "tuesday", "shards/part-0", "shards/part-1"):
         (tmp_path / "shards").mkdir(exist_ok=True)
-        pq.write_table(pa.table({"text": texts * 3}), f"{name}.parquet")
+        pq.write_table(pa.table({"text": texts}), f"{name}.parquet")
     pq.write_table(pa.table({"products": lists, "tags": lists}), "baskets.parquet")
     pq.write_table(pa.table({"products": numbers}), "numbers.parquet")
     pq.write_table(pa.table({"input_ids": numbers}), "encoded.parquet")

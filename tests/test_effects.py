@@ -167,7 +167,7 @@ BAD = {
     "no.questions: cannot be read": ["--eval-analogy", "no.questions"],
     "there is no folder": ["-o", "no/v.txt"],
     "holds no float16": ["-o", "x.txt", "--float16"],
-    "two outputs have the same name, x.txt": ["-o", "x.txt", "--log-json", "x.txt"],
+    "-o x.txt and --log-json x.txt: two outputs have the same name": ["-o", "x.txt", "--log-json", "x.txt"],
     "--block-size is 16": ["--kernel", "pair", "--block-size", "16"],
     "--eval-every is 0.5": ["--eval-every", "0.5"],
     "--sync-words is 8192": ["--sync-words", "8192"],

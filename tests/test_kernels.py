@@ -541,7 +541,7 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """~/.cache/fastw2v, XDG_CACHE_HOME before it, NUMBA_CACHE_DIR before both; nobody else may enter."""
-    name = f"kernels-{jit.source_fingerprint()}"
+    name = f"kernels-{jit.source_fingerprint()}-{jit.settings_fingerprint()}"
     no_home.setattr(Path, "home", lambda: tmp_path / "home")
     assert jit.find_cache_folder() == str(tmp_path / "home" / ".cache" / "fastw2v" / name)
     no_home.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
@@ -549,6 +549,18 @@ def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_pa
     no_home.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
     assert jit.find_cache_folder() == str(tmp_path / "numba" / name)
     assert stat.S_IMODE((tmp_path / "numba" / name).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "name", ["BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE"]
+)
+def test_settings_fingerprint__tells_settings_apart_that_change_code(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Else bounds would be checked by code that checks none, loaded from the cache."""
+    before = jit.cache_folders()
+    monkeypatch.setattr(numba.config, name, getattr(numba.config, name) != 1)
+    assert not set(before) & set(jit.cache_folders())
 
 
 def test_find_cache_folder__is_none_where_there_is_no_home(no_home: pytest.MonkeyPatch) -> None:
@@ -599,8 +611,9 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
 def test_source_fingerprint__needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is no folder of files would have one fingerprint for all states of its sources."""
     monkeypatch.setattr(jit, "PACKAGE", tmp_path)
+    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     with pytest.raises(FileNotFoundError, match="no file imports"):
-        jit.source_fingerprint.__wrapped__()
+        jit.source_fingerprint()
     assert jit.find_cache_folder() is None
 
 

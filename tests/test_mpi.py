@@ -24,7 +24,8 @@ from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 from tests.parquet import write
 
-OPTIONS = ["--dim", "16", "--epochs", "2", "--threads", "1", "--min-count", "1", "--sync-words", "8192"]
+OPTIONS = ["--dim", "16", "--epochs", "2", "--threads", "1", "--min-count", "1"]
+ALONE, OPTIONS = OPTIONS, [*OPTIONS, "--sync-words", "8192"]
 CONFIG = TrainConfig(dim=16, epochs=2, threads=1)
 N_TOKENS = 60_000
 
@@ -221,7 +222,7 @@ def test_launched__knows_the_launchers(
 def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
     code = "import sys; from fastw2v.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
     finished = subprocess.run(
-        [sys.executable, "-c", code, "train", str(corpus), "-o", str(tmp_path / "v.txt"), *OPTIONS],
+        [sys.executable, "-c", code, "train", str(corpus), "-o", str(tmp_path / "v.txt"), *ALONE],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ from fastw2v import cli
 from fastw2v.vectors import formats
 
 FAST = ["--dim", "4", "--epochs", "1", "--threads", "1", "--min-count", "1", "--backend", "reference"]
+FAST += ["--sample", "0"]
 INPUTS = {
     "c.txt": "the cat sat on the mat\n" * 20,
     "words.txt": "the\ncat\nmat\n",
@@ -122,7 +123,7 @@ def test_vocab__refuses_an_output_that_is_another_input(capfd, option, name):
     [
         ("TARGET", "v.txt", ["export", "v.txt", "v.txt"]),
         ("TARGET", "u.txt", ["export", "v.txt", "u.txt", "--outside", "u.txt", "--vectors", "sum"]),
-        ("TARGET", "vocab.txt", ["export", "v.txt", "vocab.npy", "--outside", "vocab.txt"]),
+        ("TARGET", "vocab.txt", ["export", "v.txt", "vocab.npy", "--read-vocab", "vocab.txt"]),
         ("-o", "run.html", ["map", "run.html", "--format", "text", "-o", "run.html"]),
         ("-o", "run.html", ["report", "v.txt", "--log", "run.html", "-o", "run.html"]),
         ("-o", "run.html", ["report", "run.html", "--format", "text", "-o", "run.html"]),

@@ -180,7 +180,7 @@ def test_report__of_runs_that_did_not_end(capfd: pytest.CaptureFixture[str]) -> 
         (["-o", "v.parquet"], 2, "v.parquet: a report is a page; name it v.html"),
         (["-o", "no/r.html"], 5, "no/r.html: there is no folder"),
         (["-o", "r.html", "--word", "absent"], 2, "'absent' is not among the 60 words"),
-        (["-o", "r.html", "-n", "0"], 2, "Error: -n is 0: it must be at least 1"),
+        (["-o", "r.html", "-n", "0"], 2, "Error: --number is 0: it must be at least 1"),
         (["-o", "r.html", "--log", "none"], 2, "none: cannot be read"),
         (["-o", "r.html", "--log", "pairs.txt"], 2, "pairs.txt: is no log; give a file of train --log-json"),
         (["-o", "r.html", "--log", "half.jsonl"], 2, "half.jsonl: does not begin with the settings"),
@@ -206,6 +206,7 @@ def test_report__reads_the_log_that_train_writes(
     monkeypatch.chdir(tmp_path)
     Path("c.txt").write_text("a b c d a c b\n" * 30)
     options = ["-q", "--dim", "4", "--threads", "1", "--epochs", "2", "--min-count", "1", "--holdout", "0.2"]
+    options += ["--sample", "0"]
     assert run(capfd, "train", "c.txt", "-o", "v.txt", "--log-json", "run.jsonl", *options)[0] == 0
     assert run(capfd, "report", "v.txt", "-o", "r.html", "--log", "run.jsonl")[0] == 0
     page, last = page_of("r.html"), read_log(Path("run.jsonl"))[-1]

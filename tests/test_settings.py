@@ -151,12 +151,14 @@ def test_train__bad_files_are_one_line_that_names_the_key(
 
 def test_train__whole_numbers_are_reals_too(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = corpus.with_name("run.toml")
-    file.write_text("lr = 1\nsource = 'elsewhere.parquet'\nmin-count = 1\ndim = 4\nfixed-window = true\n")
+    file.write_text(
+        "ns-exponent = 1\nsource = 'elsewhere.parquet'\nmin-count = 1\ndim = 4\nfixed-window = true\n"
+    )
     with pytest.raises(UsageError, match="fixed-window"):
         read_config(file, cli.train)
     file.write_text(file.read_text().replace("fixed-window = true", "dynamic-window = false"))
     actual = settings_of(capfd, corpus, "--config", file)
-    assert (actual["lr"], actual["dynamic-window"], actual["source"]) == (1.0, False, [str(corpus)])
+    assert (actual["ns-exponent"], actual["dynamic-window"], actual["source"]) == (1.0, False, [str(corpus)])
 
 
 def test_environment__bad_values_and_names_are_told(

@@ -372,7 +372,8 @@ def test_export__sum_normalised_in_gensim(
     v, u, target = tmp_path / "v.bin", tmp_path / "u.txt", tmp_path / "target.bin"
     save(v, embeddings)
     save(u, embeddings, vectors="outside")
-    arguments = ["export", v, target, "--outside", u, "--vectors", which, "--normalize"]
+    outside = [] if which == "center" else ["--outside", u]
+    arguments = ["export", v, target, *outside, "--vectors", which, "--normalize"]
     assert run(capfd, *arguments) == (0, "", f"wrote 102 vectors to {target}\n")
     actual = KeyedVectors.load_word2vec_format(str(target), binary=True)
     assert actual.index_to_key == embeddings.words
@@ -396,7 +397,7 @@ def test_export__through_every_format_and_back(
         (["x.safetensors"], "use x/model.safetensors"),
         (["x.bin", "--vectors", "sum"], "sum vectors need the outside vectors"),
         (
-            ["x.bin", "--outside", "other.bin"],
+            ["x.bin", "--outside", "other.bin", "--vectors", "sum"],
             "have other words (1) than the centre vectors (102)",
         ),
     ],

@@ -37,6 +37,13 @@ def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]
     return click.option(*flags, default=default, help=text, **settings)
 
 
+def decorated(command: Callable[..., Any], options: list[Callable[..., Any]]) -> Callable[..., Any]:
+    """The command with options, in the order in which its help shows them."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that become a TrainConfig, with its defaults."""
     kinds = (Backend, Kernel, Precision, Loss)
@@ -87,9 +94,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--overlap", is_flag=True, help="Combine processes while the next step is trained."),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return decorated(command, options)
 
 
 def default_output(source: Sequence[str]) -> str:
@@ -113,9 +118,7 @@ def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
         click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors)."),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return decorated(command, options)
 
 
 def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,9 +129,7 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--escape", is_flag=True, help="The file's tokens were written with --escape."),
         click.option("--no-cache", is_flag=True, help="Read the file itself, and keep no copy to be quick."),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return decorated(command, options)
 
 
 def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: bool) -> Embeddings:

@@ -19,6 +19,7 @@ from fastw2v.corpus.given import Given, checked_pieces, given_vocabulary, words_
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import Shelf
 from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.words.candidates import Bad
 from fastw2v.corpus.words.counter import WordCounter, sum_of
 from fastw2v.corpus.words.queue import most_tokens
 from fastw2v.corpus.words.table import Table
@@ -26,6 +27,7 @@ from fastw2v.errors import OutputError
 from fastw2v.options.checks import whole
 
 PROGRESS_SECONDS = 0.1
+NOT_YET = 0.999  # of the rows handed out: the last are still being read
 
 
 class Ticket(NamedTuple):
@@ -130,6 +132,7 @@ class Counted(NamedTuple):
     given     the vocabulary that was given
     numbers   those of a Corpus and of its Loss
     n_keys    keys that order the first occurrences of words are below it
+    bad       words that are not UTF-8 and were left out; `number_words` puts them there
     """
 
     name: str
@@ -137,6 +140,7 @@ class Counted(NamedTuple):
     given: Given | None
     numbers: dict[str, int]
     n_keys: int
+    bad: list[Bad]
 
 
 def count_words(
@@ -158,7 +162,7 @@ def count_words(
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
         **sum_of(counter.loss for counter in counters)._asdict(),
     }
-    return Counted(opened.name, counters, given, numbers, feed.n_keys)
+    return Counted(opened.name, counters, given, numbers, feed.n_keys, [])
 
 
 def _count(
@@ -166,20 +170,20 @@ def _count(
 ) -> None:
     """Split, count and number all words, each counter in a thread."""
 
-    def report() -> None:
+    def report(highest: float) -> None:
         if on_progress:
-            on_progress(feed.share, sum(counter.n_tokens for counter in counters))
+            on_progress(min(feed.share, highest), sum(counter.n_tokens for counter in counters))
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
             futures = [pool.submit(_work, feed, counter) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
-                report()
+                report(NOT_YET)
         finally:
             feed.stop()
     for future in futures:
         future.result()
-    report()
+    report(1.0)
 
 
 def _work(feed: Feed, counter: WordCounter) -> None:

@@ -13,10 +13,10 @@ from fastw2v.corpus.count import Counted, Workers
 from fastw2v.corpus.given import Given
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
-from fastw2v.corpus.words.candidates import choose, integers_of, lowered, may_stay
+from fastw2v.corpus.words.candidates import NotUtf8Error, bad_words, choose, integers_of, lowered, may_stay
 from fastw2v.corpus.words.counter import table_of
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, merge_tables, words_of
-from fastw2v.errors import CorpusError, UsageError
+from fastw2v.errors import UsageError
 
 # As `merge_tables` does: all words in one table, and the entries in it of those of each table.
 Merge = Callable[[Sequence[Table]], tuple[Table, list[NDArray[np.int32]]]]
@@ -31,8 +31,9 @@ def number_words(
     """
     name, counters, given = counted.name, counted.counters, counted.given
     merged, entries = merge([counter.table for counter in counters])
+    bad = bad_words(merged)
     if config.lowercase and not (given and given.are_places):
-        merged, lower = lowered(name, merged)
+        merged, lower = lowered(merged)
         entries = [lower[of_worker] for of_worker in entries]
     number = functools.partial(_in_given, given=given) if given else _counted
     vocabulary, ids = number(name, merged, config)
@@ -40,6 +41,7 @@ def number_words(
         counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
     ]
     segments = [segment for counter in counters for segment in counter.segments]
+    counted.bad.extend([bad] if bad else [])
     counters.clear()  # the encoder gives the segments back one by one
     return Encoder(segments, final_ids, workers.shelf, workers.threads), vocabulary
 
@@ -110,5 +112,4 @@ def _decoded(name: str, table: Table, entries: NDArray[np.int64]) -> list[str]:
     try:
         return words_of(table, entries)
     except UnicodeDecodeError as error:
-        word = bytes(error.object)[:40]
-        raise CorpusError(f"{name}: the word {word!r} is not UTF-8; convert the corpus to UTF-8") from None
+        raise NotUtf8Error(name, bytes(error.object)) from None

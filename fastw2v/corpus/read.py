@@ -24,6 +24,7 @@ from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.vocabulary import Vocabulary, checked
+from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Loss
 from fastw2v.options.checks import whole
 from fastw2v.options.synonyms import require_known
@@ -92,14 +93,16 @@ def read_corpus(
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source)
-        column = common_column(opened.schemas, config)
+        column, notes = common_column(opened.schemas, config), list(opened.notes)
         counted = count_words(opened, column, config, vocabulary, workers)
-        encoder, vocabulary = number_words(counted, config, workers)
+        with places_named(opened.files, column):
+            encoder, vocabulary = number_words(counted, config, workers)
+        notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad]
         if cache and not counted.numbers["n_dropped"]:
             ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
         else:
             ids, offsets = encoder.stored(workers.ids_bytes)
-    notes = [cache.note] if cache and cache.note else []
+    notes += [cache.note] if cache and cache.note else []
     return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
 
 

@@ -28,6 +28,7 @@ from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.read import HALF_OF_FREE, Corpus, corpus_of, names_files, read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.bytes import ALL_BITS
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, LENGTH_BITS, Table, merge_tables, new_table
 from fastw2v.distributed.communicator import Communicator
@@ -130,12 +131,14 @@ def _read(
     own = OwnShards([shard for shard, rank in zip(shards, ranks, strict=True) if rank == communicator.rank])
     counted = count_words(own.opened(name_of(files)), column, config, vocabulary, workers)
     merge = functools.partial(merge_everywhere, communicator, counted.n_keys)
-    encoder, vocabulary = number_words(counted, config, workers, merge)
+    with places_named(files, column):
+        encoder, vocabulary = number_words(counted, config, workers, merge)
+    notes = [left_out(bad, counted.name, files, column) for bad in counted.bad[: not communicator.rank]]
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}
     shard_ends = encoder.ids_before(np.cumsum(own.n_pieces))
     ids, offsets = encoder.stored(workers.ids_bytes)
-    return corpus_of(ids, offsets, vocabulary, numbers), shard_ends
+    return corpus_of(ids, offsets, vocabulary, numbers, notes), shard_ends
 
 
 # ---- Shards ------------------------------------------------------------------------------------------------

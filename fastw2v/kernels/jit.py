@@ -72,13 +72,40 @@ def source_fingerprint() -> str:
     return digest.hexdigest()
 
 
+# What Numba compiles by and its cache does not tell apart; CPU_NAME and CPU_FEATURES it does.
+SETTINGS = (
+    "OPT",
+    "BOUNDSCHECK",
+    "DEBUGINFO_DEFAULT",
+    "DEBUG_JIT",
+    "DEBUG_NRT",
+    "EXTEND_VARIABLE_LIFETIMES",
+    "ENABLE_AVX",
+    "ENABLE_PROFILING",
+    "DISABLE_INTEL_SVML",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "LLVM_REFPRUNE_PASS",
+    "LLVM_REFPRUNE_FLAGS",
+)
+
+
+def settings_fingerprint() -> str:
+    """One name for Numba's settings, by its environment variables and as they are by default."""
+    values = [f"{name}={getattr(config, name, None)!r}" for name in SETTINGS]
+    return hashlib.blake2b("\n".join(values).encode(), digest_size=4).hexdigest()
+
+
 def cache_folders() -> list[Path]:
-    """Where machine code of these sources may lie, the first choice first.
+    """Where machine code of these sources and settings may lie, the first choice first; none without sources.
 
     NUMBA_CACHE_DIR, XDG_CACHE_HOME, ~/.cache. Never a shared folder that nobody named: cache files are
     pickles, so whoever can write there can run code.
     """
-    name = f"kernels-{source_fingerprint()}"
+    try:
+        name = f"kernels-{source_fingerprint()}-{settings_fingerprint()}"
+    except OSError:
+        return []
     folders = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []
     if os.environ.get("XDG_CACHE_HOME"):
         folders.append(Path(os.environ["XDG_CACHE_HOME"], "fastw2v"))

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 # Where the command has another name for it than Python.
 FLAGS = {
-    "n": "-n",
+    "n": "--number",
     "k": "--top",
     "restrict": "--restrict-vocab",
     "unescape": "--escape",

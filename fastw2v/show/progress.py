@@ -44,7 +44,6 @@ def memory_held() -> str:
 
 def reading_line(share: float, words: int, seconds: float) -> str:
     """Percent of the rows, words, speed, time left, memory."""
-    share = min(share, 0.999)  # of rows handed out: the last are still being read
     left = seconds * (1 - share) / max(share, 1e-9)
     rate = significant(words / max(seconds, 1e-9))
     return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"

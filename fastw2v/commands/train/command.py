@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,35 +108,23 @@ def train(
     if not resume:
         check_outputs(options, log_json)
     with contextlib.ExitStack() as stack:
-        kept = None
-        if resume or (checkpoint and not dry_run):
-            kept = stack.enter_context(open_checkpoints(checkpoint, resume, options["checkpoint_every"]))
+        kept_in = None if dry_run else checkpoint
+        kept = stack.enter_context(open_checkpoints(kept_in, resume, options["checkpoint_every"]))
         options = settled(options, kept)
         notes = check_outputs(options, log_json)
-        trainer = replicas.trainer_of(
-            options, kept.saved if kept else None, is_kept=kept is not None, only_reads=dry_run
-        )
+        saved = kept.saved if kept else None
+        trainer = replicas.trainer_of(options, saved, is_kept=kept is not None, only_reads=dry_run)
         options, config = options | trainer.settled, trainer.config
         use_threads(config.threads)
-        from fastw2v.show.progress import Display
         from fastw2v.show.run_log import RunLog
-        from fastw2v.system.machine import usable_cores
-        from fastw2v.training.health import step_size_warning
         from fastw2v.training.holdout import judged
 
-        if line := step_size_warning(config):
-            click.echo(f"Warning: {line}", err=True)
-        display = Display(sys.stderr, quiet=quiet, verbose=verbose)
-        stack.callback(display.close)  # so that an error gets a line of its own
-        target = Path(options["output"] or default_output(options["source"]))
-        form = {name: options[name] for name in FORM_OPTIONS}
-        outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
-        n_threads = 1 if config.backend == "reference" else config.threads or usable_cores()
-        settings = resolved(options, config, target, n_threads)
+        display = stack.enter_context(open_display(config, quiet=quiet, verbose=verbose))
+        outputs, settings = outputs_of(options, config, log_json)
         outputs.keep_config(settings, notes, display)
         outputs.require_writable()
         scores = load_scores(options["eval_similarity"], options["eval_analogy"])
-        check_before_reading(options, config, resumed=bool(kept and kept.saved))
+        check_before_reading(options, config, resumed=saved is not None)
         log = stack.enter_context(RunLog(outputs.log))
         log.start(settings)
         corpus = trainer.read(options, display)
@@ -146,17 +135,51 @@ def train(
             return
         outputs.save_vocabulary(corpus)
         corpus, judge = judged(corpus, config, scores, lambda found: tell(found, display, log))
-        checkpoints = None
-        if kept:
-            named = options | {"output": target}
-            checkpoints = kept.checkpoints_of(corpus, config, named, trainer.fingerprint)
-        init = None if kept and kept.saved else load_init(options, corpus, display)
+        named = options | {"output": outputs.target}
+        checkpoints = kept.checkpoints_of(corpus, config, named, trainer.fingerprint) if kept else None
+        init = None if saved else load_init(options, corpus, display)
         trained = run_training(trainer, corpus, display, log, checkpoints, init, judge)
-        display.update(f"writing {target}")
-        outputs.save(trained.embeddings)
-        if outputs.config:
-            write_config(outputs.config, settings, click.get_current_context().command)
-        summarise(trained, trainer.effort, target, display, log)
+        write(trained.embeddings, outputs, settings, display)
+        summarise(trained, trainer.effort, outputs.target, display, log)
+
+
+@contextlib.contextmanager
+def open_display(config: TrainConfig, *, quiet: bool, verbose: bool) -> Iterator[Display]:
+    """What shows progress, closed in the end so that an error gets a line of its own.
+
+    Of a step size beyond use it is said what a useful one is, also where nothing else is.
+    """
+    from fastw2v.show.progress import Display
+    from fastw2v.training.health import step_size_warning
+
+    if line := step_size_warning(config):
+        click.echo(f"Warning: {line}", err=True)
+    display = Display(sys.stderr, quiet=quiet, verbose=verbose)
+    try:
+        yield display
+    finally:
+        display.close()
+
+
+def outputs_of(
+    options: dict[str, Any], config: TrainConfig, log_json: str | None
+) -> tuple[Outputs, dict[str, Any]]:
+    """Where a run writes, and the options that would make it again."""
+    from fastw2v.system.machine import usable_cores
+
+    target = Path(options["output"] or default_output(options["source"]))
+    form = {name: options[name] for name in FORM_OPTIONS}
+    outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
+    n_threads = 1 if config.backend == "reference" else config.threads or usable_cores()
+    return outputs, resolved(options, config, target, n_threads)
+
+
+def write(embeddings: Embeddings, outputs: Outputs, settings: dict[str, Any], display: Display) -> None:
+    """Write the vectors, and beside them the options."""
+    display.update(f"writing {outputs.target}")
+    outputs.save(embeddings)
+    if outputs.config:
+        write_config(outputs.config, settings, click.get_current_context().command)
 
 
 def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resumed: bool) -> None:

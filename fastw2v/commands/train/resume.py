@@ -43,11 +43,14 @@ class Kept(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> Iterator[Kept]:
-    """Open the folder of --checkpoint for a new run, or of --resume for the run in it."""
+def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> Iterator[Kept | None]:
+    """Open the folder of --checkpoint for a new run, or of --resume; None without either."""
     from fastw2v.training.checkpoint.folder import Folder
     from fastw2v.training.checkpoint.keeper import parse_interval
 
+    if not (checkpoint or resume):
+        yield None
+        return
     parse_interval(every)  # before a folder is made
     if checkpoint and resume and Path(checkpoint).resolve() != Path(resume).resolve():
         raise UsageError(f"--resume {resume} goes on keeping the run there: leave out --checkpoint")

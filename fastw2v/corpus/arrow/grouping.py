@@ -81,7 +81,9 @@ class Grouping:
         if encoders:
             groups, items = (encoder.codes() for encoder in encoders)
             places = _sorted_places(groups, orders)
-            words = encoders[1].dictionary.cast(pa.large_string())
+            words = encoders[1].dictionary
+            if not pa.types.is_large_binary(words.type):  # which may be no text
+                words = words.cast(pa.large_string())
             tokens = pa.DictionaryArray.from_arrays(pa.array(items[places]), words)
             yield from self._pieces(groups[places], tokens)
 

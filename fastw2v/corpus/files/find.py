@@ -166,12 +166,16 @@ class Opened(NamedTuple):
     schemas  of each of its parts, with the part's name
     n_rows   of all parts, for the progress only
     read     gives the pieces of some column, in order
+    files    that it is made of, if any
+    notes    lines for the user
     """
 
     name: str
     schemas: list[tuple[str, pa.Schema]]
     n_rows: int
     read: Callable[[Column], Iterator[Piece]]
+    files: Sequence[File] = ()
+    notes: Sequence[str] = ()
 
 
 def open_files(source: Files) -> Opened:
@@ -179,12 +183,14 @@ def open_files(source: Files) -> Opened:
 
     Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
     """
-    footers = [read_footer(file) for file in find_files(source)]
+    files = find_files(source)
+    footers = [read_footer(file) for file in files]
     return Opened(
-        name=name_of([footer.file for footer in footers]),
+        name=name_of(files),
         schemas=[(footer.file.name, footer.schema) for footer in footers],
         n_rows=sum(group.n_rows for footer in footers for group in footer.groups),
-        read=functools.partial(read_pieces, [footer.file for footer in footers]),
+        read=functools.partial(read_pieces, files),
+        files=files,
     )
 
 

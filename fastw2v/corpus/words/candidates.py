@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,51 @@ from fastw2v.corpus.arrow.layouts import as_lists
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.words.counter import WordCounter
 from fastw2v.corpus.words.queue import ROW_END
-from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, words_of
+from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table
 from fastw2v.errors import CorpusError
+
+
+class NotUtf8Error(CorpusError):
+    """A word of the vocabulary is not UTF-8; word is its bytes."""
+
+    def __init__(self, name: str, word: bytes) -> None:
+        super().__init__(f"{name}: the word {word[:40]!r} is not UTF-8; convert the corpus to UTF-8")
+        self.word = word
+
+
+class Bad(NamedTuple):
+    """Words that are not UTF-8: how many, how often they occur together, and the first of the corpus."""
+
+    n_words: int
+    n_tokens: int
+    first: bytes
+
+
+def bad_words(table: Table) -> Bad | None:
+    """The words of a table that are not UTF-8, if any."""
+    words = _words(table)
+    if _is_utf_8(words):
+        return None
+    is_bad = np.array([_is_bad(word) for word in words.to_pylist()])
+    records = table.records[: len(words)]
+    first = np.flatnonzero(is_bad)[records[is_bad, FIRST_SEEN].argmin()]
+    return Bad(int(is_bad.sum()), int(records[is_bad, COUNT].sum()), words[int(first)].as_py())
+
+
+def _is_utf_8(words: pa.Array) -> bool:
+    try:
+        words.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_bad(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def lower(words: Iterable[str]) -> list[str]:
@@ -28,17 +72,19 @@ def lower(words: Iterable[str]) -> list[str]:
     return lowered_words
 
 
-def lowered(name: str, table: Table) -> tuple[Table, NDArray[np.int32]]:
+def lowered(table: Table) -> tuple[Table, NDArray[np.int32]]:
     """The table of the same words in lower case, and int32 (n_words,): for each entry the one there.
 
-    Raises CorpusError for a word that is not UTF-8.
+    Words that are not UTF-8 stay as they are.
     """
     n_words = int(table.n_words[0])
     order = np.argsort(table.records[:n_words, FIRST_SEEN], kind="stable")
-    try:
-        words = pc.utf8_lower(_words(table).take(pa.array(order)).cast(pa.large_string()))
-    except pa.ArrowInvalid as error:
-        raise CorpusError(f"{name}: {_not_utf_8(table)}; convert the corpus to UTF-8") from error
+    words = _words(table).take(pa.array(order))
+    if _is_utf_8(words):
+        words = pc.utf8_lower(words.cast(pa.large_string()))
+    else:
+        kept = [word if _is_bad(word) else lower([word.decode()])[0].encode() for word in words.to_pylist()]
+        words = pa.array(kept, pa.large_binary())
     counter = WordCounter()
     counter.read(as_lists(pa.LargeListArray.from_arrays(pa.array([0, n_words], pa.int64()), words)))
     entries = np.concatenate([np.empty(0, np.int32), *(segment.ids for segment in counter.segments)])
@@ -104,9 +150,3 @@ def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDAr
     return np.asarray(pc.is_in(words, value_set=values))
 
 
-def _not_utf_8(table: Table) -> str:
-    try:
-        words_of(table, np.arange(table.n_words[0]))
-    except UnicodeDecodeError as error:
-        return f"the word {bytes(error.object)[:40]!r} is not UTF-8"
-    return "a word is not UTF-8"

@@ -5,6 +5,7 @@ or the words alone where counts are unknown.
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 from fastw2v.system.files import atomic_writer
+from fastw2v.system.marks import without_mark
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats.common import (
     CHUNK_NUMBERS,
@@ -105,7 +107,7 @@ def _words_alone(source: Source, path: Path) -> list[str] | None:
             if len(file.readline(READ_BYTES).split()) != 1:
                 return None
             file.seek(0)
-            lines = [line.rstrip(b"\r\n") for line in file]
+            lines = [line.rstrip(b"\r\n") for line in io.BytesIO(without_mark(file.read(), path))]
     except OSError:
         return None  # read_vocabulary says why
     if any(len(line.split()) != 1 for line in lines):

@@ -1,0 +1,64 @@
+"""Where in the files of a corpus a word is: a second look, taken only for a word that is not UTF-8."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
+from fastw2v.corpus.files.find import holds_lines, read_pieces
+from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.words.candidates import Bad, NotUtf8Error
+from fastw2v.errors import CorpusError
+
+
+@contextlib.contextmanager
+def places_named(files: Sequence[File], column: Column) -> Iterator[None]:
+    """Put the file and the line or row into the error for a word that is not UTF-8."""
+    try:
+        yield
+    except NotUtf8Error as error:
+        if not (place := place_of(error.word, files, column)):
+            raise
+        raise CorpusError(
+            f"{place}: the word {error.word[:40]!r} is not UTF-8; convert the file to UTF-8"
+        ) from None
+
+
+def left_out(bad: Bad, name: str, files: Sequence[File], column: Column) -> str:
+    """The line on words that are not UTF-8 and were too rare to matter; name is that of the corpus."""
+    words = f"{bad.n_words:,} words that are" if bad.n_words > 1 else "1 word that is"
+    return (
+        f"left out {words} not UTF-8, with {bad.n_tokens:,} tokens: the first, {bad.first[:40]!r}, is in "
+        f"{place_of(bad.first, files, column) or name}; convert the corpus to UTF-8 to keep them"
+    )
+
+
+def place_of(word: bytes, files: Sequence[File], column: Column) -> str:
+    """The file and line (from 1) of text, or row (from 0) of Parquet, of the first occurrence; or nothing."""
+    for file in files:
+        n_rows = 0
+        for piece in read_pieces([file], column):
+            row = _first_row(piece.rows.column(column.name), word)
+            if row is not None:
+                line = f"line {n_rows + row + 1:,}" if holds_lines(file) else f"row {n_rows + row:,} (from 0)"
+                return f"{file.name}: {line}"
+            n_rows += piece.rows.num_rows
+    return ""
+
+
+def _first_row(array: pa.Array, word: bytes) -> int | None:
+    """The first row of texts or lists that holds the word."""
+    rows = None
+    if any(test(array.type) for test in LIST_TESTS):
+        rows, array = pc.list_parent_indices(array), pc.list_flatten(array)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_null(array.type) or pa.types.is_integer(array.type):
+        return None
+    has_it = pc.match_substring(array.cast(pa.large_binary()), word)
+    place = pc.index(has_it, True).as_py()
+    return None if place < 0 else place if rows is None else rows[place].as_py()
