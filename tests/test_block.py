@@ -240,7 +240,7 @@ def test_block_step__expectation_is_the_textbook_gradient():
     samples = []
     for _ in range(n_draws):
         after = Vectors(start.center.copy(), start.outside.copy())
-        words = [int(word) for word in rng.choice(n_words, shared, p=noise)]
+        words = rng.choice(n_words, shared, p=noise)
         rates = (learning_rate, learning_rate)
         block_step(after, kept, range(7), words, rates, n_negatives / len(words))
         samples.append([(b - a) / learning_rate for a, b in zip(after, start, strict=True)])

@@ -209,7 +209,7 @@ def test_learning_rate_at__agrees_with_the_reference() -> None:
 def test_draw_negatives__agrees_with_the_reference(n_words: int, make_inputs: Any) -> None:
     """The same words, and the state after the same number of draws, for outside words of all kinds."""
     objective = NegativeSampling(15, make_inputs([200], n_words).unigram_table)
-    state = np.uint64(units.noise_state_of(np.uint64(epoch_key(1, 0)), 3))
+    state = np.uint64(units.noise_stream(np.uint64(epoch_key(1, 0)), 3))
     draws = noise_stream(epoch_key(1, 0), 3)
     negatives = np.zeros(15, np.int64)
     for outside in range(min(n_words, 10)):

@@ -59,7 +59,7 @@ def draw_frequencies(table: NDArray[np.uint64], n_draws: int) -> Counts:
     """How often each word comes up in draws of the kernel, from the noise stream of unit 0 of seed 1."""
     counts = np.zeros(len(table) + 1, np.int64)
     counts[-1] = n_draws
-    compiled_draw_words(table, np.uint64(units.noise_state_of(np.uint64(epoch_key(1, 0)), 0)), counts)
+    compiled_draw_words(table, np.uint64(units.noise_stream(np.uint64(epoch_key(1, 0)), 0)), counts)
     return counts[:-1]
 
 

@@ -92,7 +92,7 @@ def test_token_bits__kernel_arithmetic_agrees_for_large_positions() -> None:
 @pytest.mark.parametrize("unit", [0, 1, 1000, 2**33])
 def test_noise_stream__kernel_agrees(key: int, unit: int) -> None:
     outputs = np.empty(100, np.uint64)
-    compiled_fill_stream(np.uint64(units.noise_state_of(np.uint64(key), unit)), outputs)
+    compiled_fill_stream(np.uint64(units.noise_stream(np.uint64(key), unit)), outputs)
     assert outputs.tolist() == list(islice(noise_stream(key, unit), 100))
 
 

@@ -21,7 +21,7 @@ from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, yield_core
 from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
-from fastw2v.kernels.units import Kept, keep_unit, new_kept, noise_state_of, rates_at
+from fastw2v.kernels.units import Kept, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT
 
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
@@ -139,13 +139,13 @@ def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
     if unit >= end_unit:
         lanes.spans[lane], lanes.n_blocks[lane] = 0, 0
         return
-    epoch_key, estimator = schedule.epoch_key, plan.estimator
-    begin, end, size = keep_unit(tokens, plan.architecture, epoch_key, unit, kept_of(lanes.kept, lane))
-    lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = begin, end, size
-    lanes.n_blocks[lane] = -(-(end - begin) // estimator.block_size)
+    epoch_key, kept, estimator = schedule.epoch_key, kept_of(lanes.kept, lane), plan.estimator
+    span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+    lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = span
+    lanes.n_blocks[lane] = -(-(span[1] - span[0]) // estimator.block_size)
     lanes.states[lane] = draw_shared(
         plan.objective.unigram_table,
-        noise_state_of(epoch_key, unit),
+        noise_stream(epoch_key, unit),
         estimator.shared_negatives,
         lanes.noise[lane],
     )
@@ -154,8 +154,9 @@ def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
 @level_jit
 def score_lane(vectors, plan, lanes, lane):
     """Score the lane's next block; returns (loss, pairs, centres)."""
+    objective, estimator = plan.objective, plan.estimator
     start, end, size = lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2]
-    stop = min(start + plan.estimator.block_size, end)
+    stop = min(start + estimator.block_size, end)
     lanes.spans[lane, 0] = stop
     lanes.blocks[lane, 0], lanes.blocks[lane, 1] = stop - start, 0
     if stop == start:
@@ -163,7 +164,7 @@ def score_lane(vectors, plan, lanes, lane):
     kept, scratch, noise = kept_of(lanes.kept, lane), scratch_of(lanes.scratch, lane), lanes.noise[lane]
     span = (start, stop, end, size)
     lanes.states[lane] = draw_ahead(kept, span, plan, lanes.states[lane], noise, scratch)
-    weight = np.float32(plan.objective.n_negatives / plan.estimator.shared_negatives)
+    weight = np.float32(objective.n_negatives / estimator.shared_negatives)
     loss, n_pairs, n_outside = score_block(vectors, kept, (start, stop, size), weight, scratch)
     lanes.blocks[lane, 1] = n_outside
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))

@@ -26,30 +26,30 @@ def draw_noise(unigram_table, bits):
 
 
 @inner_jit
-def draw_shared(unigram_table, state, count, noise):
+def draw_shared(unigram_table, draws, count, noise):
     """`count` noise words, for a block to share, into noise; -1 in the rows that fill up its last tile."""
     for s in range(len(noise)):
         noise[s] = -1
     for s in range(count):
-        state += GAMMA
-        noise[s] = draw_noise(unigram_table, mix64(state))
-    return state
+        draws += GAMMA
+        noise[s] = draw_noise(unigram_table, mix64(draws))
+    return draws
 
 
 @fast_jit
-def draw_negatives(objective, state, outside, negatives):
+def draw_negatives(objective, draws, outside, negatives):
     """Draw K noise words into negatives; one equal to the outside word is not a negative (o ∉ {w_k}).
 
-    It is left out, not drawn again, so this ends for any vocabulary. Returns (state, number of negatives).
+    It is left out, not drawn again, so this ends for any vocabulary. Returns (draws, number of negatives).
     """
     n = 0
     for _ in range(objective.n_negatives):
-        state += GAMMA
-        word = draw_noise(objective.unigram_table, mix64(state))
+        draws += GAMMA
+        word = draw_noise(objective.unigram_table, mix64(draws))
         if word != outside:
             negatives[n] = word
             n += 1
-    return state, n
+    return draws, n
 
 
 @fast_jit

@@ -12,7 +12,7 @@ from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, st
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import fast_jit
 from fastw2v.kernels.objectives import ask_for, draw_negatives, step_outputs
-from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_state_of, rates_at
+from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
 ZERO = np.float32(0.0)
@@ -35,7 +35,7 @@ def pair_step(vectors, kept, inputs, outside, negatives, plan, rates, scratch):
 
 
 @fast_jit
-def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     negatives = np.empty(plan.objective.n_negatives, np.int64)
@@ -48,7 +48,7 @@ def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
             if j == outputs.without:
                 continue
             outside = kept.ids[j]
-            noise_state, n = draw_negatives(plan.objective, noise_state, outside, negatives)
+            draws, n = draw_negatives(plan.objective, draws, outside, negatives)
             ask_for(vectors, negatives[:n])
             loss += pair_step(vectors, kept, inputs, outside, negatives[:n], plan, rates, scratch)
             n_pairs += 1
@@ -58,15 +58,16 @@ def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
+    epoch_key = schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = aligned_rows(3, vectors.center.shape[1])
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
-        span = keep_unit(tokens, plan.architecture, schedule.epoch_key, unit, kept)
-        noise_state, rates = noise_state_of(schedule.epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, noise_state, rates, scratch)
+        span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

@@ -44,8 +44,8 @@ def new_kept(architecture):
 
 
 @jit
-def noise_state_of(epoch_key, unit):
-    """Start of a unit's noise stream."""
+def noise_stream(epoch_key, unit):
+    """Where the draws of a unit's noise words start: the state of a splitmix64 stream."""
     return mix64(~epoch_key + np.uint64(unit) * GAMMA)
 
 

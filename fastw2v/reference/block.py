@@ -30,14 +30,15 @@ Places = NDArray[np.intp]
 
 
 class BlockGradients(NamedTuple):
-    """J of a block, ∂J/∂ its centre, context and noise rows, and ∂J/∂score of pairs and draws."""
+    """J of a block, ∂J/∂ its centre, context and noise rows, and their moves (`Side`)."""
 
     loss: float
     grad_centers: Array
     grad_contexts: Array
     grad_noise: Array
-    pair_errors: Array
-    noise_errors: Array
+    center_moves: Array
+    context_moves: Array
+    noise_moves: Array
 
 
 class Side(NamedTuple):
@@ -110,34 +111,34 @@ def block_gradients(
     loss = (paired * softplus(-pair_scores)).sum() + (weights * softplus(noise_scores)).sum()
     pair_errors = -(paired * sigmoid(-pair_scores))
     noise_errors = weights * sigmoid(noise_scores)
-    rounded_errors = rounded(noise_errors, operands)
+    rounded_errors, pair_sizes = rounded(noise_errors, operands), np.abs(pair_errors)
+    v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
     return BlockGradients(
         float(loss),
         pair_errors @ u + rounded_errors @ rounded_n,
         pair_errors.T @ v,
         rounded_errors.T @ rounded_v,
-        pair_errors,
-        noise_errors,
+        pair_sizes @ u_norms + noise_errors @ n_norms,
+        pair_sizes.T @ v_norms,
+        noise_errors.T @ v_norms,
     )
 
 
 def score_block(
-    vectors: Vectors, kept: Kept, span: range, noise: list[int], weight: float, operands: Operands
+    vectors: Vectors, kept: Kept, span: range, noise: Places, weight: float, operands: Operands
 ) -> Scored:
     """Gradients and moves of the centres kept[span] that share the noise words, at the present vectors."""
     lo, hi, paired = find_pairs(kept, span)
     words = np.array([kept[j].word for j in range(lo, hi)], dtype=np.intp)
-    center_words, noise_words = words[span.start - lo : span.stop - lo], np.array(noise, dtype=np.intp)
-    weights = weigh_noise(words, noise_words, paired, weight, vectors.center.dtype)
-    v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise_words]
+    center_words = words[span.start - lo : span.stop - lo]
+    weights = weigh_noise(words, noise, paired, weight, vectors.center.dtype)
+    v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise]
     block = block_gradients(v, u, n, paired, weights, operands)
-    v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
-    pair_sizes = np.abs(block.pair_errors)
-    centers = Side(center_words, block.grad_centers, pair_sizes @ u_norms + block.noise_errors @ n_norms)
+    centers = Side(center_words, block.grad_centers, block.center_moves)
     outside = Side(
-        np.concatenate([words, noise_words]),
+        np.concatenate([words, noise]),
         np.concatenate([block.grad_contexts, block.grad_noise]),
-        np.concatenate([pair_sizes.T @ v_norms, block.noise_errors.T @ v_norms]),
+        np.concatenate([block.context_moves, block.noise_moves]),
     )
     return Scored(centers, outside, block.loss, int(paired.sum()))
 
@@ -174,7 +175,7 @@ def block_step(
     vectors: Vectors,
     kept: Kept,
     span: range,
-    noise: list[int],
+    noise: Places,
     rates: Rates,
     weight: float,
     operands: Operands = FLOAT32,
@@ -200,7 +201,7 @@ def train_unit(
     objective, estimator, weight = noise_of(plan)
     loss, n_pairs = 0.0, 0
     for block in blocks_of(span, estimator.block_size):
-        noise = draw_shared(objective.unigram_table, draws, estimator.shared_negatives)
+        noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))
         block_loss, block_pairs = block_step(vectors, kept, block, noise, rates, weight, estimator.operands)
         loss += block_loss
         n_pairs += block_pairs

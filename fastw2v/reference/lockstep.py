@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
@@ -34,7 +36,7 @@ def score_lane(vectors: Vectors, plan: Plan, lane: Lane) -> tuple[Scored, int]:
     """Score the lane's next block; returns it and how many centres it has."""
     objective, estimator, weight = noise_of(plan)
     span = lane.blocks.pop()
-    noise = draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives)
+    noise = np.array(draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives))
     return score_block(vectors, lane.kept, span, noise, weight, estimator.operands), len(span)
 
 
@@ -53,11 +55,10 @@ def train_units(
 ) -> None:
     """Train the units of the queue side by side, in place, as kernel `lockstep` does."""
     assert isinstance(plan.estimator, Lockstep)
-    first_unit, end = work.queue
-    n_lanes = plan.estimator.lanes
-    for first in range(first_unit, end, n_lanes):
+    n_lanes, end = plan.estimator.lanes, work.queue[1]
+    for first in range(work.queue[0], end, n_lanes):
         units = range(first, min(first + n_lanes, end))
         lanes = [start_unit(tokens, plan, schedule, unit) for unit in units]
         rates = rates_at(schedule, first * UNIT)
-        while any(lane.blocks for lane in lanes):
+        for _ in range(max(len(lane.blocks) for lane in lanes)):
             train_round(vectors, plan, lanes, rates, totals[work.worker])

@@ -57,19 +57,30 @@ def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: in
     return KeptToken(word, sentence_at(tokens.offsets, p), radius)
 
 
+def keep_some(
+    tokens: Tokens, architecture: Architecture, epoch_key: int, positions: range, count: int
+) -> Kept:
+    """The first `count` tokens at these positions that subsampling leaves."""
+    candidates = (keep_token(tokens, architecture, epoch_key, p) for p in positions)
+    return list(islice((token for token in candidates if token), count))
+
+
+def keep_before(tokens: Tokens, architecture: Architecture, epoch_key: int, position: int) -> Kept:
+    """The last `radius` kept tokens of the sentence before a position."""
+    sentence_start = int(tokens.offsets[sentence_at(tokens.offsets, position)])
+    before = range(position - 1, sentence_start - 1, -1)
+    return keep_some(tokens, architecture, epoch_key, before, architecture.radius)[::-1]
+
+
 def keep_unit(tokens: Tokens, architecture: Architecture, epoch_key: int, unit: int) -> tuple[Kept, range]:
     """Kept tokens of a unit, `radius` more of its outer sentences on either side, and the centres' range."""
     start = unit * UNIT
     stop = min(start + UNIT, int(tokens.offsets[-1]))
-    sentence_start = int(tokens.offsets[sentence_at(tokens.offsets, start)])
+    kept = keep_before(tokens, architecture, epoch_key, start)
+    begin = len(kept)
+    kept += keep_some(tokens, architecture, epoch_key, range(start, stop), UNIT)
+    end = len(kept)
     sentence_stop = int(tokens.offsets[sentence_at(tokens.offsets, stop - 1) + 1])
-
-    def kept_in(positions: range, count: int) -> Kept:
-        candidates = (keep_token(tokens, architecture, epoch_key, p) for p in positions)
-        return list(islice((token for token in candidates if token), count))
-
-    before = kept_in(range(start - 1, sentence_start - 1, -1), architecture.radius)[::-1]
-    inside = kept_in(range(start, stop), UNIT)
-    after = kept_in(range(stop, sentence_stop), architecture.radius)
-    begin, end = len(before), len(before) + len(inside)
-    return before + inside + after, range(begin, end)
+    after = range(stop, sentence_stop)
+    kept += keep_some(tokens, architecture, epoch_key, after, architecture.radius)
+    return kept, range(begin, end)

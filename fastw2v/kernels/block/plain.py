@@ -15,7 +15,7 @@ from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.scalar import sigmoid, softplus
-from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_state_of, rates_at
+from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 from fastw2v.model.plan import LARGEST_MOVE
 
@@ -158,11 +158,12 @@ def score_block(vectors, kept, span, noise, weight, scratch):
     lo, hi = find_pairs(kept, span, scratch.paired)
     n_centers, n_contexts = span[1] - span[0], hi - lo
     n_outside = n_contexts + len(noise)
+    words = kept.ids[lo:hi]
     centers.words[:n_centers] = kept.ids[span[0] : span[1]]
-    outside.words[:n_contexts] = kept.ids[lo:hi]
+    outside.words[:n_contexts] = words
     outside.words[n_contexts:n_outside] = noise
     paired, weights = scratch.paired[:n_centers, :n_contexts], scratch.weights[:n_centers]
-    n_pairs = weigh_noise(outside.words[:n_contexts], noise, paired, weight, weights)
+    n_pairs = weigh_noise(words, noise, paired, weight, weights)
     gather(vectors.center, centers, n_centers)
     gather(vectors.outside, outside, n_outside)
     loss = block_gradients(centers, outside, paired, weights)
@@ -195,7 +196,7 @@ def block_step(vectors, kept, span, noise, rates, weight, scratch):
 
 
 @inner_jit
-def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     """All blocks of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     objective, estimator = plan.objective, plan.estimator
@@ -204,7 +205,7 @@ def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
     loss, n_pairs = 0.0, 0
     for start in range(begin, end, estimator.block_size):
         block = (start, min(start + estimator.block_size, end), size)
-        noise_state = draw_shared(objective.unigram_table, noise_state, len(noise), noise)
+        draws = draw_shared(objective.unigram_table, draws, len(noise), noise)
         block_loss, block_pairs = block_step(vectors, kept, block, noise, rates, weight, scratch)
         loss += block_loss
         n_pairs += block_pairs
@@ -214,15 +215,16 @@ def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
+    epoch_key = schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = new_scratch(vectors, plan)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
-        span = keep_unit(tokens, plan.architecture, schedule.epoch_key, unit, kept)
-        noise_state, rates = noise_state_of(schedule.epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, noise_state, rates, scratch)
+        span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

@@ -35,7 +35,7 @@ from fastw2v.kernels.intrinsics import atomic_add, tick
 from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.products import UPDATE_ROWS
-from fastw2v.kernels.units import keep_unit, new_kept, noise_state_of, rates_at
+from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
 
@@ -104,7 +104,7 @@ def block_step(vectors, kept, span, rates, weight, scratch):
 
 
 @level_jit
-def draw_ahead(kept, span, plan, noise_state, noise, scratch):
+def draw_ahead(kept, span, plan, draws, noise, scratch):
     """Take the noise drawn for this block, draw that of the next one, and list the rows it will gather.
 
     span  (start, stop, end, size): the block's centres, and where the unit's and all kept tokens end
@@ -112,25 +112,25 @@ def draw_ahead(kept, span, plan, noise_state, noise, scratch):
     _, stop, end, size = span
     estimator, reach = plan.estimator, plan.architecture.reach
     scratch.outside.words[: len(noise)] = noise
-    noise_state = draw_shared(plan.objective.unigram_table, noise_state, estimator.shared_negatives, noise)
+    draws = draw_shared(plan.objective.unigram_table, draws, estimator.shared_negatives, noise)
     next_stop = min(stop + estimator.block_size, end)
     contexts = (min(stop + reach, size), min(next_stop + reach, size))
     look_ahead(kept, (stop, next_stop), contexts, noise, scratch.ahead)
-    return noise_state
+    return draws
 
 
 @level_jit
-def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     """All blocks of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     objective, estimator = plan.objective, plan.estimator
     weight = np.float32(objective.n_negatives / estimator.shared_negatives)
     noise = np.empty(scratch.weights.shape[1], np.int64)
     loss, n_pairs = 0.0, 0
-    noise_state = draw_shared(objective.unigram_table, noise_state, estimator.shared_negatives, noise)
+    draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
     for start in range(begin, end, estimator.block_size):
         stop = min(start + estimator.block_size, end)
-        noise_state = draw_ahead(kept, (start, stop, end, size), plan, noise_state, noise, scratch)
+        draws = draw_ahead(kept, (start, stop, end, size), plan, draws, noise, scratch)
         block_loss, block_pairs = block_step(vectors, kept, (start, stop, size), rates, weight, scratch)
         loss += block_loss
         n_pairs += block_pairs
@@ -140,15 +140,16 @@ def train_unit(vectors, kept, span, plan, noise_state, rates, scratch):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
+    epoch_key = schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = new_scratch(vectors, plan, (), work.clock)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
-        span = keep_unit(tokens, plan.architecture, schedule.epoch_key, unit, kept)
-        noise_state, rates = noise_state_of(schedule.epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, noise_state, rates, scratch)
+        span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]
