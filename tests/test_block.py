@@ -16,7 +16,7 @@ from fastw2v.kernels import backend as kernel_backend
 from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.block import plain
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
-from fastw2v.model.arrays import Tokens, Vectors, padded
+from fastw2v.model.arrays import NOTHING, Tokens, Vectors, padded
 from fastw2v.model.plan import (
     BFLOAT16,
     FLOAT32,
@@ -185,6 +185,16 @@ def test_lockstep__same_bytes_at_any_number_of_workers_however_it_is_cut():
             backend.train(tokens, schedule_of(len(tokens.ids), 0.025), first, end)
         results.add(vectors.center.tobytes() + vectors.outside.tobytes())
     assert len(results) == 1
+
+
+def test_lockstep__groups_without_a_kept_token_end():
+    """No worker may begin a new group before all have seen that this one has no block."""
+    tokens, tables, vectors = make_problem(300, 16, 120_000)
+    tables[0][:] = 0
+    backend = KernelBackend(plan_on(tables, Lockstep(32, 32, lanes=2)), vectors, 3)
+    for _ in range(20):
+        totals = backend.train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 30)
+    assert totals == NOTHING
 
 
 def test_train__deterministic_is_the_same_for_1_2_and_4_threads():
