@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fastw2v.corpus.arrow.columns import LINE_FILES, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.own import without_own
-from fastw2v.corpus.files.refusals import is_encrypted, other_kind, refuse_non_file, refuse_tables
+from fastw2v.corpus.files.refusals import encrypted, is_encrypted, other_kind, refuse_non_file, refuse_tables
 from fastw2v.corpus.files.remote import (
     LOCAL,
     NO_MATCH,
@@ -253,24 +253,36 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
                 page_checksum_verification=True,
             )
             stack.enter_context(parquet)
-        yield parquet
+        try:
+            yield parquet
+        except CorpusError as error:  # columns may be encrypted beside a footer that is not
+            if error.__cause__ and is_encrypted(error.__cause__):
+                raise encrypted(file) from error
+            raise
 
 
 @contextlib.contextmanager
 def _named(file: File) -> Iterator[None]:
-    """Say of what Parquet's reader refuses what it is."""
+    """Say of a file that is gone or closed so, and of what Parquet's reader refuses what it is."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, PermissionError):
             raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+        if isinstance(error, FileNotFoundError):
+            raise CorpusError(f"{file.name}: was there and is gone; let it be while it is read") from error
+        if holds_lines(file):
+            raise
         if is_encrypted(error):
-            raise CorpusError(
-                f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
-            ) from error
+            raise encrypted(file) from error
         if found := other_kind(file):
             what, cure = found
             raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
+        if "magic bytes" in str(error).lower():
+            raise CorpusError(
+                f"{file.name}: is damaged (its end is missing: it was cut, or is still being written); "
+                "write it again"
+            ) from error
         raise
 
 
@@ -320,6 +332,7 @@ def _read_lines(file: File) -> Iterator[Piece]:
     codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
     with (
         arrow_errors(f"{file.name}: cannot be read as lines of text"),
+        _named(file),
         file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
     ):
         kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet
