@@ -154,3 +154,15 @@ def test_train__refuses_vectors_to_start_from_that_are_no_numbers(matrix: str, v
     zeros[matrix][1, 2] = value
     with pytest.raises(UsageError, match="init holds NaN or infinity in the vector of 'b'"):
         fastw2v.train(iter(texts), init=Embeddings(["a", "b"], **zeros), **options)
+
+
+def test_evaluate__says_that_letters_differ_in_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    formats.save("v.txt", Embeddings(["a", "b", "c"], np.eye(3, dtype=np.float32)))
+    Path("pairs.txt").write_text("A B 1\nA C 2\nB C 3\n")
+    _, err = run(capfd, "evaluate", "v.txt", "--similarity", "pairs.txt", "--case-sensitive", "--no-cache")
+    assert "no pair is known as it is spelt: leave out --case-sensitive" in err
+    _, err = run(capfd, "evaluate", "v.txt", "--similarity", "pairs.txt", "--no-cache")
+    assert "as it is spelt" not in err
