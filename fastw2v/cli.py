@@ -7,6 +7,7 @@ Commands import only click at their top; numba and pyarrow are imported by the c
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -144,6 +145,11 @@ def answer(arguments: Sequence[str] | None) -> NoReturn:
         fail("out of memory: lower --dim or --max-vocab, or raise --min-count", OutputError.exit_code)
     except streams.ReaderLeft:
         sys.exit(READER_LEFT)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG or not isinstance(error.filename, str):
+            raise
+        name, size = error.filename, len(error.filename)
+        fail(f"{name[:40]}…: is no name of a file, {size:,} characters long: give a shorter one", 2)
     except Exception as error:
         if launched() is None:
             raise

@@ -180,6 +180,8 @@ def judge(embeddings: Embeddings, tests: Tests) -> dict[str, Any]:
     results["similarity"] = {}
     for name, pairs in tests.similarity.items():
         found = evaluate_similarity(embeddings, pairs, tests.case_insensitive)
+        if not (found.n_found or tests.case_insensitive) and evaluate_similarity(embeddings, pairs).n_found:
+            click.echo(f"{name}: no pair is known as it is spelt: leave out --case-sensitive", err=True)
         results["similarity"][name] = {
             "rho": defined(found.rho),
             "found": found.n_found,

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -204,7 +203,7 @@ def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str,
     )
     if len(read_vocab) > 1 and config.ids == "places":
         raise UsageError(f"--ids places needs one --read-vocab, not {len(read_vocab)}: merge them first")
-    return replace(config, ids=config.ids or "words") if len(read_vocab) > 1 else config, read_vocab
+    return config, read_vocab
 
 
 def take_memory(options: dict[str, Any]) -> Memory:
@@ -222,7 +221,7 @@ def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
     from fastw2v.corpus.vocabulary import Vocabulary, read_counts
 
     counts = read_counts(paths)
-    return Vocabulary(list(counts), np.array(list(counts.values()), np.int64))
+    return Vocabulary(list(counts), np.array(list(counts.values()), np.int64), is_sum=len(paths) > 1)
 
 
 def use_threads(threads: int | None) -> None:

@@ -48,7 +48,7 @@ def given_vocabulary(vocabulary: Vocabulary | None, column: Column, config: Read
             f"the given vocabulary has {len(chosen)} words; negative sampling needs at least 2: add words"
         )
     are_integers = all(word.removeprefix("-").isdecimal() for word in vocabulary.words)
-    is_place = config.ids == "places" or (config.ids is None and not are_integers)
+    is_place = config.ids == "places" or (config.ids is None and not are_integers and not vocabulary.is_sum)
     return Given(chosen, ranks, column.layout == "integers" and is_place)
 
 

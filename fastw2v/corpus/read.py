@@ -20,6 +20,7 @@ from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import open_object
 from fastw2v.corpus.count import count_words, hired
 from fastw2v.corpus.files.find import Opened, find_files, open_files
+from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words
@@ -93,7 +94,10 @@ def read_corpus(
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source)
-        column, notes = common_column(opened.schemas, config), list(opened.notes)
+        column, notes = (
+            common_column(opened.schemas, config),
+            list(mixed_notes(source)) if opened.files else [],
+        )
         counted = count_words(opened, column, config, vocabulary, workers)
         with places_named(opened.files, column):
             encoder, vocabulary = number_words(counted, config, workers)
@@ -115,7 +119,7 @@ def _cache_of(
     options = vars(config) | {
         "keep_words": None if config.keep_words is None else sorted(config.keep_words),
         "stop_words": sorted(config.stop_words),
-        "vocabulary": vocabulary and [vocabulary.words, vocabulary.counts.tolist()],
+        "vocabulary": vocabulary and [vocabulary.words, vocabulary.counts.tolist(), vocabulary.is_sum],
     }
     return Cache(folder, find_files(source), options)
 

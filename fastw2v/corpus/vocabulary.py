@@ -27,10 +27,12 @@ class Vocabulary:
 
     words   n_words distinct strings
     counts  int64 (n_words,), occurrences in the corpus, descending
+    is_sum  whether it is of several, so that its places are nobody's ids
     """
 
     words: list[str]
     counts: NDArray[np.int64]
+    is_sum: bool = False
 
     def __len__(self) -> int:
         return len(self.words)
@@ -76,7 +78,7 @@ def checked(vocabulary: object) -> Vocabulary:
     for word in vocabulary.words:
         if not isinstance(word, str):
             raise refuse("a word of vocabulary", word, "a str")
-    return Vocabulary(list(vocabulary.words), np.ascontiguousarray(counts, np.int64))
+    return Vocabulary(list(vocabulary.words), np.ascontiguousarray(counts, np.int64), vocabulary.is_sum)
 
 
 def ranked(

@@ -22,6 +22,7 @@ from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
 from fastw2v.corpus.count import Workers, count_words, hired
 from fastw2v.corpus.files.find import Group, Opened, Shard, cut, find_files, name_of, read_footer, read_shards
+from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.remote import File
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.ids.storage import forget
@@ -133,7 +134,8 @@ def _read(
     merge = functools.partial(merge_everywhere, communicator, counted.n_keys)
     with places_named(files, column):
         encoder, vocabulary = number_words(counted, config, workers, merge)
-    notes = [left_out(bad, counted.name, files, column) for bad in counted.bad[: not communicator.rank]]
+    notes = list(mixed_notes(source)) if communicator.rank == 0 else []
+    notes += [left_out(bad, counted.name, files, column) for bad in counted.bad[: not communicator.rank]]
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}
     shard_ends = encoder.ids_before(np.cumsum(own.n_pieces))

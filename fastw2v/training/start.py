@@ -17,6 +17,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Vectors, padded
 from fastw2v.model.plan import Schedule
+from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import START, Keeper, Position, Trained
@@ -154,6 +155,11 @@ def require_known(config: TrainConfig, init: Embeddings | None) -> None:
     """Raise UsageError for vectors to start from that do not fit the run."""
     if init is not None and init.dim != config.dim:
         raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
+    for matrix in (init.center_vectors, init.outside_vectors) if init is not None else ():
+        is_finite = np.isfinite(matrix).all(axis=1) if matrix is not None else np.True_
+        if not is_finite.all():
+            word = shown(init.words[int(np.argmin(is_finite))])  # type: ignore[union-attr]
+            raise UsageError(f"init holds NaN or infinity in the vector of {word}: leave that word out")
     if config.freeze == "outside" and (init is None or init.outside_vectors is None):
         raise UsageError(
             "freeze outside would leave the outside vectors zero: start from vectors with outside ones"

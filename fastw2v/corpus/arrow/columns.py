@@ -18,6 +18,11 @@ from fastw2v.options.checks import shown as shown_value
 USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
 
 
+ROWS, IDS = "the given rows", "the given ids"
+# Text of a sentence a line, by suffix, and how it is packed.
+LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
+
+
 class Column(NamedTuple):
     """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
 
@@ -87,9 +92,18 @@ def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) 
     schemas = _without_null_types(schemas)
     find = find_item_column if config.group_by else find_column
     common = agreed([(name, find(name, schema, config)) for name, schema in schemas])
+    _check_effects(common, config)
     if config.group_by:
         _check_types(schemas, common)
     return common
+
+
+def _check_effects(column: Column, config: ReadConfig) -> None:
+    """Raises UsageError for an option that does nothing to a column of this layout."""
+    if config.ids == "words" and column.layout != "integers":
+        raise UsageError(
+            f"ids words is for integers, and column {column.name!r} has none: leave ids out", ["ids"]
+        )
 
 
 def _without_null_types(schemas: Sequence[tuple[str, pa.Schema]]) -> list[tuple[str, pa.Schema]]:
@@ -157,22 +171,53 @@ def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
     if candidates:
         raise UsageError(f"{file}: {listed(candidates)} could each be the text; choose with --column")
     types = [f"{field.name}: {shown(field.type)}" for field in schema]
-    cure = _cure(schema[0].type) if len(types) == 1 else "convert one of them"
+    cure = _grouping_cure(schema) or (_cure(schema[0].type) if len(types) == 1 else "convert one of them")
     raise UsageError(f"{file}: no column of type string or list<string> among {listed(types)}; {cure}")
+
+
+GROUP_NAMES = (
+    "session",
+    "basket",
+    "order",
+    "cart",
+    "playlist",
+    "user",
+    "customer",
+    "visit",
+    "group",
+    "query",
+)
+
+
+def _grouping_cure(schema: pa.Schema, item: str | None = None) -> str:
+    """How to read a table of one item a row, where it looks like one; item is its column, if known."""
+    plain = [field.name for field in schema if _is_text(field.type) or _is_integer(field.type)]
+    groups = [name for key in GROUP_NAMES for name in plain if key in name.lower() and name != item]
+    items = [item] if item else [name for name in plain if name not in groups[:1]]
+    if len(plain) < 2 or (item and item not in plain):
+        return ""
+    if not groups:
+        return "where each row is one item, give --group-by NAME, the column that a sentence's rows share"
+    column = f" --column {items[0]}" if item or len(items) == 1 else ""
+    return f"where each row is one item, give --group-by {groups[0]}{column}"
 
 
 def _check_column(file: str, schema: pa.Schema, name: str) -> None:
     """Raises UsageError for a column that is not there, is there twice, or is of no usable type."""
     arrow_type = _type_of(file, schema, name, "--column")
     if layout_of(arrow_type) is None:
+        cures = [_grouping_cure(schema, name), _cure(arrow_type)]
         raise UsageError(
-            f"{file}: column {name!r} is {shown(arrow_type)}, not string or list<string>; {_cure(arrow_type)}"
+            f"{file}: column {name!r} is {shown(arrow_type)}, not string or list<string>; "
+            f"{', or '.join(filter(None, cures))}"
         )
 
 
 def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataType:
     """The type of the column that an option names; raises UsageError unless there is one."""
     indices = schema.get_all_field_indices(name)
+    if not indices and is_columnless(file):
+        raise UsageError(f"{file}: has rows and no columns, so that {option} does nothing: leave it out")
     if not indices and f"/{name}=" in file.replace(os.sep, "/"):
         raise UsageError(
             f"{file}: {name!r} is in names of folders ({name}=…) and no column of the file: keys of "
@@ -183,6 +228,11 @@ def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataTyp
     if len(indices) > 1:
         raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
     return schema.field(indices[0]).type
+
+
+def is_columnless(source: str) -> bool:
+    """Whether a source, by its name, has no columns that could be named: text, rows of Python, arrays."""
+    return source in (ROWS, IDS) or source.partition("?")[0].lower().endswith(tuple(LINE_FILES))
 
 
 def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
@@ -199,11 +249,15 @@ def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column
     wanted = [config.column] if config.column else [name for name in schema.names if name not in keys]
     fields = [field for field in schema if field.name in wanted]
     items = [field for field in fields if _is_text(field.type) or _is_integer(field.type)]
-    if len(items) != 1:
-        among = [f"{field.name}: {shown(field.type)}" for field in fields]
+    among = listed([f"{field.name}: {shown(field.type)}" for field in (items or fields)])
+    if len(items) > 1:
+        raise UsageError(f"{file}: {among} could each be a row's item; choose with --column")
+    if not items:
+        found = f"{among} is no" if len(fields) == 1 else f"none of {among} is a" if fields else "there is no"
+        keys_named = " and ".join(repr(name) for name in keys)
         raise UsageError(
-            f"{file}: {len(items)} columns of {listed(among) or 'no others'} may be a row's item, "
-            "a string or an integer; choose it with --column"
+            f"{file}: beside {keys_named}, {found} string or integer that could be a row's item; "
+            "cast one to string, or leave out --group-by"
         )
     layout = "tokens" if _is_text(items[0].type) else "integers"
     return Column(items[0].name, layout, config.group_by, config.order_by)

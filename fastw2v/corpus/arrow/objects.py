@@ -20,15 +20,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.columns import IDS, ROWS, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.find import Opened
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
 
 ARROW = "the Arrow data"
-ROWS = "the given rows"
-IDS = "the given ids"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
 MAX_NAME = 256  # characters; a text may be longer, hardly a name
 ONLY = "rows"  # the column of data that has no columns

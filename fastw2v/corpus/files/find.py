@@ -16,12 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.columns import LINE_FILES, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.own import without_own
-from fastw2v.corpus.files.refusals import is_encrypted, other_kind, refuse_non_file, refuse_tables
+from fastw2v.corpus.files.refusals import encrypted, is_encrypted, other_kind, refuse_non_file, refuse_tables
 from fastw2v.corpus.files.remote import (
-    LINE_FILES,
     LOCAL,
     NO_MATCH,
     File,
@@ -63,7 +62,7 @@ def _find(name: str | Path) -> list[File]:
         files = find_remote(text)
         refuse_tables([file for file in files if file.name != text])
         return files
-    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else _at_home(Path(name))
+    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else at_home(Path(name))
     try:
         files = [File(str(found), str(found), LOCAL) for found in _chosen(path)]
     except OSError as error:
@@ -74,7 +73,7 @@ def _find(name: str | Path) -> list[File]:
     return files
 
 
-def _at_home(path: Path) -> Path:
+def at_home(path: Path) -> Path:
     """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
     return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
 
@@ -86,13 +85,19 @@ def _chosen(path: Path) -> list[Path]:
         return found
     if not (others := without_own(found)):
         raise CorpusError(f"{path}: holds only what fastw2v wrote; name a file to have it read")
-    return others
+    tables = [one for one in others if is_parquet(one.name)]
+    return tables if tables and texts_among(others) else others
+
+
+def texts_among(paths: Iterable[Path]) -> list[Path]:
+    """The text files, by suffix."""
+    return [path for path in paths if path.name.lower().endswith(tuple(LINE_FILES))]
 
 
 def expand(path: Path) -> list[Path]:
     """Every file of this name, folder or pattern. Raises CorpusError where a folder or pattern has none."""
     if path.is_dir():
-        inner = sorted(_walk(path))
+        inner = sorted(walk(path))
         found = [one for one in inner if is_parquet(one.name)]
         if not found:
             raise CorpusError(f"{path}: {folder_holds([one.name for one in inner], str(path))}")
@@ -102,11 +107,18 @@ def expand(path: Path) -> list[Path]:
     matches = sorted(_match(path))
     if not matches:
         raise CorpusError(f"{path}: {NO_MATCH}")
-    expanded = [inner for match in matches for inner in expand(match)]
+    expanded, empty = [], None
+    for match in matches:
+        try:
+            expanded += expand(match)
+        except CorpusError as error:  # a folder that holds nothing to read, beside files that do
+            empty = empty or error
+    if not expanded and empty:
+        raise empty
     return list(dict.fromkeys(expanded))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
     """All files of data below a folder, through links to folders too; each folder once, so no loop hangs.
 
     Raises OSError for a folder that cannot be listed, CorpusError for a link to a Parquet file that is gone.
@@ -167,7 +179,6 @@ class Opened(NamedTuple):
     n_rows   of all parts, for the progress only
     read     gives the pieces of some column, in order
     files    that it is made of, if any
-    notes    lines for the user
     """
 
     name: str
@@ -175,7 +186,6 @@ class Opened(NamedTuple):
     n_rows: int
     read: Callable[[Column], Iterator[Piece]]
     files: Sequence[File] = ()
-    notes: Sequence[str] = ()
 
 
 def open_files(source: Files) -> Opened:
@@ -243,24 +253,36 @@ def _open(file: File) -> Iterator[pq.ParquetFile]:
                 page_checksum_verification=True,
             )
             stack.enter_context(parquet)
-        yield parquet
+        try:
+            yield parquet
+        except CorpusError as error:  # columns may be encrypted beside a footer that is not
+            if error.__cause__ and is_encrypted(error.__cause__):
+                raise encrypted(file) from error
+            raise
 
 
 @contextlib.contextmanager
 def _named(file: File) -> Iterator[None]:
-    """Say of what Parquet's reader refuses what it is."""
+    """Say of a file that is gone or closed so, and of what Parquet's reader refuses what it is."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, PermissionError):
             raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+        if isinstance(error, FileNotFoundError):
+            raise CorpusError(f"{file.name}: was there and is gone; let it be while it is read") from error
+        if holds_lines(file):
+            raise
         if is_encrypted(error):
-            raise CorpusError(
-                f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
-            ) from error
+            raise encrypted(file) from error
         if found := other_kind(file):
             what, cure = found
             raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
+        if "magic bytes" in str(error).lower():
+            raise CorpusError(
+                f"{file.name}: is damaged (its end is missing: it was cut, or is still being written); "
+                "write it again"
+            ) from error
         raise
 
 
@@ -310,6 +332,7 @@ def _read_lines(file: File) -> Iterator[Piece]:
     codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
     with (
         arrow_errors(f"{file.name}: cannot be read as lines of text"),
+        _named(file),
         file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
     ):
         kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet

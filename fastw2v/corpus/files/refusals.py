@@ -46,6 +46,10 @@ def refuse_non_file(path: str) -> None:
     if path == "-" and not Path(path).exists():
         raise CorpusError("-: standard input is a pipe and is read twice; write it to a file, and give that")
     try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise CorpusError(f"{ascii(path)[1:-1]}: the name is not UTF-8; rename the file") from None
+    try:
         mode = Path(path).stat().st_mode
     except FileNotFoundError:
         if Path(path).is_symlink():
@@ -77,7 +81,7 @@ def other_kind(file: File) -> tuple[str, str] | None:
             return f"it is {what}", cure.format(name=file.name, stem=stem)
     text = start.rstrip(b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f")
     if b"\0" in text:
-        return None
+        return "it is not Parquet, nor text", "give Parquet, or text in UTF-8 of a sentence a line"
     table = TABULAR.get(path.suffix.lower()) or ("JSON" if start.lstrip()[:1] == b"{" else None)
     rename = f"if it is text of a sentence a line, rename it to {stem}.txt"
     if table:
@@ -89,6 +93,13 @@ def other_kind(file: File) -> tuple[str, str] | None:
 def is_encrypted(error: BaseException) -> bool:
     """Whether Arrow refused a Parquet file as it has no key for it."""
     return "encrypt" in str(error).lower() or "decrypt" in str(error).lower()
+
+
+def encrypted(file: File) -> CorpusError:
+    """What is said of such a file."""
+    return CorpusError(
+        f"{file.name}: cannot be read as Parquet (it is encrypted); write it without encryption"
+    )
 
 
 # ---- Tables ------------------------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import pyarrow.fs as pafs
 
+from fastw2v.corpus.arrow.columns import LINE_FILES
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.errors import CorpusError, UsageError
 
 LOCAL = pafs.LocalFileSystem()
 ARROW_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
 PARQUET_FILES = (".parquet", ".parq", ".pq")
 NO_MATCH = "no file matches the pattern; check it, and quote it in a shell"
 

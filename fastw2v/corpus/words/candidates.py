@@ -148,5 +148,3 @@ def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDAr
     wanted = lower(listed) if config.lowercase else listed
     values = pa.array([word.encode() for word in wanted], pa.large_binary())
     return np.asarray(pc.is_in(words, value_set=values))
-
-

@@ -76,6 +76,7 @@ def _read_columns(source: Source, file: pq.ParquetFile) -> Embeddings:
     names = ["word", "vector"] + (["count"] if has_counts else [])
     matrix, counts = allocate(n_read, dim), np.zeros(n_read, np.int64)
     words: list[str] = []
+    is_known = has_counts
     for batch in file.iter_batches(max(1, BATCH_NUMBERS // dim), columns=names):
         start, stop = len(words), min(len(words) + len(batch), n_read)
         batch = batch.slice(0, stop - start)
@@ -84,10 +85,11 @@ def _read_columns(source: Source, file: pq.ParquetFile) -> Embeddings:
             matrix[start:stop] = _numbers(source, batch.column("vector"), dim)
         check_finite(source, words[start:], 0, matrix[start:stop])
         if has_counts:
+            is_known = is_known and not batch.column("count").null_count  # no word has a count of 0 by that
             counts[start:stop] = batch.column("count").fill_null(0).to_numpy(zero_copy_only=False)
         if stop == n_read:
             break
-    return Embeddings(words, matrix, counts=counts if counts.any() else None)
+    return Embeddings(words, matrix, counts=counts if is_known and counts.any() else None)
 
 
 def _dim(source: Source, file: pq.ParquetFile) -> int:
