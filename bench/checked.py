@@ -20,7 +20,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v.config import TrainConfig
+from fastw2v.config import Kernel, TrainConfig
 
 N_WORDS = 12
 LENGTHS = st.lists(st.integers(0, 40) | st.integers(4000, 4200), min_size=1, max_size=8)
@@ -52,15 +52,25 @@ def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:
     return float(totals[0, LOSS])
 
 
+def kind_of(name: str) -> Kernel:
+    """The option for a kernel of that name."""
+    return "pair" if name == "pair" else "block"
+
+
 def bounds(n_corpora: int) -> str:
-    """Both kernels and the tokenizer on random corpora, with every index checked."""
+    """The kernels and the tokenizer on random corpora, with every index checked."""
     from corpora.parquet import write_text_parquet
     from fastw2v.corpus.read import read_corpus
     from fastw2v.kernels import pair
+    from fastw2v.kernels.block import plain as plain_block
     from fastw2v.kernels.block import step
 
     assert numba.config.BOUNDSCHECK, "set NUMBA_BOUNDSCHECK=1"
-    kernels = {"block": step.train_units, "pair": pair.train_units}
+    kernels = {
+        "block": step.train_units,
+        "pair": pair.train_units,
+        "block in plain loops": plain_block.train_units,
+    }
     health = list(HealthCheck)  # a bounds-checked kernel is slow
     examples = settings(max_examples=n_corpora, deadline=None, derandomize=True, suppress_health_check=health)
 
@@ -68,7 +78,7 @@ def bounds(n_corpora: int) -> str:
     @given(LENGTHS, st.integers(1, 60), st.booleans(), st.integers(0, 99))
     def train(lengths: list[int], window: int, dynamic: bool, seed: int) -> None:
         for name, kernel in kernels.items():
-            config = TrainConfig(dim=16, window=window, dynamic_window=dynamic, kernel=name)  # type: ignore[arg-type]
+            config = TrainConfig(dim=16, window=window, dynamic_window=dynamic, kernel=kind_of(name))
             assert np.isfinite(run_serially(kernel, arrays_of(config, lengths, seed)))
 
     @examples
@@ -79,12 +89,12 @@ def bounds(n_corpora: int) -> str:
         assert read_corpus(path, min_count=1).n_words_read == sum(len(row.split()) for row in rows)
 
     for name, kernel in kernels.items():
-        require_checks(kernel, TrainConfig(dim=16, kernel=name))  # type: ignore[arg-type]
+        require_checks(kernel, TrainConfig(dim=16, kernel=kind_of(name)))
     train()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.parquet"
         read()
-    return f"{n_corpora} corpora each of block, pair, tokenizer"
+    return f"{n_corpora} corpora each of block, plain, pair, tokenizer"
 
 
 def require_checks(kernel: Any, config: TrainConfig) -> None:
