@@ -25,16 +25,16 @@ from fastw2v.config import (
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.errors import StepSizeWarning, UsageError
+from fastw2v.errors import NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks, synonyms
-from fastw2v.options.spelling import for_python
+from fastw2v.options.spelling import as_called, for_python
 from fastw2v.show.progress import Display, judgement_line, reading_shown, training_line
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import judged
 from fastw2v.training.hooks import Callback, Moment, Watchers, is_stopped
 from fastw2v.training.loop import train as train_corpus
-from fastw2v.training.start import require_known
+from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file
 from fastw2v.vectors.formats import save as save_file
@@ -111,8 +111,8 @@ def train(
     options     of TrainConfig and ReadConfig: dim, window, negatives, epochs, lr, min_count, column …
 
     Returns both matrices and the counts. Raises UsageError for what cannot be used, CorpusError for what
-    cannot be read, DivergedError, and OutputError when memory ends. Warns (StepSizeWarning) of a step size
-    beyond use.
+    cannot be read, DivergedError, and OutputError when memory ends. Warns of a step size
+    beyond use (StepSizeWarning), and where a few words left no pair to train (NoPairWarning).
     """
     config, reading = configure(preset, dict(options), init)
     check_judging(config, by_files=False)
@@ -141,6 +141,8 @@ def train(
         watchers=Watchers(both(judge, on_chunk), on_epoch),
     )
     display.close()
+    if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, config.sample):
+        warnings.warn(as_called(line), NoPairWarning, stacklevel=3)
     return (judge.chosen(trained) if judge else trained).embeddings
 
 

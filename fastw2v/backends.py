@@ -89,7 +89,10 @@ def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
     """
     if config.kernel == "pair":
         if config.deterministic:
-            raise UsageError("deterministic needs kernel block: leave out --kernel pair, or use --threads 1")
+            raise UsageError(
+                "deterministic needs kernel block: leave out --kernel pair, or use --threads 1 "
+                "instead of --deterministic"
+            )
         return Pair()
     sizes = (config.block_size, config.shared_negatives)
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16

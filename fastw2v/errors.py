@@ -43,6 +43,10 @@ class StepSizeWarning(UserWarning):
     """A step size with which a run ends, in vectors that are worth little."""
 
 
+class NoPairWarning(UserWarning):
+    """A corpus of a few words, of which subsampling left no pair: the vectors are as they were drawn."""
+
+
 class OutputError(FastW2VError):
     """An output that cannot be written, or memory that cannot be had."""
 

@@ -20,7 +20,7 @@ from fastw2v import cli
 from fastw2v.api import Options, configure
 from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
-from fastw2v.errors import UsageError
+from fastw2v.errors import NoPairWarning, UsageError
 from fastw2v.training.hooks import Moment
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -321,3 +321,11 @@ def test_tutorial__runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.Mon
     flags = doctest.IGNORE_EXCEPTION_DETAIL
     failed, attempted = doctest.testfile(str(TUTORIAL), module_relative=False, optionflags=flags)
     assert (failed, attempted > 25) == (0, True)
+
+
+def test_train__few_words_that_left_no_pair_warn() -> None:
+    """Subsampling may well leave none of sixty words a neighbour: no error, but not silence either."""
+    rows = [["ACG", "CGT", "GTA"]] * 20
+    with pytest.warns(NoPairWarning, match="no pair was trained.*raise sample"):
+        vectors = fastw2v.train(rows, dim=8, min_count=1, threads=1)
+    assert len(vectors) == 3

@@ -103,7 +103,11 @@ def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
         (["-k", "0"], 2, "Error: --negatives is 0: it must be from 1"),
         (["--lr", "nan"], 2, "lr is nan"),
         (["--min-lr", "1"], 2, "Error: --min-lr is 1.0: it must be from 0 to --lr (0.025)"),
-        (["--loss", "softmax"], 2, "--loss softmax needs --backend reference"),
+        (
+            ["--loss", "softmax"],
+            2,
+            "loss softmax runs on the reference backend only: add --backend reference",
+        ),
         (["--min-count", "1000"], 2, "min"),
         (["--max-vocab", "1"], 2, "2"),
         (["--column", "nothing"], 2, "nothing"),

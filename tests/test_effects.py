@@ -175,7 +175,7 @@ BAD = {
     "--overlap is for several processes": ["--overlap"],
     "--verbose and --quiet": ["-v", "-q"],
     "--threads is 2, but": ["--backend", "reference", "--threads", "2"],
-    "set --threads to 1 instead of --deterministic": ["--deterministic", "--kernel", "pair"],
+    "use --threads 1 instead of --deterministic": ["--deterministic", "--kernel", "pair"],
     "'1e3' is not a valid integer": ["--dim", "1e3"],
     "'5.0' is not a valid integer": ["--epochs", "5.0"],
     "'' is not a valid float": ["--lr", ""],

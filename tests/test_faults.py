@@ -164,7 +164,8 @@ def run_checked(way, times, **environment):
 @pytest.mark.slow
 def test_bounds__kernels_stay_within_their_arrays():
     """A twin, in `require_checks`: this build notices an id that is too large."""
-    assert "10 corpora each of block, plain, pair, tokenizer" in run_checked("bounds", 10, NUMBA_BOUNDSCHECK="1")
+    checked = run_checked("bounds", 10, NUMBA_BOUNDSCHECK="1")
+    assert "10 corpora each of block, plain, pair, tokenizer" in checked
 
 
 def test_require_checks__notices_a_build_without_checks():

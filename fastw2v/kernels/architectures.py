@@ -1,8 +1,8 @@
 """How the tokens of a unit become cases: bags of input words, and the output words that they predict.
 
-Chosen at compile time by the type of the plan's architecture, which says where among the kept tokens the words
-of a case are, makes h of the rows of its inputs, and takes the gradient of h back to these rows. The row of a
-word is its own (`Words`). The twin is `fastw2v.reference.architectures`.
+Chosen at compile time by the type of the plan's architecture, which says where among the kept tokens the
+words of a case are, makes h of the rows of its inputs, and takes the gradient of h back to these rows. The
+row of a word is its own (`Words`). The twin is `fastw2v.reference.architectures`.
 """
 
 from __future__ import annotations

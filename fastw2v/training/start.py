@@ -23,6 +23,7 @@ from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import START, Keeper, Position, Trained
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
 
+FEW_READ = 1000  # words of a run, all epochs, of which subsampling may well leave no pair
 COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
 
 
@@ -207,18 +208,28 @@ def compile_kernels(backend: Backend, corpus: Corpus) -> float:
     return time.perf_counter() - started
 
 
+def no_pair_line(n_pairs: int, n_kept: int, words: int, sample: float) -> str | None:
+    """What to say where no pair was trained of so many words read; None where one was."""
+    if n_pairs:
+        return None
+    return (
+        f"no pair was trained: subsampling left {n_kept:,} of {words:,} words read, and none of them a "
+        f"neighbour, at --sample {sample:g}; raise --sample, or set it to 0 to keep all"
+    )
+
+
 def finish(
     corpus: Corpus, config: TrainConfig, backend: Backend, end: Position, words: int, compile_seconds: float
 ) -> Trained:
     """What a run that ended there came to.
 
-    Raises DivergedError where a vector is not finite or is huge, CorpusError where no pair was trained.
+    Raises DivergedError where a vector is not finite or is huge, CorpusError where no pair was trained: of a
+    few words none may come by chance, and the vectors are as they were drawn.
     """
-    if not end.totals.n_pairs:
-        raise CorpusError(
-            f"no pair was trained: subsampling left {end.totals.n_kept:,} of {words:,} words read, and none "
-            f"of them a neighbour, at --sample {config.sample:g}; raise --sample, or set it to 0 to keep all"
-        )
+    n_kept = end.totals.n_kept
+    line = no_pair_line(end.totals.n_pairs, n_kept, words, config.sample)
+    if line and (words >= FEW_READ or not n_kept):
+        raise CorpusError(line)
     vectors, mean_loss = backend.host(), end.totals.mean_loss
     require_healthy(vectors, mean_loss, backend.plan.objective, config.lr)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)

@@ -143,6 +143,14 @@ def train(
         summarise(trained, trainer.effort, outputs.target, display, log)
 
 
+def warn_of_no_pair(trained: Trained, config: TrainConfig) -> None:
+    """Tell where a few words left nothing to train, also where nothing else is told."""
+    from fastw2v.training.start import no_pair_line
+
+    if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, config.sample):
+        click.echo(f"Warning: {line}", err=True)
+
+
 @contextlib.contextmanager
 def open_display(config: TrainConfig, *, quiet: bool, verbose: bool) -> Iterator[Display]:
     """What shows progress, closed in the end so that an error gets a line of its own.
@@ -320,4 +328,5 @@ def run_training(
             outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
             raise DivergedError(f"{error}; {outcome}") from None
     display.close()
+    warn_of_no_pair(trained, trainer.config)
     return judge.chosen(trained) if judge else trained
