@@ -181,7 +181,7 @@ def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., An
     """A function for kernels that is one of these, chosen at compile time by the type of its first argument.
 
     The keys are NamedTuples, parts of a plan (`fastw2v.model.plan`); the values are plain functions of the
-    same arguments, compiled with the options of `fast_jit`.
+    same arguments, compiled with the options of `fast_jit` and inlined.
     """
 
     def chosen(*arguments: Any) -> Any:
@@ -190,6 +190,6 @@ def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., An
     def choose(*kinds: Any) -> Callable[..., Any] | None:
         return implementations.get(kinds[0].instance_class)
 
-    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "no_cpython_wrapper": True}
+    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "forceinline": True}
     overload(chosen, strict=False, jit_options=options)(choose)
     return chosen

@@ -53,11 +53,11 @@ def draw_negatives(objective, draws, outside, negatives):
 
 
 @fast_jit
-def ask_for(vectors, words):
-    """Prefetch rows of U."""
-    for word in words:
+def ask_for(vectors, negatives, n):
+    """Prefetch the rows of U of the first n."""
+    for k in range(n):
         for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
-            prefetch_row(vectors.outside, word, d)
+            prefetch_row(vectors.outside, negatives[k], d)
 
 
 @fast_jit

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
-from fastw2v.kernels.intrinsics import atomic_add
-from fastw2v.kernels.jit import fast_jit
+from fastw2v.kernels.intrinsics import atomic_add, borrowed
+from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import ask_for, draw_negatives, step_outputs
 from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
@@ -18,7 +18,7 @@ from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 ZERO = np.float32(0.0)
 
 
-@fast_jit
+@level_jit
 def pair_step(vectors, kept, inputs, outside, negatives, plan, rates, scratch):
     """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it.
 
@@ -38,6 +38,7 @@ def pair_step(vectors, kept, inputs, outside, negatives, plan, rates, scratch):
 def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
+    kept, scratch = borrowed(kept), borrowed(scratch)
     negatives = np.empty(plan.objective.n_negatives, np.int64)
     loss, n_pairs = 0.0, 0
     for i in range(begin, end):
@@ -49,7 +50,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
                 continue
             outside = kept.ids[j]
             draws, n = draw_negatives(plan.objective, draws, outside, negatives)
-            ask_for(vectors, negatives[:n])
+            ask_for(vectors, negatives, n)
             loss += pair_step(vectors, kept, inputs, outside, negatives[:n], plan, rates, scratch)
             n_pairs += 1
     return loss, n_pairs
@@ -58,7 +59,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
-    epoch_key = schedule.epoch_key
+    vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = aligned_rows(3, vectors.center.shape[1])
     while True:

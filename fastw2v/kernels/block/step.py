@@ -31,7 +31,7 @@ from fastw2v.kernels.block.scratch import (
 )
 from fastw2v.kernels.block.updates import limit_steps, update_centers, update_contexts, update_noise
 from fastw2v.kernels.block.windows import find_pairs, gather, look_ahead, prefetch
-from fastw2v.kernels.intrinsics import atomic_add, tick
+from fastw2v.kernels.intrinsics import atomic_add, borrowed, tick
 from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.products import UPDATE_ROWS
@@ -140,7 +140,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
-    epoch_key = schedule.epoch_key
+    vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = new_scratch(vectors, plan, (), work.clock)
     while True:
