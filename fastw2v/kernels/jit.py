@@ -25,14 +25,35 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 ENOUGH_FREE = 100 << 20  # bytes; a full disk in the middle of Numba's own writing would end the run
 
 
+# What of Numba's settings makes other machine code, and is no part of its own key as the processor is.
+SETTINGS = (
+    "BOUNDSCHECK",
+    "OPT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "DEBUGINFO_DEFAULT",
+    "DEBUG",
+    "DEBUG_JIT",
+    "DEBUG_NRT",
+    "NRT_STATS",
+    "EXTEND_VARIABLE_LIFETIMES",
+    "LLVM_REFPRUNE_PASS",
+    "LLVM_REFPRUNE_FLAGS",
+    "DISABLE_INTEL_SVML",
+    "USING_SVML",
+    "FULL_TRACEBACKS",
+    "ENABLE_AVX",
+    "ENABLE_PROFILING",
+)
+
 PACKAGE = Path(__file__).parent.parent
 IMPORT = re.compile(rb"^from (fastw2v[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
-def imported_files(file: Path) -> set[Path]:
-    """The files of the package that a file imports at its top, be they modules or names in them."""
+def imported_files(content: bytes) -> set[Path]:
+    """The files of the package that a source imports at its top, be they modules or names in them."""
     found = set()
-    for source, names in IMPORT.findall(file.read_bytes()):
+    for source, names in IMPORT.findall(content):
         module = PACKAGE.joinpath(*source.decode().split(".")[1:])
         places = [module, *(module / name for name in re.findall(r"\w+", names.decode()))]
         found |= {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
@@ -44,8 +65,10 @@ def jitted_files() -> set[Path]:
 
     Raises FileNotFoundError where there is none: a package that is not made of files has no fingerprint.
     """
-    imported = {file: imported_files(file) for file in PACKAGE.rglob("*.py")}
-    waiting = [file for file, others in imported.items() if PACKAGE / "kernels" / "jit.py" in others]
+    contents = {file: file.read_bytes() for file in PACKAGE.rglob("*.py")}
+    named = {file: content for file, content in contents.items() if b"jit" in content}  # to look into fewer
+    decorators = PACKAGE / "kernels" / "jit.py"
+    waiting = [file for file, content in named.items() if decorators in imported_files(content)]
     if not waiting:
         raise FileNotFoundError(f"{PACKAGE}: no file imports the decorators of kernels")
     found: set[Path] = set()
@@ -53,7 +76,7 @@ def jitted_files() -> set[Path]:
         file = waiting.pop()
         if file not in found:
             found.add(file)
-            waiting += imported[file]
+            waiting += imported_files(contents[file])
     return found
 
 
@@ -71,16 +94,30 @@ def source_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def cache_folders() -> list[Path]:
-    """Where machine code of these sources may lie, the first choice first.
+def build() -> str:
+    """One name for the settings of Numba, as its environment and files have them, that change machine code.
 
-    NUMBA_CACHE_DIR, XDG_CACHE_HOME, ~/.cache. Never a shared folder that nobody named: cache files are
-    pickles, so whoever can write there can run code.
+    Code with bounds checks, or without optimisation, must not be found by a run that asks for neither.
     """
-    name = f"kernels-{source_fingerprint()}"
-    folders = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []
-    if os.environ.get("XDG_CACHE_HOME"):
-        folders.append(Path(os.environ["XDG_CACHE_HOME"], "fastw2v"))
+    values = repr([(name, getattr(config, name, None)) for name in SETTINGS])
+    return hashlib.blake2b(values.encode(), digest_size=4).hexdigest()
+
+
+def cache_folders() -> list[Path]:
+    """Where machine code of these sources and settings may lie, the first choice first.
+
+    NUMBA_CACHE_DIR, XDG_CACHE_HOME unless it is relative (as its specification has it), ~/.cache. Never a
+    shared folder that nobody named: cache files are pickles, so whoever can write there can run code.
+    """
+    try:
+        name = f"kernels-{source_fingerprint()}-{build()}"
+    except OSError:  # no files to tell one state of the sources from another
+        return []
+    folders = []
+    with contextlib.suppress(OSError):  # relative to a working directory that was removed
+        folders += [Path(config.CACHE_DIR).absolute()] if config.CACHE_DIR else []
+    if (named := Path(os.environ.get("XDG_CACHE_HOME", ""))).is_absolute():
+        folders.append(named / "fastw2v")
     with contextlib.suppress(OSError, RuntimeError):  # no home
         folders.append(Path.home() / ".cache" / "fastw2v")
     return [folder / name for folder in folders]
