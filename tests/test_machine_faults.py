@@ -56,6 +56,13 @@ def run_python(script: str, *arguments: str, **environment: str) -> subprocess.C
     return subprocess.run(command, capture_output=True, text=True, env=own, timeout=SECONDS, check=False)
 
 
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "fastw2v", *arguments]
+    own = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=own, timeout=SECONDS, check=False)
+
+
 FORKS = {
     "os.fork": "work(); forked(work); work()",
     "child of a child": "work(); forked(lambda: forked(work))",
@@ -135,3 +142,57 @@ def last():
     done = run_python(before + script, str(corpus))
     assert done.stdout.startswith("UsageError Python is ending")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+COMMANDS = {
+    "help": ("--help",),
+    "doctor": ("doctor",),
+    "vocab": ("vocab", "CORPUS", "--min-count", "1", "-o", "OUT.tsv"),
+    "train": (
+        "train",
+        "CORPUS",
+        "-o",
+        "OUT.w2v",
+        "--min-count",
+        "1",
+        "--dim",
+        "16",
+        "--epochs",
+        "1",
+        "--threads",
+        "2",
+        "--kernel",
+        "pair",
+    ),
+}
+SETTINGS = [
+    ("NUMBA_NUM_THREADS", "0"),
+    ("NUMBA_NUM_THREADS", "abc"),
+    ("NUMBA_NUM_THREADS", "1"),
+    ("NUMBA_CPU_NAME", "no-such-processor"),
+    ("NUMBA_CPU_FEATURES", "nonsense"),
+    ("NUMBA_CPU_FEATURES", "+no-such-feature"),
+    ("NUMBA_DISABLE_JIT", "1"),
+    ("NUMBA_CAPTURED_ERRORS", "nonsense"),
+    ("NUMBA_CACHE_DIR", "/proc/none"),
+    ("NUMBA_CACHE_DIR", "/etc/hostname"),
+    ("HOME", "/proc/none"),
+    ("XDG_CACHE_HOME", "relative"),
+    ("XDG_CACHE_HOME", "/proc/none"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("name", "value"), SETTINGS)
+def test_environment__works_or_ends_in_one_line(
+    corpus: Path, tmp_path: Path, request: pytest.FixtureRequest, command: str, name: str, value: str
+) -> None:
+    if value == "nonsense" and name == "NUMBA_CPU_FEATURES" and command in ("vocab", "train"):
+        request.applymarker(pytest.mark.xfail(strict=True, reason="LLVM aborts at a feature without + or -"))
+    names = {"CORPUS": str(corpus), "OUT.tsv": str(tmp_path / "o.tsv"), "OUT.w2v": str(tmp_path / "o.txt")}
+    done = run_command(*(names.get(word, word) for word in COMMANDS[command]), **{name: value})
+    assert done.returncode in (0, 2, 5), done.stderr
+    assert "Traceback" not in done.stderr
+    if done.returncode:
+        assert [line for line in done.stderr.splitlines() if line.startswith("Error: ")] != []
