@@ -32,7 +32,13 @@ def __getattr__(name: str) -> Any:
         return import_module(f"fastw2v.{MODULES[name]}")
     if name not in __all__:
         raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module("fastw2v.api"), name)
+    try:
+        value = globals()[name] = getattr(import_module("fastw2v.api"), name)
+    except RuntimeError as error:  # of concurrent.futures, imported for the first time while Python ends
+        from fastw2v.system.machine import require_threads
+
+        require_threads()
+        raise error
     return value
 
 

@@ -29,7 +29,7 @@ from fastw2v.errors import NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks, synonyms
 from fastw2v.options.spelling import as_called, for_python
 from fastw2v.show.progress import Display, judgement_line, reading_shown, training_line
-from fastw2v.system.machine import usable_cores
+from fastw2v.system.machine import require_threads, usable_cores
 from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import judged
 from fastw2v.training.hooks import Callback, Moment, Watchers, is_stopped
@@ -114,6 +114,7 @@ def train(
     cannot be read, DivergedError, and OutputError when memory ends. Warns of a step size
     beyond use (StepSizeWarning), and where a few words left no pair to train (NoPairWarning).
     """
+    require_threads()
     config, reading = configure(preset, dict(options), init)
     check_judging(config, by_files=False)
     require_arguments(corpus, vocabulary, on_chunk, on_epoch)

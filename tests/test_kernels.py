@@ -541,7 +541,7 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """~/.cache/fastw2v, XDG_CACHE_HOME before it, NUMBA_CACHE_DIR before both; nobody else may enter."""
-    name = f"kernels-{jit.source_fingerprint()}-{jit.settings_fingerprint()}"
+    name = f"kernels-{jit.source_fingerprint()}-{jit.build()}"
     no_home.setattr(Path, "home", lambda: tmp_path / "home")
     assert jit.find_cache_folder() == str(tmp_path / "home" / ".cache" / "fastw2v" / name)
     no_home.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
@@ -552,15 +552,25 @@ def test_find_cache_folder__is_the_users_own(no_home: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "name", ["BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE"]
+    ("setting", "value"),
+    [("BOUNDSCHECK", 1), ("OPT", 0), ("DEBUGINFO_DEFAULT", 1), ("LOOP_VECTORIZE", 0), ("DEBUG_NRT", 1)],
 )
-def test_settings_fingerprint__tells_settings_apart_that_change_code(
-    monkeypatch: pytest.MonkeyPatch, name: str
+def test_cache_folders__are_others_for_settings_that_change_code(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: int
 ) -> None:
-    """Else bounds would be checked by code that checks none, loaded from the cache."""
+    """A build with bounds checks finds none without, and leaves none for the next ordinary run."""
     before = jit.cache_folders()
-    monkeypatch.setattr(numba.config, name, getattr(numba.config, name) != 1)
+    monkeypatch.setattr(numba.config, setting, value)
     assert not set(before) & set(jit.cache_folders())
+
+
+def test_cache_folders__are_absolute(no_home: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that changes its directory finds its code again; a relative XDG_CACHE_HOME counts as none."""
+    no_home.chdir(tmp_path)
+    no_home.setenv("XDG_CACHE_HOME", "relative")
+    assert jit.cache_folders() == []
+    no_home.setattr(numba.config, "CACHE_DIR", "relative")
+    assert [folder.parent for folder in jit.cache_folders()] == [tmp_path / "relative"]
 
 
 def test_find_cache_folder__is_none_where_there_is_no_home(no_home: pytest.MonkeyPatch) -> None:
@@ -613,7 +623,8 @@ def test_source_fingerprint__needs_files(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(jit, "PACKAGE", tmp_path)
     monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     with pytest.raises(FileNotFoundError, match="no file imports"):
-        jit.source_fingerprint()
+        jit.source_fingerprint.__wrapped__()
+    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     assert jit.find_cache_folder() is None
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
@@ -222,12 +220,6 @@ def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
 
     counts = read_counts(paths)
     return Vocabulary(list(counts), np.array(list(counts.values()), np.int64), is_sum=len(paths) > 1)
-
-
-def use_threads(threads: int | None) -> None:
-    """Let Numba start as many threads as are asked for; it reads this once, when it is imported."""
-    if threads and "numba" not in sys.modules and "NUMBA_NUM_THREADS" not in os.environ:
-        os.environ["NUMBA_NUM_THREADS"] = str(max(threads, os.cpu_count() or 1))
 
 
 def load_corpus(

@@ -15,7 +15,6 @@ from fastw2v.commands.options import (
     read_vocabularies,
     take_corpus_options,
     take_memory,
-    use_threads,
 )
 from fastw2v.commands.places import check_places, inputs_of, named_output
 from fastw2v.config import ReadConfig, TrainConfig
@@ -97,7 +96,7 @@ def count_words(
     """The vocabulary of a corpus and its tokens."""
     from fastw2v.show.progress import Display
 
-    use_threads(TrainConfig(threads=threads).threads)
+    TrainConfig(threads=threads)  # refuses a number that is none
     display = Display(sys.stderr, quiet=quiet, verbose=False)
     try:
         corpus = load_corpus(source, config, display, threads, memory=memory)

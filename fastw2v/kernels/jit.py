@@ -26,14 +26,35 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 ENOUGH_FREE = 100 << 20  # bytes; a full disk in the middle of Numba's own writing would end the run
 
 
+# What of Numba's settings makes other machine code, and is no part of its own key as the processor is.
+SETTINGS = (
+    "BOUNDSCHECK",
+    "OPT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "DEBUGINFO_DEFAULT",
+    "DEBUG",
+    "DEBUG_JIT",
+    "DEBUG_NRT",
+    "NRT_STATS",
+    "EXTEND_VARIABLE_LIFETIMES",
+    "LLVM_REFPRUNE_PASS",
+    "LLVM_REFPRUNE_FLAGS",
+    "DISABLE_INTEL_SVML",
+    "USING_SVML",
+    "FULL_TRACEBACKS",
+    "ENABLE_AVX",
+    "ENABLE_PROFILING",
+)
+
 PACKAGE = Path(__file__).parent.parent
 IMPORT = re.compile(rb"^from (fastw2v[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
-def imported_files(file: Path) -> set[Path]:
-    """The files of the package that a file imports at its top, be they modules or names in them."""
+def imported_files(content: bytes) -> set[Path]:
+    """The files of the package that a source imports at its top, be they modules or names in them."""
     found = set()
-    for source, names in IMPORT.findall(file.read_bytes()):
+    for source, names in IMPORT.findall(content):
         module = PACKAGE.joinpath(*source.decode().split(".")[1:])
         places = [module, *(module / name for name in re.findall(r"\w+", names.decode()))]
         found |= {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
@@ -45,8 +66,10 @@ def jitted_files() -> set[Path]:
 
     Raises FileNotFoundError where there is none: a package that is not made of files has no fingerprint.
     """
-    imported = {file: imported_files(file) for file in PACKAGE.rglob("*.py")}
-    waiting = [file for file, others in imported.items() if PACKAGE / "kernels" / "jit.py" in others]
+    contents = {file: file.read_bytes() for file in PACKAGE.rglob("*.py")}
+    named = {file: content for file, content in contents.items() if b"jit" in content}  # to look into fewer
+    decorators = PACKAGE / "kernels" / "jit.py"
+    waiting = [file for file, content in named.items() if decorators in imported_files(content)]
     if not waiting:
         raise FileNotFoundError(f"{PACKAGE}: no file imports the decorators of kernels")
     found: set[Path] = set()
@@ -54,7 +77,7 @@ def jitted_files() -> set[Path]:
         file = waiting.pop()
         if file not in found:
             found.add(file)
-            waiting += imported[file]
+            waiting += imported_files(contents[file])
     return found
 
 
@@ -72,43 +95,30 @@ def source_fingerprint() -> str:
     return digest.hexdigest()
 
 
-# What Numba compiles by and its cache does not tell apart; CPU_NAME and CPU_FEATURES it does.
-SETTINGS = (
-    "OPT",
-    "BOUNDSCHECK",
-    "DEBUGINFO_DEFAULT",
-    "DEBUG_JIT",
-    "DEBUG_NRT",
-    "EXTEND_VARIABLE_LIFETIMES",
-    "ENABLE_AVX",
-    "ENABLE_PROFILING",
-    "DISABLE_INTEL_SVML",
-    "LOOP_VECTORIZE",
-    "SLP_VECTORIZE",
-    "LLVM_REFPRUNE_PASS",
-    "LLVM_REFPRUNE_FLAGS",
-)
+def build() -> str:
+    """One name for the settings of Numba, as its environment and files have them, that change machine code.
 
-
-def settings_fingerprint() -> str:
-    """One name for Numba's settings, by its environment variables and as they are by default."""
-    values = [f"{name}={getattr(config, name, None)!r}" for name in SETTINGS]
-    return hashlib.blake2b("\n".join(values).encode(), digest_size=4).hexdigest()
+    Code with bounds checks, or without optimisation, must not be found by a run that asks for neither.
+    """
+    values = repr([(name, getattr(config, name, None)) for name in SETTINGS])
+    return hashlib.blake2b(values.encode(), digest_size=4).hexdigest()
 
 
 def cache_folders() -> list[Path]:
-    """Where machine code of these sources and settings may lie, the first choice first; none without sources.
+    """Where machine code of these sources and settings may lie, the first choice first.
 
-    NUMBA_CACHE_DIR, XDG_CACHE_HOME, ~/.cache. Never a shared folder that nobody named: cache files are
-    pickles, so whoever can write there can run code.
+    NUMBA_CACHE_DIR, XDG_CACHE_HOME unless it is relative (as its specification has it), ~/.cache. Never a
+    shared folder that nobody named: cache files are pickles, so whoever can write there can run code.
     """
     try:
-        name = f"kernels-{source_fingerprint()}-{settings_fingerprint()}"
-    except OSError:
+        name = f"kernels-{source_fingerprint()}-{build()}"
+    except OSError:  # no files to tell one state of the sources from another
         return []
-    folders = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []
-    if os.environ.get("XDG_CACHE_HOME"):
-        folders.append(Path(os.environ["XDG_CACHE_HOME"], "fastw2v"))
+    folders = []
+    with contextlib.suppress(OSError):  # relative to a working directory that was removed
+        folders += [Path(config.CACHE_DIR).absolute()] if config.CACHE_DIR else []
+    if (named := Path(os.environ.get("XDG_CACHE_HOME", ""))).is_absolute():
+        folders.append(named / "fastw2v")
     with contextlib.suppress(OSError, RuntimeError):  # no home
         folders.append(Path.home() / ".cache" / "fastw2v")
     return [folder / name for folder in folders]
@@ -132,9 +142,15 @@ READABLE = [str(folder) for folder in cache_folders()]  # some of which may not 
 
 
 def require_jit() -> None:
-    """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks."""
+    """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks.
+
+    And for features of the processor that LLVM cannot parse: it ends the process.
+    """
     if config.DISABLE_JIT:
         raise UsageError("NUMBA_DISABLE_JIT is set, and kernels cannot run without being compiled: unset it")
+    for feature in filter(None, (config.CPU_FEATURES or "").split(",")):
+        if feature[0] not in "+-":
+            raise UsageError(f"NUMBA_CPU_FEATURES holds {feature!r}: + or - goes before a feature; unset it")
 
 
 # A child that is forked while another thread compiles would wait for that thread, which it does not have.

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from pathlib import Path
+
+from fastw2v.errors import UsageError
 
 CONTAINER = Path("/sys/fs/cgroup")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def require_threads() -> None:
+    """Raise UsageError where Python starts no thread any more: in a function of atexit, or later."""
+    if not threading.main_thread().is_alive():
+        raise UsageError("Python is ending and starts no more threads: train before its end, not in atexit")
 
 
 def read_or_nothing(path: str | Path) -> str:

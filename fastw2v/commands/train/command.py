@@ -17,7 +17,6 @@ from fastw2v.commands.options import (
     default_output,
     form_options,
     training_options,
-    use_threads,
 )
 from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
 from fastw2v.commands.train import roles as replicas
@@ -115,7 +114,6 @@ def train(
         saved = kept.saved if kept else None
         trainer = replicas.trainer_of(options, saved, is_kept=kept is not None, only_reads=dry_run)
         options, config = options | trainer.settled, trainer.config
-        use_threads(config.threads)
         from fastw2v.show.run_log import RunLog
         from fastw2v.training.holdout import judged
 

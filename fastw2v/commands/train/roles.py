@@ -15,7 +15,6 @@ from fastw2v.commands.options import (
     say_read,
     take_corpus_options,
     take_memory,
-    use_threads,
 )
 from fastw2v.config import SYNC_UNIT, SYNC_WORDS, ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import (
@@ -247,7 +246,6 @@ def follow(communicator: Communicator, threads: int | None) -> None:
     cores = fair_cores(communicator)
     job = Job(*communicator.broadcast(None))
     config = replace(TrainConfig(**job.config), threads=threads or cores)
-    use_threads(config.threads)
     from fastw2v.distributed.loop import train_replicas
     from fastw2v.show.progress import Display
 
