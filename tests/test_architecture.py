@@ -38,7 +38,7 @@ ROOMS["distributed"] = {*ROOMS} - {"show"}
 ROOMS["api"] = ROOMS["commands"] = {*ROOMS} - {"model", "reference"}
 ROOMS["cli"] = {"commands", "distributed", "errors", "options", "system", "version"}
 ROOMS["__main__"] = {"cli"}
-ROOMS[""] = {"api", "version"}
+ROOMS[""] = {"api", "system", "version"}
 
 # Names and methods that only pass on what they get, and import it when they are used.
 DOORS = {"", "corpus", "training", "vectors.embeddings"}

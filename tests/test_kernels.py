@@ -601,10 +601,11 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
         copy = tmp_path / source.relative_to(package)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
+    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     sources = [path.relative_to(package) for path in jit.jitted_files()]
-    expected = jit.source_fingerprint.__wrapped__()
+    expected = jit.source_fingerprint()
     monkeypatch.setattr(jit, "PACKAGE", tmp_path)
-    assert jit.source_fingerprint.__wrapped__() == expected
+    assert jit.source_fingerprint() == expected
     seen = {expected}
     new = Path("kernels/new/folder.py")
     (tmp_path / new).parent.mkdir()
@@ -612,19 +613,18 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
     for source in [*sources, new, Path("show/pages.py")]:  # the last one by what the new one imports
         with (tmp_path / source).open("ab") as file:
             file.write(b"# changed\n")
-        seen.add(jit.source_fingerprint.__wrapped__())
+        seen.add(jit.source_fingerprint())
     assert len(seen) == 1 + len(sources) + 2
     (tmp_path / "show/report.py").write_text("# no kernel has a part in this one\n")
-    assert jit.source_fingerprint.__wrapped__() in seen
+    assert jit.source_fingerprint() in seen
 
 
 def test_source_fingerprint__needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is no folder of files would have one fingerprint for all states of its sources."""
+    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     monkeypatch.setattr(jit, "PACKAGE", tmp_path)
-    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
     with pytest.raises(FileNotFoundError, match="no file imports"):
-        jit.source_fingerprint.__wrapped__()
-    monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
+        jit.source_fingerprint()
     assert jit.find_cache_folder() is None
 
 

@@ -142,15 +142,9 @@ READABLE = [str(folder) for folder in cache_folders()]  # some of which may not 
 
 
 def require_jit() -> None:
-    """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks.
-
-    And for features of the processor that LLVM cannot parse: it ends the process.
-    """
+    """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks."""
     if config.DISABLE_JIT:
         raise UsageError("NUMBA_DISABLE_JIT is set, and kernels cannot run without being compiled: unset it")
-    for feature in filter(None, (config.CPU_FEATURES or "").split(",")):
-        if feature[0] not in "+-":
-            raise UsageError(f"NUMBA_CPU_FEATURES holds {feature!r}: + or - goes before a feature; unset it")
 
 
 # A child that is forked while another thread compiles would wait for that thread, which it does not have.
