@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastw2v import cli
-from fastw2v.commands.options import FORMATS, VECTORS
+from fastw2v.commands.declared import FORMATS, VECTORS
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
 from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors, with_outside
 from fastw2v.vectors.formats import Format, check_words, load, output_paths, save

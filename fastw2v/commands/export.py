@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from fastw2v.commands.declared import FORM, FORMATS
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.options import FORMATS, form_options, require_vectors
+from fastw2v.commands.options import declared, require_vectors
 from fastw2v.commands.places import (
     Place,
     check_places,
@@ -32,7 +33,7 @@ from fastw2v.errors import UsageError
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
 @click.option("--read-vocab", metavar="FILE", help="Counts of the words, from train --save-vocab.")
-@form_options
+@declared(*FORM)
 def export(
     source: str,
     target: str,

@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.config import Backend, Combine, Ids, Kernel, Loss, Matrix, Precision, ReadConfig, TrainConfig
+from fastw2v.commands.declared import FORMATS, READING, Option
+from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
@@ -21,77 +23,34 @@ if TYPE_CHECKING:
     from fastw2v.show.progress import Display
     from fastw2v.vectors.embeddings import Embeddings
 
-DEFAULTS = TrainConfig()
-FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
-VECTORS = ("center", "outside", "sum", "concatenated")
+
+def click_option(option: Option, **more: Any) -> Callable[..., Any]:
+    """What click makes of a declared option; more replaces what is declared."""
+    settings: dict[str, Any] = {"default": option.default, "metavar": option.metavar, "help": option.help}
+    if option.shown:
+        settings["help"] = f"{option.help}  [default: {option.shown}]"
+    if option.is_multiple:
+        settings |= {"multiple": True, "default": ()}
+    if option.choices:
+        settings["type"] = click.Choice(option.choices)
+    elif option.kind is bool:
+        settings["is_flag"] = True
+    else:
+        settings["type"] = option.kind
+    if not any(flag.startswith(f"--{option.name.replace('_', '-')}") for flag in option.flags):
+        settings["envvar"] = f"FASTW2V_TRAIN_{option.flags[0].removeprefix('--').upper()}"
+    return click.option(*option.flags, **settings | more)
 
 
-def config_option(*flags: str, text: str, **settings: Any) -> Callable[..., Any]:
-    """An option for the field of TrainConfig that its first long flag names, with that field's default."""
-    name = next(flag for flag in flags if flag.startswith("--")).split("/")[0]
-    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
-    settings.setdefault("type", None if isinstance(default, bool) else type(default))
-    return click.option(*flags, default=default, help=text, **settings)
+def declared(*options: Option) -> Callable[..., Any]:
+    """A decorator that gives a command these options, in their order."""
 
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = click_option(option)(command)
+        return command
 
-def decorated(command: Callable[..., Any], options: list[Callable[..., Any]]) -> Callable[..., Any]:
-    """The command with options, in the order in which its help shows them."""
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that become a TrainConfig, with its defaults."""
-    kinds = (Backend, Kernel, Precision, Loss)
-    backends, kernels, precisions, losses = (click.Choice(get_args(kind)) for kind in kinds)
-    options = [
-        config_option("--dim", text="Length of a vector."),
-        config_option("--window", text="Largest window radius, in tokens."),
-        config_option("-k", "--negatives", text="Noise words for each pair."),
-        config_option("--epochs", text="Passes over the corpus."),
-        config_option("--lr", "--alpha", "lr", text="Step size at the start."),
-        click.option("--min-lr", type=float, help="Floor of the step size.  [default: lr/10000]"),
-        config_option("--sample", text="Subsampling of frequent words; 0 is off."),
-        config_option("--ns-exponent", text="Noise ∝ count^exponent, any real."),
-        config_option(
-            "--dynamic-window/--fixed-window", text="Draw each radius from 1..window, or always use window."
-        ),
-        click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]"),
-        config_option("--seed", text="Seed of the initial vectors and all draws."),
-        config_option("--shuffle", is_flag=True, text="Take the sentences in another order each epoch."),
-        config_option(
-            "--deterministic", is_flag=True, text="The same vectors for any number of threads; slower."
-        ),
-        config_option("--backend", type=backends, text="Compiled kernels, or NumPy: slow, one thread."),
-        config_option(
-            "--kernel", type=kernels, text="Weighted noise that centres share (fast), or the textbook."
-        ),
-        config_option("--block-size", text="Centres that share noise (kernel block)."),
-        config_option("--shared-negatives", text="Noise words that a block shares (kernel block)."),
-        config_option("--precision", type=precisions, text="Numbers of products with noise (kernel block)."),
-        config_option("--holdout", text="Share of sentences to keep out and judge by; 0 is off."),
-        config_option("--eval-every", text="Judge after so many epochs, such as 0.5."),
-        click.option("--patience", type=int, help="Stop after so many judgements that are no better."),
-        click.option(
-            "--freeze", type=click.Choice(get_args(Matrix)), help="Leave these vectors as they start."
-        ),
-        config_option("--loss", type=losses, text="What is minimised; softmax needs backend reference."),
-        click.option(
-            "--sync-words",
-            type=int,
-            help="Words that several processes train between two combinations; 0 adapts it to the network."
-            "  [default: 262144 a thread]",
-        ),
-        click.option(
-            "--combine",
-            type=click.Choice(get_args(Combine)),
-            default="adasum",
-            help="How steps of several processes on one row are combined.",
-        ),
-        click.option("--overlap", is_flag=True, help="Combine processes while the next step is trained."),
-    ]
-    return decorated(command, options)
+    return decorate
 
 
 def default_output(source: Sequence[str]) -> str:
@@ -103,21 +62,6 @@ def default_output(source: Sequence[str]) -> str:
     return f"{name or 'corpus'}.vectors.txt"
 
 
-def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What is written for a word: arguments of formats.save."""
-    options = [
-        click.option(
-            "--vectors",
-            type=click.Choice(VECTORS),
-            default="center",
-            help="Which vectors of a word to write.",
-        ),
-        click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
-        click.option("--float16", is_flag=True, help="Numbers of 16 bits (npy, parquet, safetensors)."),
-    ]
-    return decorated(command, options)
-
-
 def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of commands that read vectors to answer from them; the arguments of `load_vectors`."""
     choice = click.Choice(FORMATS)
@@ -126,7 +70,9 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--escape", is_flag=True, help="The file's tokens were written with --escape."),
         click.option("--no-cache", is_flag=True, help="Read the file itself, and keep no copy to be quick."),
     ]
-    return decorated(command, options)
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: bool) -> Embeddings:
@@ -155,37 +101,10 @@ def require_vectors(path: str, file_format: str | None) -> None:
 
 def corpus_options(min_count: int) -> Callable[..., Any]:
     """The options that say what to read; min_count is the command's default."""
-    options = [
-        click.option("--read-vocab", metavar="FILE", multiple=True, help="Use these words and counts."),
-        click.option("--column", help="Column of the corpus.  [default: found by type and name]"),
-        click.option(
-            "--group-by", metavar="NAME", help="Make a sentence of the rows equal here, an item each."
-        ),
-        click.option("--order-by", metavar="NAME", help="Order of a group's rows.  [default: as they come]"),
-        click.option(
-            "--ids",
-            type=click.Choice(get_args(Ids)),
-            help="Integers are words, or places in --read-vocab.",
-        ),
-        click.option("--lowercase", is_flag=True, help="Put words in lower case."),
-        click.option("--keep-list", metavar="FILE", help="Only these words, one a line."),
-        click.option("--stop-list", metavar="FILE", help="Not these words, one a line."),
-        click.option("--min-count", type=int, default=min_count, help="Drop words that occur less often."),
-        click.option("--max-vocab", type=int, help="Keep only this many of the most frequent words."),
-        click.option(
-            "--memory-limit",
-            metavar="SIZE",
-            help="Memory beside the matrices, like 2GB; the rest is in files.  [default: half of the free]",
-        ),
-        click.option("--cache-dir", metavar="DIR", help="Keep the encoded corpus here for the next run."),
-    ]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    of_reading = (
+        replace(option, default=min_count) if option.name == "min_count" else option for option in READING
+    )
+    return declared(*of_reading)
 
 
 def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str, ...]]:

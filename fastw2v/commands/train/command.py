@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastw2v.commands.declared import FORM, OUTPUT, READING, RUNNING, START, TRAINING, names_of
 from fastw2v.commands.effects import require_one_voice
-from fastw2v.commands.options import (
-    FORMATS,
-    corpus_options,
-    default_output,
-    form_options,
-    training_options,
-)
+from fastw2v.commands.options import declared, default_output
 from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
 from fastw2v.commands.train import roles as replicas
-from fastw2v.commands.train.outputs import FORM_OPTIONS, OUTPUT_OPTIONS, Outputs, estimate, summarise
-from fastw2v.commands.train.resume import DEFAULT_INTERVAL, open_checkpoints, settled
+from fastw2v.commands.train.outputs import Outputs, estimate, summarise
+from fastw2v.commands.train.resume import open_checkpoints, settled
+from fastw2v.commands.train.sections import Sectioned
 from fastw2v.commands.train.settings import (
     CONFIG,
     as_typed_line,
@@ -45,36 +41,15 @@ if TYPE_CHECKING:
     from fastw2v.vectors.embeddings import Embeddings
 
 
-@click.command(short_help="Train vectors on a corpus.")
+@click.command(cls=Sectioned, short_help="Train vectors on a corpus.")
 @click.argument("source", nargs=-1)
-@click.option("-o", "--output", help="Vectors file.  [default: NAME.vectors.txt here]")
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(FORMATS),
-    envvar="FASTW2V_TRAIN_FORMAT",
-    help="Format of the output.  [default: by suffix]",
-)
-@click.option("--escape", is_flag=True, help="Write tokens that hold white space with backslashes.")
-@click.option("--save-outside", metavar="FILE", help="Also write the outside vectors.")
-@click.option("--save-vocab", metavar="FILE", help="Write the vocabulary, `word count` lines.")
-@corpus_options(min_count=5)
-@form_options
-@training_options
-@click.option("--init-vectors", metavar="FILE", help="Start from these vectors, words matched by name.")
-@click.option("--init-outside", metavar="FILE", help="Start from these outside vectors of the same words.")
-@click.option("--eval-similarity", metavar="FILE", help="Judge by these pairs of words and scores, too.")
-@click.option("--eval-analogy", metavar="FILE", help="Judge by these questions of four words, too.")
+@declared(*OUTPUT)
+@declared(*READING)
+@declared(*FORM)
+@declared(*TRAINING)
+@declared(*START)
 @settings_options
-@click.option("--checkpoint", metavar="DIR", help="Keep the run in this folder as it goes on.")
-@click.option(
-    "--checkpoint-every", default=DEFAULT_INTERVAL, help="Like 30s, 5m (minutes), 2h, '1000000 words'."
-)
-@click.option("--resume", metavar="DIR", help="Go on with the run kept there, with its options.")
-@click.option("--dry-run", is_flag=True, help="Read the corpus, print what training takes, and stop.")
-@click.option("--log-json", metavar="FILE", help="Write a JSON object a line: settings, progress, result.")
-@click.option("-v", "--verbose", is_flag=True, help="More lines: settings, and progress every second.")
-@click.option("-q", "--quiet", is_flag=True, help="No lines but errors.")
+@declared(*RUNNING)
 def train(
     checkpoint: str | None,
     resume: str | None,
@@ -174,8 +149,8 @@ def outputs_of(
     from fastw2v.system.machine import usable_cores
 
     target = Path(options["output"] or default_output(options["source"]))
-    form = {name: options[name] for name in FORM_OPTIONS}
-    outputs = Outputs(target, log_json, form, *(options[name] for name in OUTPUT_OPTIONS))
+    form = {name: options[name] for name in names_of("form")}
+    outputs = Outputs(target, log_json, form, *(options[name] for name in names_of("output")))
     n_threads = 1 if config.backend == "reference" else config.threads or usable_cores()
     return outputs, resolved(options, config, target, n_threads)
 

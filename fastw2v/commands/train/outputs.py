@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TEXT_BYTES = 12  # a component in a text file, with its space: 11.9 measured on 24 M of them
 TEXT_FORMATS = ("text", "tsv")
-FORM_OPTIONS = ("escape", "vectors", "normalize", "float16")
-OUTPUT_OPTIONS = ("file_format", "save_outside", "save_vocab", "save_config")
 
 
 class Outputs:

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
+    from fastw2v.config import TrainConfig
     from fastw2v.corpus.read import Corpus
     from fastw2v.training.checkpoint.folder import Folder
     from fastw2v.training.checkpoint.keeper import Checkpoints
     from fastw2v.training.checkpoint.manifest import Saved
-
-DEFAULT_INTERVAL = "5m"
-FIXED = {*TrainConfig.__dataclass_fields__, *ReadConfig.__dataclass_fields__} - {"threads"}
-FIXED |= {*ReplicaConfig.__dataclass_fields__, "init_vectors", "init_outside"}
 
 
 class Kept(NamedTuple):
@@ -77,7 +74,7 @@ def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
     source_of = context.get_parameter_source
     explicit = {name for name in given if source_of(name) is not ParameterSource.DEFAULT}
     compared = with_absolute_paths(given)
-    for name in sorted(explicit & FIXED & saved.keys()):
+    for name in sorted(explicit & fixed() & saved.keys()):
         if compared[name] != saved[name]:
             raise UsageError(
                 f"{name.replace('_', '-')} is {given[name]}, but the run to go on with has {saved[name]}: "

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import (
     load_corpus,
     read_vocabularies,
@@ -37,11 +38,6 @@ if TYPE_CHECKING:
     from fastw2v.training.checkpoint.manifest import Saved
     from fastw2v.training.hooks import Listeners, Trained
     from fastw2v.vectors.embeddings import Embeddings
-
-READING = (
-    *("keep_list", "stop_list", "read_vocab", "column", "group_by", "order_by", "ids", "lowercase"),
-    *("min_count", "max_vocab", "memory_limit", "cache_dir"),
-)
 
 
 class Trainer(Protocol):
@@ -204,7 +200,7 @@ def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, o
     config = replace(config, threads=config.threads or cores)
     if plan.sync_words is None:
         plan = replace(plan, sync_words=SYNC_WORDS * (config.threads or 1))
-    reading = {name: options[name] for name in READING}
+    reading = {name: options[name] for name in names_of("read")}
     return Leader(
         communicator,
         Job(list(options["source"]), reading, asdict(config), asdict(plan), is_kept, only_reads),

@@ -17,6 +17,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from fastw2v.commands.declared import OPTIONS, SETTINGS
+from fastw2v.commands.options import click_option
 from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.corpus.files.own import CONFIG_HEAD, CONFIG_SUFFIX, own_config
 from fastw2v.errors import CorpusError, UsageError
@@ -26,25 +28,6 @@ from fastw2v.version import __version__
 
 CONFIG = "fastw2v.config"  # in the meta of a context: the file of --config
 NOT_IN_FILES = {"config", "help"}
-ONCE = {
-    "dry_run",
-    "verbose",
-    "quiet",
-    "save_config",
-    "log_json",
-    "checkpoint_every",
-}  # of a call, not of the vectors
-PATHS = {
-    "output",
-    "save_outside",
-    "save_vocab",
-    "keep_list",
-    "stop_list",
-    "init_vectors",
-    "init_outside",
-    "eval_similarity",
-    "eval_analogy",
-}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),
@@ -57,26 +40,12 @@ SHOWN = {"integer": "a whole number", "float": "a number", "boolean": "true or f
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--config, --preset and --no-save-config."""
-    options = [
-        click.option(
-            "--config",
-            metavar="FILE",
-            is_eager=True,
-            expose_value=False,
-            callback=use_file,
-            help="Options from a TOML file, such as NAME.config.toml beside other vectors.",
-        ),
-        click.option(
-            "--preset",
-            type=click.Choice(list(PRESETS)),
-            is_eager=True,
-            callback=use_preset,
-            help="Defaults for text, for items of sessions and baskets, for walks on graphs.",
-        ),
-        click.option("--save-config/--no-save-config", default=True, help="Write NAME.config.toml."),
-    ]
-    for option in reversed(options):
-        command = option(command)
+    own: dict[str, dict[str, Any]] = {
+        "config": {"is_eager": True, "expose_value": False, "callback": use_file},
+        "preset": {"is_eager": True, "callback": use_preset},
+    }
+    for option in reversed(SETTINGS):
+        command = click_option(option, **own.get(option.name, {}))(command)
     return command
 
 
@@ -120,7 +89,7 @@ def at_home(name: str | None, value: Any) -> Any:
     """The value of an option; of one that names files with the home folder for ~, as no shell saw it."""
     if isinstance(value, tuple):
         return tuple(at_home(name, one) for one in value)
-    is_path = name in PATHS or name in ("source", "read_vocab")
+    is_path = name in (*paths(), "source", "read_vocab")
     return str(Path(value).expanduser()) if is_path and str(value).startswith("~/") else value
 
 
@@ -206,14 +175,20 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
     """
     values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
     values = with_absolute_paths(values)
-    return {name: value for name, value in values.items() if value not in (None, []) and name not in ONCE}
+    once = {option.name for option in OPTIONS if option.is_once}
+    return {name: value for name, value in values.items() if value not in (None, []) and name not in once}
 
 
 def with_absolute_paths(options: dict[str, Any]) -> dict[str, Any]:
     """The options with absolute paths, so that the run can be made or gone on with from any folder."""
-    paths = {name: str(Path(options[name]).absolute()) for name in PATHS if options.get(name)}
+    files = {name: str(Path(options[name]).absolute()) for name in paths() if options.get(name)}
     lists = {name: [absolute(path) for path in options[name]] for name in ("source", "read_vocab")}
-    return options | paths | lists
+    return options | files | lists
+
+
+def paths() -> list[str]:
+    """The options that name a file."""
+    return [option.name for option in OPTIONS if option.is_path]
 
 
 def absolute(source: str) -> str:

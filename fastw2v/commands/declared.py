@@ -1,0 +1,324 @@
+"""Every option of `fastw2v train`, once: flags, type, choices, section, help, and what else is known of it.
+
+The command, the keys and types of configuration files, what a run that goes on must keep, and the table of
+the documentation are made of these. Defaults and limits of numbers are those of the classes in `config`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from fastw2v.config import (
+    Backend,
+    Combine,
+    Ids,
+    Kernel,
+    Loss,
+    Matrix,
+    Precision,
+    Preset,
+    ReadConfig,
+    ReplicaConfig,
+    TrainConfig,
+)
+
+Section = Literal[
+    "Frequent",
+    "Input",
+    "Model",
+    "Training",
+    "Evaluation",
+    "Output",
+    "Resources",
+    "Checkpoints",
+    "Several processes",
+    "Settings",
+]
+SECTIONS: tuple[Section, ...] = get_args(Section)
+FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
+VECTORS = ("center", "outside", "sum", "concatenated")
+DEFAULT_INTERVAL = "5m"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of the command.
+
+    flags       as they are typed; the first long one, or the last word without dashes, names it
+    section     the heading of --help that it stands under
+    help        one line
+    kind        int, float, bool or str
+    default     where no configuration has one
+    choices     the values that a text may have
+    metavar     what the value is called
+    shown       a default in words, where it is none of its kind
+    is_path     names a file that moves with the run: written with its whole path
+    is_multiple may be given several times
+    is_once     of this call, not of the vectors: not kept in NAME.config.toml
+    part        what it is of: `read` (how the corpus is read), `form` (what is written for a word),
+                `output` (what is written where), `start` (what training starts from), or nothing of these
+    """
+
+    flags: tuple[str, ...]
+    section: Section
+    help: str
+    kind: type = str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    shown: str = ""
+    is_path: bool = False
+    is_multiple: bool = False
+    is_once: bool = False
+    part: Literal["", "read", "form", "output", "start"] = ""
+
+    @property
+    def name(self) -> str:
+        """What the command's parameter is called, and Python's argument."""
+        named = [flag for flag in self.flags if not flag.startswith("-")]
+        long = named or [flag for flag in self.flags if flag.startswith("--")]
+        return long[0].partition("/")[0].removeprefix("--").replace("-", "_")
+
+
+_FIELDS = {
+    field.name: field
+    for kind in (TrainConfig, ReadConfig, ReplicaConfig)
+    for field in dataclasses.fields(kind)
+}
+
+
+def _option(flags: str, section: Section, text: str, kind: type = str, **more: Any) -> Option:
+    option = Option(tuple(flags.split()), section, text, kind, **more)
+    if option.name in _FIELDS:
+        return dataclasses.replace(option, default=_FIELDS[option.name].default)
+    return dataclasses.replace(option, default=False) if kind is bool and option.default is None else option
+
+
+READING = (
+    _option(
+        "--read-vocab", "Input", "Use these words and counts.", metavar="FILE", is_multiple=True, part="read"
+    ),
+    _option("--column", "Input", "Column of the corpus.", shown="found by type and name", part="read"),
+    _option(
+        "--group-by",
+        "Input",
+        "Make a sentence of the rows equal here, an item each.",
+        metavar="NAME",
+        part="read",
+    ),
+    _option(
+        "--order-by", "Input", "Order of a group's rows.", metavar="NAME", shown="as they come", part="read"
+    ),
+    _option(
+        "--ids", "Input", "Integers are words, or places in --read-vocab.", choices=get_args(Ids), part="read"
+    ),
+    _option("--lowercase", "Input", "Put words in lower case.", bool, part="read"),
+    _option(
+        "--keep-list", "Input", "Only these words, one a line.", metavar="FILE", is_path=True, part="read"
+    ),
+    _option(
+        "--stop-list", "Input", "Not these words, one a line.", metavar="FILE", is_path=True, part="read"
+    ),
+    _option("--min-count", "Frequent", "Drop words that occur less often.", int, part="read"),
+    _option("--max-vocab", "Input", "Keep only this many of the most frequent words.", int, part="read"),
+    _option(
+        "--memory-limit",
+        "Resources",
+        "Memory beside the matrices, like 2GB; the rest is in files.",
+        metavar="SIZE",
+        shown="half of the free",
+        part="read",
+    ),
+    _option(
+        "--cache-dir",
+        "Resources",
+        "Keep the encoded corpus here for the next run.",
+        metavar="DIR",
+        part="read",
+    ),
+)
+FORM = (
+    _option(
+        "--vectors",
+        "Output",
+        "Which vectors of a word to write.",
+        default="center",
+        choices=VECTORS,
+        part="form",
+    ),
+    _option("--normalize", "Output", "Scale each vector to length 1.", bool, part="form"),
+    _option("--float16", "Output", "Numbers of 16 bits (npy, parquet, safetensors).", bool, part="form"),
+)
+OUTPUT = (
+    _option("-o --output", "Frequent", "Vectors file.", shown="NAME.vectors.txt here", is_path=True),
+    _option(
+        "--format file_format",
+        "Output",
+        "Format of the output.",
+        choices=FORMATS,
+        shown="by suffix",
+        part="output",
+    ),
+    _option("--escape", "Output", "Write tokens that hold white space with backslashes.", bool, part="form"),
+    _option(
+        "--save-outside",
+        "Output",
+        "Also write the outside vectors.",
+        metavar="FILE",
+        is_path=True,
+        part="output",
+    ),
+    _option(
+        "--save-vocab",
+        "Output",
+        "Write the vocabulary, `word count` lines.",
+        metavar="FILE",
+        is_path=True,
+        part="output",
+    ),
+)
+TRAINING = (
+    _option("--dim", "Frequent", "Length of a vector.", int),
+    _option("--window", "Frequent", "Largest window radius, in tokens.", int),
+    _option("-k --negatives", "Frequent", "Noise words for each pair.", int),
+    _option("--epochs", "Frequent", "Passes over the corpus.", int),
+    _option("--lr --alpha lr", "Frequent", "Step size at the start.", float),
+    _option("--min-lr", "Training", "Floor of the step size.", float, shown="lr/10000"),
+    _option("--sample", "Frequent", "Subsampling of frequent words; 0 is off.", float),
+    _option("--ns-exponent", "Model", "Noise ∝ count^exponent, any real.", float),
+    _option(
+        "--dynamic-window/--fixed-window",
+        "Model",
+        "Draw each radius from 1..window, or always use window.",
+        bool,
+    ),
+    _option("--threads", "Frequent", "Threads that work at once.", int, shown="every usable core"),
+    _option("--seed", "Training", "Seed of the initial vectors and all draws.", int),
+    _option("--shuffle", "Training", "Take the sentences in another order each epoch.", bool),
+    _option("--deterministic", "Training", "The same vectors for any number of threads; slower.", bool),
+    _option("--backend", "Model", "Compiled kernels, or NumPy: slow, one thread.", choices=get_args(Backend)),
+    _option(
+        "--kernel",
+        "Model",
+        "Weighted noise that centres share (fast), or the textbook.",
+        choices=get_args(Kernel),
+    ),
+    _option("--block-size", "Model", "Centres that share noise (kernel block).", int),
+    _option("--shared-negatives", "Model", "Noise words that a block shares (kernel block).", int),
+    _option(
+        "--precision", "Model", "Numbers of products with noise (kernel block).", choices=get_args(Precision)
+    ),
+    _option("--holdout", "Evaluation", "Share of sentences to keep out and judge by; 0 is off.", float),
+    _option("--eval-every", "Evaluation", "Judge after so many epochs, such as 0.5.", float),
+    _option("--patience", "Evaluation", "Stop after so many judgements that are no better.", int),
+    _option("--freeze", "Training", "Leave these vectors as they start.", choices=get_args(Matrix)),
+    _option("--loss", "Model", "What is minimised; softmax needs backend reference.", choices=get_args(Loss)),
+    _option(
+        "--sync-words",
+        "Several processes",
+        "Words that several processes train between two combinations; 0 adapts it to the network.",
+        int,
+        shown="262144 a thread",
+    ),
+    _option(
+        "--combine",
+        "Several processes",
+        "How steps of several processes on one row are combined.",
+        choices=get_args(Combine),
+    ),
+    _option("--overlap", "Several processes", "Combine processes while the next step is trained.", bool),
+)
+START = (
+    _option(
+        "--init-vectors",
+        "Training",
+        "Start from these vectors, words matched by name.",
+        metavar="FILE",
+        is_path=True,
+        part="start",
+    ),
+    _option(
+        "--init-outside",
+        "Training",
+        "Start from these outside vectors of the same words.",
+        metavar="FILE",
+        is_path=True,
+        part="start",
+    ),
+    _option(
+        "--eval-similarity",
+        "Evaluation",
+        "Judge by these pairs of words and scores, too.",
+        metavar="FILE",
+        is_path=True,
+    ),
+    _option(
+        "--eval-analogy",
+        "Evaluation",
+        "Judge by these questions of four words, too.",
+        metavar="FILE",
+        is_path=True,
+    ),
+)
+SETTINGS = (
+    _option(
+        "--config",
+        "Settings",
+        "Options from a TOML file, such as NAME.config.toml beside other vectors.",
+        metavar="FILE",
+    ),
+    _option(
+        "--preset",
+        "Frequent",
+        "Defaults for text, for items of sessions and baskets, for walks on graphs.",
+        choices=get_args(Preset),
+    ),
+    _option(
+        "--save-config/--no-save-config",
+        "Settings",
+        "Write NAME.config.toml.",
+        bool,
+        default=True,
+        is_once=True,
+        part="output",
+    ),
+)
+RUNNING = (
+    _option("--checkpoint", "Checkpoints", "Keep the run in this folder as it goes on.", metavar="DIR"),
+    _option(
+        "--checkpoint-every",
+        "Checkpoints",
+        "Like 30s, 5m (minutes), 2h, '1000000 words'.",
+        default=DEFAULT_INTERVAL,
+        is_once=True,
+    ),
+    _option("--resume", "Checkpoints", "Go on with the run kept there, with its options.", metavar="DIR"),
+    _option(
+        "--dry-run", "Settings", "Read the corpus, print what training takes, and stop.", bool, is_once=True
+    ),
+    _option(
+        "--log-json",
+        "Output",
+        "Write a JSON object a line: settings, progress, result.",
+        metavar="FILE",
+        is_once=True,
+    ),
+    _option(
+        "-v --verbose", "Settings", "More lines: settings, and progress every second.", bool, is_once=True
+    ),
+    _option("-q --quiet", "Settings", "No lines but errors.", bool, is_once=True),
+)
+OPTIONS = (*OUTPUT, *READING, *FORM, *TRAINING, *START, *SETTINGS, *RUNNING)
+BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def names_of(part: str) -> tuple[str, ...]:
+    """The names of the options of a part, in their order."""
+    return tuple(option.name for option in OPTIONS if option.part == part)
+
+
+def fixed() -> set[str]:
+    """The options that a run which goes on must keep: they decide its vectors."""
+    return {name for name in _FIELDS if name != "threads"} | set(names_of("start"))

@@ -1,0 +1,50 @@
+"""Every option of `train` is declared once, and all that knows options is made of that."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import click
+
+from fastw2v import api, cli
+from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
+from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+
+OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
+
+
+def test_options__are_all_the_parameters_of_the_command() -> None:
+    parameters = [option for option in cli.train.params if isinstance(option, click.Option)]
+    assert sorted(option.name or "" for option in parameters) == sorted(BY_NAME)
+    assert len(BY_NAME) == len(OPTIONS)
+    for option in parameters:
+        assert [*option.opts, *option.secondary_opts][0] in " ".join(BY_NAME[option.name or ""].flags)
+
+
+def test_options__hold_every_field_of_a_configuration_with_its_default() -> None:
+    for kind in (TrainConfig, ReadConfig, ReplicaConfig):
+        for field in fields(kind):
+            option = BY_NAME[OF_FILES.get(field.name, field.name)]
+            assert field.name in OF_FILES or option.default == field.default
+
+
+def test_options__of_python_are_the_fields_of_the_configurations() -> None:
+    expected = {field.name for kind in (TrainConfig, ReadConfig) for field in fields(kind)}
+    assert set(api.Options.__annotations__) == expected
+
+
+def test_sections__show_the_ten_that_matter_first() -> None:
+    frequent = [option.name for option in OPTIONS if option.section == SECTIONS[0]]
+    assert len(frequent) == 10
+    assert {option.section for option in OPTIONS} == set(SECTIONS)
+    with click.Context(cli.train) as context:
+        help_text = cli.train.get_help(context)
+    places = [help_text.index(f"\n{section}:\n") for section in SECTIONS]
+    assert places == sorted(places)
+    assert help_text.index("--dim") < places[1] < help_text.index("--group-by")
+
+
+def test_fixed__are_what_decides_the_vectors_of_a_run() -> None:
+    assert {"dim", "seed", "column", "init_vectors", "combine"} <= fixed()
+    assert not {"threads", "output", "log_json", "verbose"} & fixed()
+    assert set(names_of("form")) == {"escape", "vectors", "normalize", "float16"}
