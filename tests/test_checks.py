@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import fastw2v
@@ -206,7 +207,7 @@ CALLS: list[tuple[str, Callable[[Embeddings, Path], Any]]] = [
     ("have dim 4: set dim to it", lambda v, p: fastw2v.train(unreadable(), init=v, dim=5)),
     ("freeze outside", lambda v, p: fastw2v.train(unreadable(), freeze="outside")),
     ("x is no option of train", lambda v, p: fastw2v.train(ROWS, **{"x" * 900: 1})),  # type: ignore[arg-type]
-    ("no column 'xxx", lambda v, p: fastw2v.train(ROWS, column="x" * 900)),
+    ("no column 'xxx", lambda v, p: fastw2v.train(pa.table({"text": ["a b"]}), column="x" * 900)),
     ("row 1 holds [[[[", lambda v, p: fastw2v.train([["a"], [[[[[0] * 900]]]]])),
     ("limit is 0", lambda v, p: fastw2v.load("v.bin", limit=0)),
     ("path is 3", lambda v, p: v.save(3)),  # type: ignore[arg-type]
