@@ -1,13 +1,14 @@
 # Two commands do everything on a machine with nothing but Python and pip:
 #   make demo    install, make the planted corpus, train, show neighbours and how much was recovered
-#   make test    install with the dev extra, run the suite (make coverage: and say what it does not reach)
+#   make test    install with the dev extra, run the suite on all cores (make quick: without the slow tests;
+#                make coverage: and say what it does not reach)
 # and make docs builds the site in build/docs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test coverage lint docs install dev clean
+.PHONY: demo test quick coverage lint docs install dev clean
 
 # The stamp depends on pyproject.toml, so a changed dependency installs again.
 $(VENV)/installed: pyproject.toml
@@ -27,7 +28,10 @@ demo: install
 	$(BIN)/python -m corpora.demo $(DEMO)
 
 test: dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
+
+quick: dev
+	$(BIN)/python -m pytest -q -n auto -m 'not slow'
 
 coverage: dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing --cov-fail-under=95
