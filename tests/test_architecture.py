@@ -10,38 +10,58 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import fastw2v
 
 PACKAGE = Path(fastw2v.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+BENCH = sorted((PACKAGE.parent / "bench").rglob("*.py"))
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-# Which rooms (folders, and modules beside them) a room may import. A new room gets its place here.
-ROOMS: dict[str, set[str]] = {
-    "errors": set(),
-    "version": set(),
-    "options": {"errors"},
-    "system": {"errors"},
-    "config": {"errors", "options"},
-    "model": {"errors"},
-    "reference": {"errors", "model"},
-    "kernels": {"errors", "model"},
-    "backends": {"config", "errors", "kernels", "model", "reference", "system"},
-    "corpus": {"config", "errors", "kernels", "options", "system"},
-    "vectors": {"corpus", "errors", "options", "system"},
+ALL = {"*"}
+# The rules of import: what each room (a folder, or a module beside the folders) may import, modules or rooms.
+# Everything may import errors and version.
+RULES: dict[str, tuple[str, set[str]]] = {
+    "system options config": ("know nothing of the rest, but config its checks", {"options.checks"}),
+    "model": ("knows NumPy only", set()),
+    "reference kernels": ("know the model only, and not each other", {"model"}),
+    "backends": (
+        "alone choose between reference and kernels",
+        {"config", "kernels", "model", "reference", "system"},
+    ),
+    "corpus": (
+        "knows no training and, of the kernels, only how they are compiled",
+        {"config", "kernels.jit", "kernels.intrinsics", "options", "system"},
+    ),
+    "vectors": (
+        "know no training and no corpus but its vocabulary and arrays",
+        {"corpus.vocabulary", "corpus.arrow.objects", "options", "system"},
+    ),
+    "training distributed": (
+        "know no click, no display and no commands; training knows nothing of distributed",
+        {"backends", "config", "corpus", "kernels", "model", "options", "system", "vectors"},
+    ),
+    "show": (
+        "knows what is shown: vectors, progress of training, the machine",
+        {"kernels.compiler", "system", "training.holdout", "training.hooks", "vectors"},
+    ),
+    "api commands": ("may know everything but the command line", ALL),
+    "cli __main__ the_door": (
+        "cli alone knows commands, __main__ alone cli, and the door only the api and the machine",
+        set(),
+    ),
 }
-ROOMS["training"] = {*ROOMS, "training"} - {"reference"}
-ROOMS["show"] = {"errors", "kernels", "system", "training", "vectors", "version"}
-ROOMS["distributed"] = {*ROOMS} - {"show"}
-ROOMS["api"] = ROOMS["commands"] = {*ROOMS} - {"model", "reference"}
-ROOMS["cli"] = {"commands", "distributed", "errors", "options", "system", "version"}
-ROOMS["__main__"] = {"cli"}
-ROOMS[""] = {"api", "system", "version"}
+BESIDES = {
+    "distributed": {"training", "reference"},
+    "cli": {"commands", "distributed.communicator", "options", "system"},
+    "__main__": {"cli"},
+    "the_door": {"api", "system.machine"},
+}
+ROOMS = {room: may | BESIDES.get(room, set()) for rooms, (_, may) in RULES.items() for room in rooms.split()}
+ONLY = {"cli": {"__main__"}, "commands": {"cli"}, "api": {"the_door"}, "__main__": set()}
+AT_THE_TOP = {"__init__", "__main__", "api", "backends", "cli", "config", "errors", "version"}
 
-# Names and methods that only pass on what they get, and import it when they are used.
-DOORS = {"", "corpus", "training", "vectors.embeddings"}
+# Names that are passed on from a module of the folder, imported when they are used.
+DOORS = {"", "corpus", "training"}
 
 # Who may import a library, at the top of the module or inside a function: modules, or all of a folder.
 LIBRARIES = {
@@ -50,6 +70,7 @@ LIBRARIES = {
     "pyarrow": {
         "corpus",
         "vectors.embeddings",  # for the type of an answer
+        "vectors.methods",  # as well
         "vectors.formats.parquet",
     },
     "click": {"cli", "commands"},
@@ -60,6 +81,9 @@ LIBRARIES = {
     "umap": {"show.maps.projection"},
 }
 MAX_LINES = 50
+MAX_FILE_LINES = 400
+MAX_PARAMETERS = 8
+TOO_LONG = {"find.py": 407, "report.py": 434}  # still to be cut; until then they do not grow
 
 
 def module_name(path: Path) -> str:
@@ -70,7 +94,7 @@ def module_name(path: Path) -> str:
 
 def room_of(name: str) -> str:
     """The folder that a module is in, or its own name beside the folders."""
-    return name.partition(".")[0]
+    return name.partition(".")[0] or "the_door"
 
 
 def is_module(name: str) -> bool:
@@ -114,93 +138,116 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def each_module() -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", MODULES, ids=module_name)
+def is_in(name: str, places: set[str]) -> bool:
+    """Whether a module is one of these or in one of these folders."""
+    return any(f"{name}.".startswith(f"{place}.") for place in places)
 
 
 # --- imports -----------------------------------------------------------------------------------------------
 
 
-def test_rooms__each_has_its_place() -> None:
-    assert {room_of(module_name(path)) for path in MODULES} == set(ROOMS)
+def test_rules__are_ten_and_give_each_room_its_place() -> None:
+    assert len(RULES) <= 10
+    assert {room_of(module_name(path)) for path in MODULES} - {"errors", "version"} == set(ROOMS)
 
 
-@each_module()
-def test_imports__go_to_rooms_below(path: Path) -> None:
-    room = room_of(module_name(path))
-    others = {other for other in own_imports(path) if room_of(other) not in {room, *ROOMS[room]}}
-    assert not others, f"{module_name(path)} imports {others}"
+def test_rooms__only_doors_lie_beside_them() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == AT_THE_TOP
+
+
+def test_imports__follow_the_rules() -> None:
+    offenders = []
+    for path in MODULES:
+        room = room_of(module_name(path))
+        allowed = {room, "errors", "version", *ROOMS.get(room, set())}
+        for other in sorted(own_imports(path)):
+            is_allowed = is_in(other, allowed) or (room == "the_door" and not other) or "*" in allowed
+            users = ONLY.get(room_of(other), {room}) | {room_of(other)}
+            if not is_allowed or room not in users:
+                offenders.append(f"{module_name(path)} imports {other}")
+    assert offenders == []
 
 
 def test_imports__have_no_circle() -> None:
+    """Neither among modules, wherever in them they import, nor among rooms."""
     imports = {module_name(path): own_imports(path) for path in MODULES}
-    for door in DOORS:
+    for door in DOORS:  # what every import of a module in the folder runs first
         imports[door] = set()
     list(graphlib.TopologicalSorter(imports).static_order())  # raises CycleError
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        room = room_of(module_name(path))
+        rooms.setdefault(room, set()).update(
+            {room_of(other) for other in own_imports(path) if other} - {room}
+        )
+    list(graphlib.TopologicalSorter(rooms).static_order())
 
 
-@each_module()
-def test_imports__libraries_stay_where_they_belong(path: Path) -> None:
-    name = module_name(path)
-    imported = {full.split(".")[0] for full in imports_of(path)}
-    for library, users in LIBRARIES.items():
-        allowed = any(f"{name}.".startswith(f"{user}.") for user in users)
-        assert allowed or library not in imported, f"{name} imports {library}"
+def test_imports__libraries_stay_where_they_belong() -> None:
+    offenders = [
+        f"{module_name(path)} imports {library}"
+        for path in MODULES
+        for library in {full.split(".")[0] for full in imports_of(path)} & set(LIBRARIES)
+        if not is_in(module_name(path), LIBRARIES[library])
+    ]
+    assert offenders == []
 
 
 def test_imports__reference_is_numpy_alone() -> None:
-    """Two implementations that share code could share a mistake: ROOMS keeps kernels from it."""
+    """Two implementations that share code could share a mistake: the rules keep kernels from it."""
     files = sorted((PACKAGE / "reference").rglob("*.py"))
     assert files
     for path in files:
         assert not {full.split(".")[0] for full in imports_of(path)} & set(LIBRARIES), path.name
 
 
-def test_imports__only_main_imports_the_command_line() -> None:
-    assert [module_name(path) for path in MODULES if "cli" in own_imports(path)] == ["__main__"]
-
-
-@each_module()
-def test_imports__no_pickle_and_no_global_randomness(path: Path) -> None:
+def test_imports__no_pickle_and_no_global_randomness() -> None:
     """Pickles run code; the random module and np.random's functions keep hidden state."""
-    imported = {full.split(".")[0] for full in imports_of(path)}
-    assert not imported & {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "random"}
+    hidden = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "random"}
     allowed = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}
-    for node in nodes_of(path):
-        name = dotted(node)
-        if name.startswith(("np.random.", "numpy.random.")):
-            assert name.split(".")[2] in allowed, f"line {getattr(node, 'lineno', 0)}: {name}"
-    assert "numpy.random" not in imports_of(path)
-    assert not any(
-        isinstance(node, ast.keyword)
-        and node.arg == "allow_pickle"
-        and not (isinstance(node.value, ast.Constant) and node.value.value is False)
-        for node in nodes_of(path)
-    )
+    offenders = []
+    for path in MODULES:
+        imported = {full.split(".")[0] for full in imports_of(path)}
+        if imported & hidden or "numpy.random" in imports_of(path):
+            offenders.append(f"{module_name(path)}: an import")
+        for node in nodes_of(path):
+            name = dotted(node)
+            if name.startswith(("np.random.", "numpy.random.")) and name.split(".")[2] not in allowed:
+                offenders.append(f"{module_name(path)}:{getattr(node, 'lineno', 0)}: {name}")
+            if (
+                isinstance(node, ast.keyword)
+                and node.arg == "allow_pickle"
+                and not (isinstance(node.value, ast.Constant) and node.value.value is False)
+            ):
+                offenders.append(f"{module_name(path)}:{node.value.lineno}: allow_pickle")
+    assert offenders == []
 
 
 # --- style that a linter does not see ----------------------------------------------------------------------
 
 
-@each_module()
-def test_jit__decorators_come_from_one_place(path: Path) -> None:
+def test_jit__decorators_come_from_one_place() -> None:
     """kernels/jit.py alone uses Numba's decorators and says their options."""
-    if module_name(path) == "kernels.jit":
-        return
     decorators = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "generated_jit", "stencil"}
-    used = {node.attr for node in nodes_of(path) if isinstance(node, ast.Attribute)}
-    for node in nodes_of(path):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "numba":
-            used |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom) and node.module == "fastw2v.kernels.jit":
-            assert "decorator" not in {alias.name for alias in node.names}
-    assert not used & decorators
+    offenders = []
+    for path in MODULES:
+        if module_name(path) == "kernels.jit":
+            continue
+        used = {node.attr for node in nodes_of(path) if isinstance(node, ast.Attribute)}
+        for node in nodes_of(path):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "numba":
+                used |= {alias.name for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and node.module == "fastw2v.kernels.jit":
+                used |= {"jit" for alias in node.names if alias.name == "decorator"}
+        if used & decorators:
+            offenders.append(module_name(path))
+    assert offenders == []
 
 
-@each_module()
-def test_print__is_not_called(path: Path) -> None:
+def test_print__is_not_called() -> None:
     """What a user sees goes through click.echo or Display."""
-    assert "print" not in {dotted(node.func) for node in nodes_of(path) if isinstance(node, ast.Call)}
+    calls = ((path, node) for path in MODULES for node in nodes_of(path) if isinstance(node, ast.Call))
+    assert [module_name(path) for path, node in calls if dotted(node.func) == "print"] == []
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -211,11 +258,26 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines - ((first.end_lineno or 0) - first.lineno + 1 if is_docstring else 0)
 
 
-@each_module()
-def test_functions__fit_on_a_screen(path: Path) -> None:
-    functions = [node for node in nodes_of(path) if isinstance(node, FUNCTION)]
-    too_long = {node.name: length(node) for node in functions if length(node) > MAX_LINES}
-    assert not too_long
+def n_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Named parameters; *arguments and **options are not counted, and click's commands take the latter."""
+    named = function.args
+    return len(named.posonlyargs) + len(named.args) + len(named.kwonlyargs)
+
+
+def test_files__are_short() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in [*MODULES, *BENCH]}
+    offenders = {path.name: n for path, n in lines.items() if n > TOO_LONG.get(path.name, MAX_FILE_LINES)}
+    assert offenders == {}
+
+
+def test_functions__fit_on_a_screen_and_take_few_parameters() -> None:
+    offenders = [
+        f"{path.name}:{node.lineno}: {node.name}: {length(node)} lines, {n_parameters(node)} parameters"
+        for path in [*MODULES, *BENCH]
+        for node in nodes_of(path)
+        if isinstance(node, FUNCTION) and (length(node) > MAX_LINES or n_parameters(node) > MAX_PARAMETERS)
+    ]
+    assert offenders == []
 
 
 # --- a quick command line ----------------------------------------------------------------------------------

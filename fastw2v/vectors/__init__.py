@@ -1,1 +1,5 @@
 """Trained vectors: asked, evaluated, written and read."""
+
+from fastw2v.vectors.methods import attach
+
+attach()

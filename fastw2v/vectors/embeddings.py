@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.options.checks import few, shown
-from fastw2v.options.spelling import for_python
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,46 +84,17 @@ class Embeddings:
             return rows
         raise UsageError(f"{shown(word)} is no word: give a str or a list of them, or index center_vectors")
 
-    def nearest(
-        self, word: str | Sequence[str] | NDArray[np.floating], n: int = 10
-    ) -> list[tuple[str, float]]:
-        """The n words with the highest cosine to a word, the mean of several, or a vector, best first."""
-        from fastw2v.vectors import query
+    if TYPE_CHECKING:  # methods that need the rest of the folder, which `vectors.methods` attaches
 
-        return query.nearest(self, word, n)
-
-    def analogy(self, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
-        """The n best answers d to "a is to b as c is to d" by 3CosAdd, best first."""
-        from fastw2v.vectors import query
-
-        return query.analogy(self, a, b, c, n)
-
-    def similarity(self, a: str, b: str) -> float:
-        """Cosine of two words."""
-        from fastw2v.vectors import query
-
-        return query.similarity(self, a, b)
-
-    @for_python
-    def save(self, path: str | Path, **options: Any) -> None:
-        """Write a file that other tools read, in the format of its suffix; options are `formats.save`'s."""
-        from fastw2v.vectors import formats
-
-        formats.save(path, self, **options)
-
-    @classmethod
-    @for_python
-    def load(cls, path: str | Path, **options: Any) -> Embeddings:
-        """Read a file of vectors, in the format of its suffix; options are `formats.load`'s."""
-        from fastw2v.vectors import formats
-
-        return formats.load(path, **options)
-
-    def to_arrow(self) -> pa.Table:
-        """A pyarrow.Table: word string, count int64, vector fixed_size_list<float32>, as in Parquet files."""
-        from fastw2v.vectors.formats.parquet import as_arrow
-
-        return as_arrow(self.words, self.counts, self.center_vectors)
+        def nearest(
+            self, word: str | Sequence[str] | NDArray[np.floating], n: int = 10
+        ) -> list[tuple[str, float]]: ...
+        def analogy(self, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]: ...
+        def similarity(self, a: str, b: str) -> float: ...
+        def save(self, path: str | Path, **options: Any) -> None: ...
+        @classmethod
+        def load(cls, path: str | Path, **options: Any) -> Embeddings: ...
+        def to_arrow(self) -> pa.Table: ...
 
     def to_gensim(self) -> KeyedVectors:
         """gensim's KeyedVectors with these centre vectors and counts; needs gensim."""
