@@ -83,7 +83,7 @@ LIBRARIES = {
 MAX_LINES = 50
 MAX_FILE_LINES = 400
 MAX_PARAMETERS = 8
-TOO_LONG = {"find.py": 407, "report.py": 434}  # still to be cut; until then they do not grow
+TOO_LONG = {"report.py": 434}  # still to be cut; until then they do not grow
 
 
 def module_name(path: Path) -> str:

@@ -16,7 +16,8 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.corpus.arrow.columns import Column
-from fastw2v.corpus.files.find import find_files, read_pieces
+from fastw2v.corpus.files.find import find_files
+from fastw2v.corpus.files.pieces import read_pieces
 from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.vectors import formats

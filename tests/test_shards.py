@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.simulation import ThreadCommunicator, run_ranks
 from fastw2v.corpus import count
 from fastw2v.corpus.arrow import layouts
-from fastw2v.corpus.files import find as sources
+from fastw2v.corpus.files import pieces
 from fastw2v.corpus.ids.memory import Budget, Memory
 from fastw2v.corpus.ids.storage import pages_of
 from fastw2v.corpus.read import read_corpus
@@ -77,7 +77,7 @@ def together(parts: list[SharedCorpus]) -> NaiveCorpus:
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of about three rows of text, in batches of two."""
-    monkeypatch.setattr(sources, "SHARD_BYTES", 64)
+    monkeypatch.setattr(pieces, "SHARD_BYTES", 64)
     monkeypatch.setattr(layouts, "BATCH_ROWS", 2)
 
 
@@ -305,14 +305,14 @@ def test_read_shared_corpus__decodes_a_row_group_once_a_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:
     decoded: list[int] = []
-    read_group = sources._read_group
+    read_group = pieces._read_group
 
     def watched(name: str, parquet: Any, group: int, column: Any) -> Any:
         for piece in read_group(name, parquet, group, column):
             decoded.append(piece.rows.num_rows)
             yield piece
 
-    monkeypatch.setattr(sources, "_read_group", watched)
+    monkeypatch.setattr(pieces, "_read_group", watched)
     path = write(tmp_path / "c.parquet", [f"{n} a b c d e f" for n in range(100)])
     shared(2, path)
     assert sum(decoded) <= 100 + 52  # the first half, and all

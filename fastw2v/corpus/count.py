@@ -14,7 +14,7 @@ from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.grouping import Grouping
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
-from fastw2v.corpus.files.find import Opened
+from fastw2v.corpus.files.pieces import Opened
 from fastw2v.corpus.given import Given, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import Shelf

@@ -19,8 +19,9 @@ from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import open_object
 from fastw2v.corpus.count import count_words, hired
-from fastw2v.corpus.files.find import Opened, find_files, open_files
+from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
+from fastw2v.corpus.files.pieces import Opened, open_files
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
-from fastw2v.corpus.files.find import holds_lines, read_pieces
+from fastw2v.corpus.files.pieces import holds_lines, read_pieces
 from fastw2v.corpus.files.remote import File
 from fastw2v.corpus.words.candidates import Bad, NotUtf8Error
 from fastw2v.errors import CorpusError

@@ -21,8 +21,9 @@ from fastw2v.config import ReadConfig, check_given_words
 from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
 from fastw2v.corpus.count import Workers, count_words, hired
-from fastw2v.corpus.files.find import Group, Opened, Shard, cut, find_files, name_of, read_footer, read_shards
+from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
+from fastw2v.corpus.files.pieces import Group, Opened, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.ids.storage import forget

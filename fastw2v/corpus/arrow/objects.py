@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import IDS, ROWS, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
-from fastw2v.corpus.files.find import Opened
+from fastw2v.corpus.files.pieces import Opened
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
 
