@@ -6,17 +6,12 @@ import sys
 import warnings
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fastw2v.backends import require_supported
 from fastw2v.config import (
     PRESETS,
-    Backend,
-    Ids,
-    Kernel,
-    Loss,
-    Matrix,
-    Precision,
+    Options,
     Preset,
     ReadConfig,
     TrainConfig,
@@ -46,43 +41,6 @@ __all__ = ["STOP", "Embeddings", "Moment", "load", "save", "train"]
 
 STOP: Literal[True] = True
 ARGUMENTS = ("corpus", "preset", "vocabulary", "init", "on_chunk", "on_epoch", "verbose")
-
-
-class Options(TypedDict, total=False):
-    """What `train` takes beside its own arguments: the fields of TrainConfig and of ReadConfig."""
-
-    dim: int
-    window: int
-    negatives: int
-    epochs: int
-    lr: float
-    min_lr: float | None
-    sample: float
-    ns_exponent: float
-    dynamic_window: bool
-    threads: int | None
-    seed: int
-    shuffle: bool
-    deterministic: bool
-    backend: Backend
-    kernel: Kernel
-    block_size: int
-    shared_negatives: int
-    precision: Precision
-    loss: Loss
-    freeze: Matrix | None
-    holdout: float
-    eval_every: float
-    patience: int | None
-    column: str | None
-    group_by: str | None
-    order_by: str | None
-    ids: Ids | None
-    min_count: int
-    max_vocab: int | None
-    lowercase: bool
-    keep_words: frozenset[str] | None
-    stop_words: frozenset[str]
 
 
 @for_python

@@ -6,8 +6,8 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
@@ -46,6 +46,16 @@ SYNC_WORDS = 262_144
 SYNC_UNIT = 4_096  # layout.UNIT: whole units are trained between two combinations
 
 
+def option(default: Any, section: str, text: str, **more: str) -> Any:
+    """A field of a configuration, and what the command says of it.
+
+    section  the heading of --help that it stands under
+    text     one line
+    more     flags, where they are not --name; shown, a default in words where None stands for one
+    """
+    return field(default=default, metadata={"section": section, "text": text, **more})
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Options of `fastw2v train`; names and defaults are word2vec's.
@@ -77,29 +87,34 @@ class TrainConfig:
                     train to the end, keep the last
     """
 
-    dim: int = 100
-    window: int = 5
-    negatives: int = 5
-    epochs: int = 5
-    lr: float = 0.025
-    min_lr: float | None = None
-    sample: float = 1e-3
-    ns_exponent: float = 0.75
-    dynamic_window: bool = True
-    threads: int | None = None
-    seed: int = 1
-    shuffle: bool = False
-    deterministic: bool = False
-    backend: Backend = "numba"
-    kernel: Kernel = "block"
-    block_size: int = 32
-    shared_negatives: int = 32
-    precision: Precision = "float32"
-    loss: Loss = "negative-sampling"
-    freeze: Matrix | None = None
-    holdout: float = 0.0
-    eval_every: float = 1.0
-    patience: int | None = None
+    dim: int = option(100, "Frequent", "Length of a vector.")
+    window: int = option(5, "Frequent", "Largest window radius, in tokens.")
+    negatives: int = option(5, "Frequent", "Noise words for each pair.", flags="-k --negatives")
+    epochs: int = option(5, "Frequent", "Passes over the corpus.")
+    lr: float = option(0.025, "Frequent", "Step size at the start.", flags="--lr --alpha lr")
+    min_lr: float | None = option(None, "Training", "Floor of the step size.", shown="lr/10000")
+    sample: float = option(1e-3, "Frequent", "Subsampling of frequent words; 0 is off.")
+    ns_exponent: float = option(0.75, "Model", "Noise ∝ count^exponent, any real.")
+    dynamic_window: bool = option(
+        True,
+        "Model",
+        "Draw each radius from 1..window, or always use window.",
+        flags="--dynamic-window/--fixed-window",
+    )
+    threads: int | None = option(None, "Frequent", "Threads that work at once.", shown="every usable core")
+    seed: int = option(1, "Training", "Seed of the initial vectors and all draws.")
+    shuffle: bool = option(False, "Training", "Take the sentences in another order each epoch.")
+    deterministic: bool = option(False, "Training", "The same vectors for any number of threads; slower.")
+    backend: Backend = option("numba", "Model", "Compiled kernels, or NumPy: slow, one thread.")
+    kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
+    block_size: int = option(32, "Model", "Centres that share noise (kernel block).")
+    shared_negatives: int = option(32, "Model", "Noise words that a block shares (kernel block).")
+    precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
+    loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
+    freeze: Matrix | None = option(None, "Training", "Leave these vectors as they start.")
+    holdout: float = option(0.0, "Evaluation", "Share of sentences to keep out and judge by; 0 is off.")
+    eval_every: float = option(1.0, "Evaluation", "Judge after so many epochs, such as 0.5.")
+    patience: int | None = option(None, "Evaluation", "Stop after so many judgements that are no better.")
 
     def __post_init__(self) -> None:
         """Check every limit.
@@ -130,9 +145,16 @@ class ReplicaConfig:
     overlap     combine in a thread of its own while the next step is trained
     """
 
-    sync_words: int | None = None
-    combine: Combine = "adasum"
-    overlap: bool = False
+    sync_words: int | None = option(
+        None,
+        "Several processes",
+        "Words that several processes train between two combinations; 0 adapts it to the network.",
+        shown="262144 a thread",
+    )
+    combine: Combine = option(
+        "adasum", "Several processes", "How steps of several processes on one row are combined."
+    )
+    overlap: bool = option(False, "Several processes", "Combine processes while the next step is trained.")
 
     def __post_init__(self) -> None:
         """Check the limits; raises UsageError."""
@@ -182,6 +204,43 @@ class ReadConfig:
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
                 *("order_by", "group_by"),
             )
+
+
+class Options(TypedDict, total=False):
+    """What `train` takes beside its own arguments: the fields of TrainConfig and of ReadConfig."""
+
+    dim: int
+    window: int
+    negatives: int
+    epochs: int
+    lr: float
+    min_lr: float | None
+    sample: float
+    ns_exponent: float
+    dynamic_window: bool
+    threads: int | None
+    seed: int
+    shuffle: bool
+    deterministic: bool
+    backend: Backend
+    kernel: Kernel
+    block_size: int
+    shared_negatives: int
+    precision: Precision
+    loss: Loss
+    freeze: Matrix | None
+    holdout: float
+    eval_every: float
+    patience: int | None
+    column: str | None
+    group_by: str | None
+    order_by: str | None
+    ids: Ids | None
+    min_count: int
+    max_vocab: int | None
+    lowercase: bool
+    keep_words: frozenset[str] | None
+    stop_words: frozenset[str]
 
 
 # Of every number that a configuration takes: the limits, and what a message says of them.

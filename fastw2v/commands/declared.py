@@ -7,17 +7,12 @@ the documentation are made of these. Defaults and limits of numbers are those of
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from fastw2v.config import (
-    Backend,
-    Combine,
     Ids,
-    Kernel,
-    Loss,
-    Matrix,
-    Precision,
     Preset,
     ReadConfig,
     ReplicaConfig,
@@ -94,6 +89,30 @@ def _option(flags: str, section: Section, text: str, kind: type = str, **more: A
     if option.name in _FIELDS:
         return dataclasses.replace(option, default=_FIELDS[option.name].default)
     return dataclasses.replace(option, default=False) if kind is bool and option.default is None else option
+
+
+def _declared(kind: type) -> Iterator[Option]:
+    """The options of a configuration whose fields say what the command says of them."""
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        about = dict(field.metadata)
+        flags = tuple(about.get("flags", f"--{field.name.replace('_', '-')}").split())
+        parts = [
+            hint for hint in get_args(hints[field.name]) or (hints[field.name],) if hint is not type(None)
+        ]
+        if get_origin(hints[field.name]) is Literal:
+            parts = [hints[field.name]]
+        choices = get_args(parts[0]) if get_origin(parts[0]) is Literal else ()
+        plain = str if choices else parts[0]
+        yield Option(
+            flags,
+            about["section"],
+            about["text"],
+            plain,
+            field.default,
+            choices,
+            shown=about.get("shown", ""),
+        )
 
 
 READING = (
@@ -179,57 +198,7 @@ OUTPUT = (
         part="output",
     ),
 )
-TRAINING = (
-    _option("--dim", "Frequent", "Length of a vector.", int),
-    _option("--window", "Frequent", "Largest window radius, in tokens.", int),
-    _option("-k --negatives", "Frequent", "Noise words for each pair.", int),
-    _option("--epochs", "Frequent", "Passes over the corpus.", int),
-    _option("--lr --alpha lr", "Frequent", "Step size at the start.", float),
-    _option("--min-lr", "Training", "Floor of the step size.", float, shown="lr/10000"),
-    _option("--sample", "Frequent", "Subsampling of frequent words; 0 is off.", float),
-    _option("--ns-exponent", "Model", "Noise ∝ count^exponent, any real.", float),
-    _option(
-        "--dynamic-window/--fixed-window",
-        "Model",
-        "Draw each radius from 1..window, or always use window.",
-        bool,
-    ),
-    _option("--threads", "Frequent", "Threads that work at once.", int, shown="every usable core"),
-    _option("--seed", "Training", "Seed of the initial vectors and all draws.", int),
-    _option("--shuffle", "Training", "Take the sentences in another order each epoch.", bool),
-    _option("--deterministic", "Training", "The same vectors for any number of threads; slower.", bool),
-    _option("--backend", "Model", "Compiled kernels, or NumPy: slow, one thread.", choices=get_args(Backend)),
-    _option(
-        "--kernel",
-        "Model",
-        "Weighted noise that centres share (fast), or the textbook.",
-        choices=get_args(Kernel),
-    ),
-    _option("--block-size", "Model", "Centres that share noise (kernel block).", int),
-    _option("--shared-negatives", "Model", "Noise words that a block shares (kernel block).", int),
-    _option(
-        "--precision", "Model", "Numbers of products with noise (kernel block).", choices=get_args(Precision)
-    ),
-    _option("--holdout", "Evaluation", "Share of sentences to keep out and judge by; 0 is off.", float),
-    _option("--eval-every", "Evaluation", "Judge after so many epochs, such as 0.5.", float),
-    _option("--patience", "Evaluation", "Stop after so many judgements that are no better.", int),
-    _option("--freeze", "Training", "Leave these vectors as they start.", choices=get_args(Matrix)),
-    _option("--loss", "Model", "What is minimised; softmax needs backend reference.", choices=get_args(Loss)),
-    _option(
-        "--sync-words",
-        "Several processes",
-        "Words that several processes train between two combinations; 0 adapts it to the network.",
-        int,
-        shown="262144 a thread",
-    ),
-    _option(
-        "--combine",
-        "Several processes",
-        "How steps of several processes on one row are combined.",
-        choices=get_args(Combine),
-    ),
-    _option("--overlap", "Several processes", "Combine processes while the next step is trained.", bool),
-)
+TRAINING = (*_declared(TrainConfig), *_declared(ReplicaConfig))
 START = (
     _option(
         "--init-vectors",
