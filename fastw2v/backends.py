@@ -18,6 +18,7 @@ from fastw2v.model.plan import (
     LANES,
     BFloat16,
     Block,
+    Cbow,
     Estimator,
     Lockstep,
     NegativeSampling,
@@ -59,12 +60,15 @@ class Backend(Protocol):
         """The matrices as they are now, in the memory of the process."""
 
 
+ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow": Cbow}
+
+
 def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
     """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
 
     The softmax has no noise to share: its estimator is Pair.
     """
-    architecture = SkipGram(
+    architecture = ARCHITECTURES[config.architecture](
         config.window,
         int(not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
@@ -106,6 +110,8 @@ def supports(plan: Plan, backend: str) -> str | None:
     is_shared = isinstance(plan.estimator, Block | Lockstep)
     if isinstance(plan.objective, Softmax) and is_shared:
         return "loss softmax has no noise for a block to share: use --kernel pair"
+    if isinstance(plan.architecture, Cbow) and is_shared:
+        return "architecture cbow is trained one case after the other: add --kernel pair"
     if backend == "reference":
         return None
     if isinstance(plan.objective, Softmax):

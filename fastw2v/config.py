@@ -13,6 +13,7 @@ from fastw2v.errors import UsageError
 from fastw2v.options import checks
 
 Backend = Literal["numba", "reference"]
+Architecture = Literal["skip-gram", "cbow"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
@@ -74,6 +75,7 @@ class TrainConfig:
     shuffle         each epoch meets the sentences in another order, drawn from the seed
     deterministic   the same vectors for any number of threads (kernel block)
     backend         numba, or the NumPy reference
+    architecture    skip-gram: a word predicts each of its neighbours; cbow: their mean predicts the word
     kernel          estimator: block (shared, weighted noise), or pair (the textbook)
     block_size      T, centres that share noise words (kernel block)
     shared_negatives  S, noise words they share (kernel block)
@@ -106,6 +108,9 @@ class TrainConfig:
     shuffle: bool = option(False, "Training", "Take the sentences in another order each epoch.")
     deterministic: bool = option(False, "Training", "The same vectors for any number of threads; slower.")
     backend: Backend = option("numba", "Model", "Compiled kernels, or NumPy: slow, one thread.")
+    architecture: Architecture = option(
+        "skip-gram", "Model", "A word predicts its neighbours, or their mean the word (cbow, kernel pair)."
+    )
     kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
     block_size: int = option(32, "Model", "Centres that share noise (kernel block).")
     shared_negatives: int = option(32, "Model", "Noise words that a block shares (kernel block).")
@@ -223,6 +228,7 @@ class Options(TypedDict, total=False):
     shuffle: bool
     deterministic: bool
     backend: Backend
+    architecture: Architecture
     kernel: Kernel
     block_size: int
     shared_negatives: int

@@ -40,6 +40,7 @@ OTHERS: dict[str, Any] = {
     "seed": 2,
     "shuffle": True,
     "deterministic": True,
+    "architecture": "cbow",
     "kernel": "pair",
     "block_size": 3,
     "shared_negatives": 2,

@@ -13,9 +13,9 @@ import numpy as np
 
 from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.tiles.rows import add_row, copy_row
-from fastw2v.model.plan import SkipGram
+from fastw2v.model.plan import Cbow, SkipGram
 
-ONE = np.float32(1.0)
+ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
 
 class Places(NamedTuple):
@@ -44,6 +44,10 @@ def _others(architecture, i, window):
     return Places(window[0], window[1], i)
 
 
+def _center_of_some(architecture, i, window):
+    return Places(i, i + 1 if window[1] - window[0] > 1 else i, -1)
+
+
 def _read_one(architecture, vectors, kept, inputs, scratch, h):
     copy_row(scratch, h, vectors.center, kept.ids[inputs.start])
 
@@ -52,11 +56,26 @@ def _step_one(architecture, vectors, kept, inputs, scratch, grad_h):
     add_row(vectors.center, kept.ids[inputs.start], ONE, scratch, grad_h)
 
 
+def _read_mean(architecture, vectors, kept, inputs, scratch, h):
+    scratch[h] = ZERO
+    share = ONE / np.float32(inputs.stop - inputs.start - 1)
+    for j in range(inputs.start, inputs.stop):
+        if j != inputs.without:
+            add_row(scratch, h, share, vectors.center, kept.ids[j])
+
+
+def _step_each(architecture, vectors, kept, inputs, scratch, grad_h):
+    share = ONE / np.float32(inputs.stop - inputs.start - 1)
+    for j in range(inputs.start, inputs.stop):
+        if j != inputs.without:
+            add_row(vectors.center, kept.ids[j], share, scratch, grad_h)
+
+
 # (architecture, i, window): the Places of the input words around kept token i.
-inputs_of = by_type({SkipGram: _center})
+inputs_of = by_type({SkipGram: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
-outputs_of = by_type({SkipGram: _others})
+outputs_of = by_type({SkipGram: _others, Cbow: _center_of_some})
 # (architecture, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the input words' rows of V.
-read_inputs = by_type({SkipGram: _read_one})
+read_inputs = by_type({SkipGram: _read_one, Cbow: _read_mean})
 # (architecture, vectors, kept, inputs, scratch, grad_h): a step on these rows, scratch[grad_h] for each / n.
-step_inputs = by_type({SkipGram: _step_one})
+step_inputs = by_type({SkipGram: _step_one, Cbow: _step_each})

@@ -39,6 +39,20 @@ class SkipGram(NamedTuple):
     keep_limits: NDArray[np.uint32]
 
 
+class Cbow(NamedTuple):
+    """The outside words of a window together predict its centre word; the fields are those of SkipGram.
+
+    h is the mean of their rows of V, and each of the n rows gets its own gradient, ∂J/∂v_j = ∂J/∂h / n: with
+    it CBOW is as good as skip-gram (İrsoy, Benton, Stratos 2021, arXiv 2012.15332). word2vec.c and gensim add
+    ∂J/∂h whole to each row. A centre without an outside word is no case.
+    """
+
+    radius: int
+    fixed: int
+    reach: int
+    keep_limits: NDArray[np.uint32]
+
+
 class Words(NamedTuple):
     """The input row of a word is its own row of V, and nothing else."""
 
@@ -108,7 +122,7 @@ class Lockstep(NamedTuple):
     lanes: int = LANES
 
 
-Architecture = SkipGram
+Architecture = SkipGram | Cbow
 Inputs = Words
 Objective = NegativeSampling | Softmax
 Estimator = Pair | Block | Lockstep

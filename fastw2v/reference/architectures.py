@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import Architecture
+from fastw2v.model.plan import Architecture, Cbow
 from fastw2v.reference.losses import Array
 from fastw2v.reference.units import Kept
 
@@ -24,12 +24,17 @@ def window_of(kept: Kept, i: int) -> range:
 
 
 def inputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
-    """The places of the input words around kept token i. Skip-gram: i itself."""
-    return [i]
+    """The places of the input words around kept token i. Skip-gram: i; CBOW: the rest of the window."""
+    return [j for j in window if j != i] if isinstance(architecture, Cbow) else [i]
 
 
 def outputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
-    """The places of the output words that these predict, in order. Skip-gram: the rest of the window."""
+    """The places of the output words that these predict, in order.
+
+    Skip-gram: the rest of the window; CBOW: i, where there is a rest.
+    """
+    if isinstance(architecture, Cbow):
+        return [i] if len(window) > 1 else []
     return [j for j in window if j != i]
 
 
