@@ -240,7 +240,7 @@ def test_commands__idle_options_are_refused(
         ("train c --iter 3", "--epochs?"),
         ("train c --negative 3", "--negatives?"),
         ("train c --min_count 3", "--min-count?"),
-        ("train c --cbow 0", "there is no CBOW"),
+        ("train c --cbow 0", "CBOW is architecture cbow"),
         ("train c -size 3", "--dim?"),
         ("train c -hs 0", "hierarchical softmax"),
         ("train -train c", "name the corpus without an option"),

@@ -62,13 +62,13 @@ MEANT: dict[str, str] = {
     "n": "topn top_n top_k number",
 }
 NO_SUBWORDS = "there are no subwords here, only whole words"
-NO_CBOW = "the model is skip-gram, there is no CBOW"
+CBOW = "skip-gram is the default; CBOW is architecture cbow, with kernel pair"
 ABSENT = {
-    "sg": f"leave it out: {NO_CBOW}",
-    "cbow": f"leave it out: {NO_CBOW}",
-    "cbow_mean": f"leave it out: {NO_CBOW}",
-    "skipgram": f"leave it out: {NO_CBOW}",
-    "model": f"leave it out: {NO_CBOW}",
+    "sg": f"leave it out: {CBOW}",
+    "cbow": f"leave it out: {CBOW}",
+    "cbow_mean": f"leave it out: contexts are averaged always; {CBOW}",
+    "skipgram": f"leave it out: {CBOW}",
+    "model": f"leave it out: {CBOW}",
     "hs": "leave it out: noise words are sampled, there is no hierarchical softmax",
     "hierarchical_softmax": "leave it out: noise words are sampled, there is no hierarchical softmax",
     "minn": f"leave it out: {NO_SUBWORDS}",
