@@ -31,6 +31,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "shuffle": False,
         "deterministic": False,
         "backend": "numba",
+        "architecture": "skip-gram",
         "kernel": "block",
         "block_size": 32,
         "shared_negatives": 32,

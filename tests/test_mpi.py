@@ -79,6 +79,7 @@ def errors_of(finished: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in finished.stderr.splitlines() if line.startswith("Error:")]
 
 
+@pytest.mark.slow
 @needs_mpi
 @pytest.mark.parametrize("n_ranks", [2, 3])
 def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_path: Path) -> None:
@@ -100,6 +101,7 @@ def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_
     assert (read_vocabulary(tmp_path / "v.txt").counts == expected.counts).all()
 
 
+@pytest.mark.slow
 @needs_mpi
 @pytest.mark.parametrize("n_after", [1, 2, 3])
 def test_mpi__a_rank_that_dies_ends_the_job_and_it_goes_on(
