@@ -145,7 +145,12 @@ def answer(arguments: Sequence[str] | None) -> NoReturn:
         fail("out of memory: lower --dim or --max-vocab, or raise --min-count", OutputError.exit_code)
     except streams.ReaderLeft:
         sys.exit(READER_LEFT)
+    except ImportError as error:  # of a library that is there: address space has ended, or it is damaged
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        fail(f"a library cannot be loaded ({reason}): give it more memory, or install it again", 5)
     except OSError as error:
+        if is_lost():
+            fail("the working folder was removed meanwhile: change to another one", OutputError.exit_code)
         if error.errno != errno.ENAMETOOLONG or not isinstance(error.filename, str):
             raise
         name, size = error.filename, len(error.filename)
@@ -156,6 +161,15 @@ def answer(arguments: Sequence[str] | None) -> NoReturn:
         traceback.print_exc()  # and the others would wait for this process
         fail(f"{type(error).__name__}, a fault of fastw2v's own", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def is_lost() -> bool:
+    """Whether the working folder is there no more, on which relative names and some libraries stumble."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return True
+    return False
 
 
 def run() -> NoReturn:

@@ -371,3 +371,15 @@ def test_train__refuses_a_memory_limit_that_is_none(corpus, tmp_path, capfd, lim
     assert code == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_main__a_removed_working_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "c.txt", "-o", "v.txt", "--dim", "4"])
+    assert stop.value.code in (3, 5)
+    assert capfd.readouterr().err.count("Error: ") == 1
