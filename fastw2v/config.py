@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
@@ -44,7 +44,7 @@ MAX_FLOAT = sys.float_info.max
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
 # 29 % of the bytes of the first; one process at lr .025 scores 38.0 %.
 SYNC_WORDS = 262_144
-SYNC_UNIT = 4_096  # layout.UNIT: whole units are trained between two combinations
+SYNC_UNIT = 4_096  # model.arrays.UNIT: whole units are trained between two combinations
 
 
 def option(default: Any, section: str, text: str, **more: str) -> Any:
@@ -354,15 +354,18 @@ def refused(message: str, *options: str) -> UsageError:
     return UsageError(message, options)
 
 
-@functools.cache
-def _checks_of(kind: Hashable) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
-    """For each field of a configuration: whether it may be None, and what makes its value plain."""
-    checks_of = {}
+def types_of(kind: Any) -> Iterator[tuple[str, bool, Any]]:
+    """Of each field of a configuration: its name, whether it may be None, the type of its other values."""
     for name, hint in get_type_hints(kind).items():
         is_union = get_origin(hint) is types.UnionType or type(None) in get_args(hint)
         kinds = [part for part in get_args(hint) if part is not type(None)] if is_union else [hint]
-        checks_of[name] = (is_union, _check_for(name, kinds[0]))
-    return checks_of
+        yield name, is_union, kinds[0]
+
+
+@functools.cache
+def _checks_of(kind: Hashable) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
+    """For each field of a configuration: whether it may be None, and what makes its value plain."""
+    return {name: (is_optional, _check_for(name, hint)) for name, is_optional, hint in types_of(kind)}
 
 
 def _check_for(name: str, hint: Any) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args
 
 from fastw2v.config import (
     Ids,
@@ -17,6 +17,7 @@ from fastw2v.config import (
     ReadConfig,
     ReplicaConfig,
     TrainConfig,
+    types_of,
 )
 
 Section = Literal[
@@ -93,22 +94,16 @@ def _option(flags: str, section: Section, text: str, kind: type = str, **more: A
 
 def _declared(kind: type) -> Iterator[Option]:
     """The options of a configuration whose fields say what the command says of them."""
-    hints = get_type_hints(kind)
+    hints = {name: hint for name, _, hint in types_of(kind)}
     for field in dataclasses.fields(kind):
-        about = dict(field.metadata)
-        flags = tuple(about.get("flags", f"--{field.name.replace('_', '-')}").split())
-        parts = [
-            hint for hint in get_args(hints[field.name]) or (hints[field.name],) if hint is not type(None)
-        ]
-        if get_origin(hints[field.name]) is Literal:
-            parts = [hints[field.name]]
-        choices = get_args(parts[0]) if get_origin(parts[0]) is Literal else ()
-        plain = str if choices else parts[0]
+        about = field.metadata
+        flags = about.get("flags", f"--{field.name.replace('_', '-')}").split()
+        choices = get_args(hints[field.name])  # of a Literal
         yield Option(
-            flags,
+            tuple(flags),
             about["section"],
             about["text"],
-            plain,
+            str if choices else hints[field.name],
             field.default,
             choices,
             shown=about.get("shown", ""),

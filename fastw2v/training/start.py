@@ -22,6 +22,7 @@ from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import START, Keeper, Position, Trained
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
+from fastw2v.vectors.formats.common import first_not_finite
 
 FEW_READ = 1000  # words of a run, all epochs, of which subsampling may well leave no pair
 COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
@@ -157,9 +158,8 @@ def require_known(config: TrainConfig, init: Embeddings | None) -> None:
     if init is not None and init.dim != config.dim:
         raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
     for matrix in (init.center_vectors, init.outside_vectors) if init is not None else ():
-        is_finite = np.isfinite(matrix).all(axis=1) if matrix is not None else np.True_
-        if not is_finite.all():
-            word = shown(init.words[int(np.argmin(is_finite))])  # type: ignore[union-attr]
+        if matrix is not None and (row := first_not_finite(matrix)) is not None:
+            word = shown(init.words[row])  # type: ignore[union-attr]
             raise UsageError(f"init holds NaN or infinity in the vector of {word}: leave that word out")
     if config.freeze == "outside" and (init is None or init.outside_vectors is None):
         raise UsageError(

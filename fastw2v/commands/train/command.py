@@ -79,13 +79,13 @@ def train(
     if communicator.rank:
         replicas.follow(communicator, options["threads"])
         return
-    if not resume:
-        check_outputs(options, log_json)
+    # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
+    notes = [] if resume else check_outputs(options, log_json)
     with contextlib.ExitStack() as stack:
         kept_in = None if dry_run else checkpoint
         kept = stack.enter_context(open_checkpoints(kept_in, resume, options["checkpoint_every"]))
         options = settled(options, kept)
-        notes = check_outputs(options, log_json)
+        notes = check_outputs(options, log_json) if resume else notes
         saved = kept.saved if kept else None
         trainer = replicas.trainer_of(options, saved, is_kept=kept is not None, only_reads=dry_run)
         options, config = options | trainer.settled, trainer.config

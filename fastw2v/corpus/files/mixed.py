@@ -19,8 +19,9 @@ def mixed_notes(source: Files) -> Iterator[str]:
         if "://" in str(name) or (path.exists() and not path.is_dir()):
             continue
         with contextlib.suppress(OSError, CorpusError):
-            texts = texts_among(without_own(sorted(walk(path)) if path.is_dir() else expand(path)))
-            if texts and any(is_parquet(one.name) for one in expand(path)):
+            found = sorted(walk(path)) if path.is_dir() else expand(path)
+            texts = texts_among(without_own(found))
+            if texts and any(is_parquet(one.name) for one in found):
                 files = f"{len(texts):,} text files" if len(texts) > 1 else "1 text file"
                 yield (
                     f"left out {files} of {path}, such as {texts[0]}, beside Parquet files: to read text, "

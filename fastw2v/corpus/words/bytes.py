@@ -43,7 +43,7 @@ class Lists(NamedTuple):
     items: Strings
 
 
-ZERO, ONE, EIGHT, THIRTY_TWO, EVERY_BIT = (np.uint64(n) for n in (0, 1, 8, 32, ALL_BITS))
+ZERO, ONE, THIRTY_TWO, EVERY_BIT = (np.uint64(n) for n in (0, 1, 32, ALL_BITS))
 CHUNK = 64  # bytes looked at together; data must have as many
 LOW_BYTES = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)  # masks of the first n bytes
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -27,7 +27,7 @@ from fastw2v.options import checks
 from fastw2v.options.synonyms import require_known
 from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
 from fastw2v.vectors.formats.binary import read_binary, write_binary
-from fastw2v.vectors.formats.common import READ_BYTES, Source, Table, chunks
+from fastw2v.vectors.formats.common import READ_BYTES, Source, Table, first_not_finite
 from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
 from fastw2v.vectors.formats.parquet import read_parquet, write_parquet
 from fastw2v.vectors.formats.projector import metadata_path, write_projector
@@ -218,11 +218,10 @@ def with_counts(embeddings: Embeddings, path: Path, *, escape: bool = False) -> 
 
 
 def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floating], cure: str) -> None:
-    for start, chunk in chunks(matrix):
-        finite = np.isfinite(chunk).all(axis=1)
-        if not finite.all():
-            word = shown(words[start + int(np.argmin(finite))])
-            raise OutputError(f"{path}: the vector of {word} is not finite in {matrix.dtype}; {cure}")
+    if (row := first_not_finite(matrix)) is not None:
+        raise OutputError(
+            f"{path}: the vector of {shown(words[row])} is not finite in {matrix.dtype}; {cure}"
+        )
 
 
 def load(

@@ -40,6 +40,15 @@ def chunks(matrix: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
         yield start, matrix[start : start + rows]
 
 
+def first_not_finite(matrix: NDArray[np.floating]) -> int | None:
+    """The first row of a matrix (n_words, dim) with NaN or infinity in it; None where all are finite."""
+    for start, chunk in chunks(matrix):
+        finite = np.isfinite(chunk).all(axis=1)
+        if not finite.all():
+            return start + int(np.argmin(finite))
+    return None
+
+
 def header(matrix: NDArray[Any]) -> bytes:
     """The first line of word2vec's files: `n_words dim`."""
     return b"%d %d\n" % matrix.shape
