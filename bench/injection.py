@@ -28,8 +28,8 @@ from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.system.files import require_writable
 from fastw2v.training import start
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run
 from fastw2v.training.checkpoint.folder import Folder
-from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run
 from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
 from fastw2v.training.hooks import Position, Progress
 from fastw2v.vectors import formats
@@ -130,10 +130,10 @@ def write_checkpoint(path: Path, words: int) -> None:
     """A checkpoint whose vectors hold the number of words done."""
     with Folder(path) as folder:
         saved = folder.newest(lambda line: None) if folder.checkpoints() else None
-        keeper = Checkpoints(folder, Interval(), RUN, saved)
+        checkpointer = Checkpointer(folder, Interval(), RUN, saved)
         for matrix in VECTORS:
             matrix[:, :DIM] = words
-        keeper.save(VECTORS, Position(0, 1, Totals(1.0, 1, 1)), Progress(words, 100, 1.0, 0.1, 1.0))
+        checkpointer.save(VECTORS, Position(0, 1, Totals(1.0, 1, 1)), Progress(words, 100, 1.0, 0.1, 1.0))
 
 
 def is_sound_checkpoint(path: Path) -> bool:

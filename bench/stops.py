@@ -21,12 +21,11 @@ from bench.launcher import in_ranks, ranks_of, variables
 from corpora.parquet import write_text_parquet
 from fastw2v.config import Kernel, TrainConfig
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import Vectors
 from fastw2v.training import loop
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run
 from fastw2v.training.checkpoint.folder import Folder
-from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run
 from fastw2v.training.checkpoint.manifest import fingerprints
-from fastw2v.training.hooks import Position, Progress
+from fastw2v.training.hooks import Moment, Position
 from fastw2v.vectors import formats
 
 ROOT = Path(__file__).parent.parent
@@ -242,13 +241,13 @@ class Stop(Exception):
     """The end of a run in the middle."""
 
 
-class Stopping(Checkpoints):
-    """Checkpoints of a run that stops at random calls."""
+class Stopping(Checkpointer):
+    """Writes checkpoints of a run that stops at random calls."""
 
     rng = random.Random(0)
 
-    def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        super().after_call(vectors, position, progress)
+    def when_due(self, moment: Moment, position: Position) -> None:
+        super().when_due(moment, position)
         if self.rng.random() < 0.2:
             raise Stop
 
@@ -297,9 +296,9 @@ def soak(seconds: float) -> Soaked:
             while trained is None:
                 with Folder(Path(name)) as folder:
                     saved = folder.newest(wrong.append) if folder.checkpoints() else None
-                    keeper = Stopping(folder, Interval(words=1), Run(config, corpus, prints, {}), saved)
+                    checkpointer = Stopping(folder, Interval(words=1), Run(config, corpus, prints, {}), saved)
                     try:
-                        trained = loop.train(corpus, config, keeper=keeper)
+                        trained = loop.train(corpus, config, [checkpointer])
                     except Stop:
                         n_stops += 1
             if not np.isfinite(trained.embeddings.center_vectors).all():

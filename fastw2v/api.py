@@ -23,11 +23,11 @@ from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.errors import NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks, synonyms
 from fastw2v.options.spelling import as_called, for_python
-from fastw2v.show.progress import Display, judgement_line, reading_shown, training_line
+from fastw2v.show.progress import Display, evaluation_line, reading_shown, training_line
 from fastw2v.system.machine import require_threads, usable_cores
 from fastw2v.training.health import step_size_warning
-from fastw2v.training.holdout import judged
-from fastw2v.training.hooks import Callback, Moment, Watchers, is_stopped
+from fastw2v.training.holdout import with_evaluator
+from fastw2v.training.hooks import Callback, Callbacks, Moment, Progress
 from fastw2v.training.loop import train as train_corpus
 from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
@@ -81,6 +81,10 @@ def train(
     if line := step_size_warning(config):
         warnings.warn(line, StepSizeWarning, stacklevel=3)  # beyond the decorator
     display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))
+
+    def on_progress(progress: Progress) -> None:
+        display.update(training_line(progress))
+
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, options)
     else:
@@ -91,27 +95,13 @@ def train(
             on_progress=reading_shown(display),
             **vars(reading),
         )
-    corpus, judge = judged(corpus, config, {}, lambda judgement: display.say(judgement_line(judgement)))
-    trained = train_corpus(
-        corpus,
-        config,
-        on_progress=lambda progress: display.update(training_line(progress)),
-        init=init,
-        watchers=Watchers(both(judge, on_chunk), on_epoch),
-    )
+    corpus, evaluator = with_evaluator(corpus, config, {}, lambda found: display.say(evaluation_line(found)))
+    called = Callbacks(on_progress=on_progress, on_chunk=on_chunk, on_epoch=on_epoch)
+    trained = train_corpus(corpus, config, [evaluator, called] if evaluator else [called], init)
     display.close()
     if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, config.sample):
         warnings.warn(as_called(line), NoPairWarning, stacklevel=3)
-    return (judge.chosen(trained) if judge else trained).embeddings
-
-
-def both(first: Callback | None, second: Callback | None) -> Callback:
-    """One callback of two, either of which may be missing, and either of which may stop the run."""
-
-    def called(moment: Moment) -> bool:
-        return is_stopped([first, second], moment)
-
-    return called
+    return trained.embeddings
 
 
 def require_arguments(

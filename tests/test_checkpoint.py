@@ -16,8 +16,8 @@ from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import Softmax
 from fastw2v.training import loop, start
 from fastw2v.training.checkpoint import manifest, matrices
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
-from fastw2v.training.checkpoint.keeper import Checkpoints, Interval, Run, parse_interval
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.hooks import Position, Progress
 from fastw2v.vectors import formats
@@ -31,13 +31,17 @@ class Stop(Exception):
     """The end of a run in the middle."""
 
 
-class Stopping(Checkpoints):
-    """Checkpoints of a run that stops at a position."""
+class Stopping(Checkpointer):
+    """Writes checkpoints of a run that stops at a position."""
 
     stop = (-1, -1)
 
-    def after_call(self, vectors, position, progress):
-        super().after_call(vectors, position, progress)
+    def is_due(self, progress):
+        return True
+
+    def when_due(self, moment, position):
+        if super().is_due(moment.progress):
+            super().when_due(moment, position)
         if (position.epoch, position.unit) == self.stop:
             raise Stop
 
@@ -55,9 +59,9 @@ def train_in(path, config, corpus=CORPUS, *, stop=(-1, -1), interval=EVERY_CALL)
     """Train with checkpoints in a folder, from the newest there if there is one."""
     with Folder(path) as folder:
         saved = folder.newest(pytest.fail) if folder.checkpoints() else None
-        keeper = Stopping(folder, interval, run_of(config, corpus), saved)
-        keeper.stop = stop
-        return loop.train(corpus, config, keeper=keeper)
+        checkpointer = Stopping(folder, interval, run_of(config, corpus), saved)
+        checkpointer.stop = stop
+        return loop.train(corpus, config, [checkpointer])
 
 
 def names(folder):
@@ -143,7 +147,7 @@ def test_checkpoints__padding_is_restored_as_zeros(kept):
     config = TrainConfig(dim=8, threads=1, epochs=2)
     with Folder(kept) as folder:
         vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
-        position = Checkpoints(folder, EVERY_CALL, run_of(config), saved).restore(vectors)
+        position = Checkpointer(folder, EVERY_CALL, run_of(config), saved).restore(vectors)
     assert (position.epoch, position.unit) == (0, 3)
     for matrix in vectors:
         assert matrix[:, :8].any()
@@ -258,10 +262,10 @@ def test_newest__after_a_fallback_the_good_one_is_kept_not_the_damaged(kept):
     config = TrainConfig(dim=8, threads=1, epochs=2)
     saved, _ = open_newest(kept)
     with Folder(kept) as folder:
-        keeper = Stopping(folder, EVERY_CALL, run_of(config), saved)
-        keeper.stop = (0, 3)
+        checkpointer = Stopping(folder, EVERY_CALL, run_of(config), saved)
+        checkpointer.stop = (0, 3)
         with pytest.raises(Stop):
-            loop.train(CORPUS, config, keeper=keeper)
+            loop.train(CORPUS, config, [checkpointer])
     assert names(kept) == ["checkpoint-000002", "checkpoint-000004"]
     assert same_bytes(train_in(kept, config).embeddings, loop.train(CORPUS, config).embeddings)
 
@@ -320,7 +324,7 @@ def test_checkpoints__refuse_another_corpus_or_vocabulary(kept, name):
     run = run_of(TrainConfig(dim=8))
     run = run._replace(fingerprints=run.fingerprints._replace(**{name: "other"}))
     with Folder(kept) as folder, pytest.raises(UsageError, match=f"the {name} is not that of the run in"):
-        Checkpoints(folder, EVERY_CALL, run, saved)
+        Checkpointer(folder, EVERY_CALL, run, saved)
 
 
 # --- the folder --------------------------------------------------------------------------------------------
@@ -363,9 +367,9 @@ def test_save__never_keeps_vectors_that_are_not_healthy(kept, wrong):
     vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
     vectors.outside[39, 7] = wrong
     with Folder(kept) as folder:
-        keeper = Checkpoints(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)
+        checkpointer = Checkpointer(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)
         with pytest.raises(DivergedError):
-            keeper.save(vectors, Position(0, 3, Totals(1.0, 1, 1)), Progress(5, 10, 1.0, 0.1, 1.0))
+            checkpointer.save(vectors, Position(0, 3, Totals(1.0, 1, 1)), Progress(5, 10, 1.0, 0.1, 1.0))
     assert {path: path.read_bytes() for path in kept.glob("*/*")} == before
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bench.simulation import ThreadCommunicator, run_ranks
 from fastw2v.corpus.ids.storage import pages_of
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
@@ -18,6 +17,7 @@ from fastw2v.distributed import dealing
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.dealing import Portions, deal, moves_of, redeal, round_starts
 from fastw2v.distributed.shards import SharedCorpus
+from fastw2v.distributed.simulation import ThreadCommunicator, run_ranks
 from fastw2v.model.arrays import Tokens
 
 # ---- deal --------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Vectors
-from fastw2v.training.holdout import Judge, Judgement, held_out_loss, judged, split
-from fastw2v.training.hooks import Trained, Watchers
+from fastw2v.training.holdout import Evaluation, Evaluator, held_out_loss, split, with_evaluator
+from fastw2v.training.hooks import Trained
 from fastw2v.training.loop import train
 
 QUICK: dict[str, Any] = {"dim": 8, "sample": 0.0, "threads": 1}
@@ -37,13 +37,15 @@ def sentences(corpus: Corpus) -> list[bytes]:
     return [part.tobytes() for part in np.split(corpus.ids, corpus.offsets[1:-1])]
 
 
-def run_judged(corpus: Corpus, config: TrainConfig, **scores: Any) -> tuple[Corpus, list[Judgement], Trained]:
-    """Training corpus, judgements, and what came of a judged run."""
-    found: list[Judgement] = []
-    training, judge = judged(corpus, config, scores, found.append)
-    assert judge is not None
-    trained = train(training, config, watchers=Watchers(judge))
-    return training, found, judge.chosen(trained)
+def run_evaluated(
+    corpus: Corpus, config: TrainConfig, **scores: Any
+) -> tuple[Corpus, list[Evaluation], Trained]:
+    """Training corpus, evaluations, and what came of a judged run."""
+    found: list[Evaluation] = []
+    training, evaluator = with_evaluator(corpus, config, scores, found.append)
+    assert evaluator is not None
+    trained = train(training, config, [evaluator])
+    return training, found, trained
 
 
 def as_trained(trained: Trained) -> Vectors:
@@ -82,41 +84,41 @@ def test_split__shares_out_words_that_are_not_in_the_vocabulary(corpus: Corpus) 
 
 
 @pytest.mark.parametrize("kernel", ["block", "pair"])
-def test_judge__loss_is_that_of_the_vectors_and_takes_no_step(corpus: Corpus, kernel: str) -> None:
-    """Judged or not, the run is the same; the last judgement is of the vectors that come out."""
+def test_evaluator__loss_is_that_of_the_vectors_and_takes_no_step(corpus: Corpus, kernel: str) -> None:
+    """Judged or not, the run is the same; the last evaluation is of the vectors that come out."""
     config = TrainConfig(**QUICK, epochs=3, holdout=0.2, kernel=kernel)  # type: ignore[arg-type]
-    training, found, trained = run_judged(corpus, config)
+    training, found, trained = run_evaluated(corpus, config)
     plain = train(training, config)
     assert trained.embeddings.center_vectors.tobytes() == plain.embeddings.center_vectors.tobytes()
-    assert [judgement.epochs for judgement in found] == [1.0, 2.0, 3.0]
+    assert [evaluation.epochs for evaluation in found] == [1.0, 2.0, 3.0]
     again = [held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) for _ in range(2)]
     assert again == [found[-1].loss] * 2
     untrained = (config.negatives + 1) * np.log(2)
     assert 0.8 * untrained < found[0].loss < 1.1 * untrained
 
 
-def test_judge__stops_when_it_gets_no_better_and_keeps_the_best(corpus: Corpus) -> None:
+def test_evaluator__stops_when_it_gets_no_better_and_keeps_the_best(corpus: Corpus) -> None:
     """Learning noise by heart makes the loss on other noise rise."""
     config = TrainConfig(**QUICK, epochs=60, lr=0.3, holdout=0.2, patience=3)
-    _, found, trained = run_judged(corpus, config)
-    losses = [judgement.loss for judgement in found]
+    _, found, trained = run_evaluated(corpus, config)
+    losses = [evaluation.loss for evaluation in found]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 3 < 60
-    assert [judgement.is_best for judgement in found[best:]] == [True, False, False, False]
+    assert [evaluation.is_best for evaluation in found[best:]] == [True, False, False, False]
     assert trained.words == len(losses) * 48 * 12
     assert held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) == min(losses)
 
 
-def test_judge__every_so_many_epochs_and_at_the_end(corpus: Corpus) -> None:
+def test_evaluator__every_so_many_epochs_and_at_the_end(corpus: Corpus) -> None:
     config = TrainConfig(**QUICK, epochs=5, eval_every=2)
-    _, found, _ = run_judged(corpus, config, size=lambda vectors: float(len(vectors)))
-    assert [judgement.epochs for judgement in found] == [2.0, 4.0, 5.0]
-    assert all(np.isnan(judgement.loss) and judgement.scores == {"size": 40.0} for judgement in found)
+    _, found, _ = run_evaluated(corpus, config, size=lambda vectors: float(len(vectors)))
+    assert [evaluation.epochs for evaluation in found] == [2.0, 4.0, 5.0]
+    assert all(np.isnan(evaluation.loss) and evaluation.scores == {"size": 40.0} for evaluation in found)
 
 
-def test_judged__nothing_to_judge_by(corpus: Corpus) -> None:
-    assert judged(corpus, TrainConfig(), {}, print) == (corpus, None)
-    assert isinstance(judged(corpus, TrainConfig(holdout=0.1), {}, print)[1], Judge)
+def test_with_evaluator__nothing_to_judge_by(corpus: Corpus) -> None:
+    assert with_evaluator(corpus, TrainConfig(), {}, print) == (corpus, None)
+    assert isinstance(with_evaluator(corpus, TrainConfig(holdout=0.1), {}, print)[1], Evaluator)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_train__from_python_stops_early() -> None:
     assert 2 < len(epochs) < 60
 
 
-def test_train__command_shows_and_logs_judgements(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_train__command_shows_and_logs_evaluations(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c.txt").write_text("".join(" ".join(row) + "\n" for row in noise_rows()))
     (tmp_path / "pairs.txt").write_text("w1\tw2\t3\nw3\tw4\t5\nw5\tw6\t1\n")
     (tmp_path / "questions.txt").write_text(": all\nw1 w2 w3 w4\n")
@@ -160,7 +162,7 @@ def test_train__command_shows_and_logs_judgements(tmp_path: Path, capfd: pytest.
     assert logged[0]["scores"].keys() == {"similarity", "analogy"}
 
 
-def test_judged__refuses_held_out_sentences_without_a_pair() -> None:
+def test_with_evaluator__refuses_held_out_sentences_without_a_pair() -> None:
     corpus = read_corpus([["a", "b"]] + [["a"], ["b"]] * 20, min_count=1)
     with pytest.raises(CorpusError, match="none with two words"):
-        judged(corpus, TrainConfig(holdout=0.05), {}, print)
+        with_evaluator(corpus, TrainConfig(holdout=0.05), {}, print)

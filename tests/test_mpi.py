@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,12 +15,13 @@ import numpy as np
 import pytest
 
 from bench.launcher import in_ranks, mpirun, ranks_of, variables
-from bench.simulation import run_ranks
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.corpus.vocabulary import read_vocabulary
 from fastw2v.distributed import communicator
+from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.shards import read_shared_corpus
+from fastw2v.distributed.simulation import run_ranks
 from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 from tests.parquet import write
@@ -162,6 +164,22 @@ def test_mpi__mistakes_are_one_line_and_an_exit_code(
     assert message in errors_of(finished)[0]
     assert "Traceback" not in finished.stderr
     assert not (tmp_path / "v.txt").exists()
+
+
+@needs_mpi
+def test_mpi__evaluates_and_logs_within_an_epoch(corpus: Path, tmp_path: Path) -> None:
+    """Twice an epoch, and progress several times: as without mpirun."""
+    words = read_shared_corpus(str(corpus), SingleProcess(), min_count=1).corpus.vocabulary.words[:6]
+    pairs = "".join(f"{a}\t{b}\t{i}\n" for i, (a, b) in enumerate(zip(words[::2], words[1::2], strict=True)))
+    (tmp_path / "pairs.txt").write_text(pairs)
+    options = [*OPTIONS, "--eval-every", "0.5", "--eval-similarity", tmp_path / "pairs.txt"]
+    log = tmp_path / "log.jsonl"
+    finished = run(2, "train", corpus, "-o", tmp_path / "v.bin", *options, "--log-json", log)
+    assert finished.returncode == 0, finished.stderr
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    epochs = [record["epochs"] for record in records if record["event"] == "evaluation"]
+    assert epochs == pytest.approx([0.5, 1, 1.5, 2], abs=0.3)
+    assert finished.stderr.count("\nafter ") == 4
 
 
 @needs_mpi

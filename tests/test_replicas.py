@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.simulation import run_ranks
 from fastw2v import backends
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed import reference as reference_module
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
-from fastw2v.distributed.loop import Effort, Pace, Report, train_replicas
+from fastw2v.distributed.loop import train_replicas
+from fastw2v.distributed.pace import Effort, Pace, Report
 from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.shares import take_share, trained
+from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import UNIT, Vectors, n_units
 from fastw2v.model.streams import epoch_key
 from fastw2v.reference.units import learning_rate_at
 from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop
-from fastw2v.training.hooks import Listeners, Position, Progress, Watchers
+from fastw2v.training.holdout import Evaluation, Evaluator
+from fastw2v.training.hooks import Position, Progress
 from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus
 from tests.parquet import write
@@ -238,8 +241,10 @@ CONFIG = TrainConfig(dim=DIM, epochs=3, threads=1, sample=0.0, lr=0.05, window=2
 PLAN = ReplicaConfig(sync_words=2 * UNIT)
 
 
-class Memory:
-    """A keeper that remembers positions and matrices, and may end the run by an exception at one of them."""
+class Memory(hooks.Hook):
+    """Remembers positions and matrices, and may end the run by an exception at one of them."""
+
+    defers_signals = True
 
     def __init__(self, every: int, start: Any = None) -> None:
         self.every, self.start, self.n_asked = every, start, 0
@@ -257,11 +262,8 @@ class Memory:
         self.n_asked += 1
         return self.n_asked % self.every == 0
 
-    def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        self.saved.append((tuple(matrix.copy() for matrix in vectors), position, progress))
-
-    def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        raise AssertionError("the loop of replicas asks is_due")
+    def when_due(self, moment: hooks.Moment, position: Position) -> None:
+        self.saved.append((tuple(matrix.copy() for matrix in moment.vectors), position, moment.progress))
 
 
 def run(
@@ -269,14 +271,13 @@ def run(
     n_ranks: int,
     config: TrainConfig = CONFIG,
     plan: ReplicaConfig = PLAN,
-    listeners: Listeners = Listeners(),  # noqa: B008
+    called: Sequence[hooks.Hook] = (),
 ) -> list[tuple[hooks.Trained, Effort]]:
-    """Train with so many ranks, of which rank 0 has the listeners."""
+    """Train with so many ranks, of which rank 0 has the hooks."""
 
     def at_rank(communicator: Any) -> tuple[hooks.Trained, Effort]:
         shared = read_shared_corpus(str(path), communicator, min_count=1)
-        own = listeners if communicator.rank == 0 else Listeners()
-        return train_replicas(shared, config, plan, communicator, own)
+        return train_replicas(shared, config, plan, communicator, called if communicator.rank == 0 else ())
 
     return run_ranks(n_ranks, at_rank)
 
@@ -327,13 +328,13 @@ def test_train_replicas__learn_as_one_process_does(tmp_path: Any) -> None:
 
 def test_train_replicas__resume_with_as_many_is_exact(tmp_path: Any) -> None:
     path, _ = corpus_file(tmp_path)
-    keeper = Memory(every=2)
-    expected = vectors_of(run(path, 2, listeners=Listeners(keeper=keeper)))
-    assert len(keeper.saved) > 3
-    for number in (0, 1, len(keeper.saved) - 1):
-        resumed = Memory(every=2, start=keeper.saved[number])
+    memory = Memory(every=2)
+    expected = vectors_of(run(path, 2, called=[memory]))
+    assert len(memory.saved) > 3
+    for number in (0, 1, len(memory.saved) - 1):
+        resumed = Memory(every=2, start=memory.saved[number])
         resumed.n_asked = 2 * (number + 1)
-        assert (vectors_of(run(path, 2, listeners=Listeners(keeper=resumed))) == expected).all()
+        assert (vectors_of(run(path, 2, called=[resumed])) == expected).all()
 
 
 @pytest.mark.parametrize("numbers", [(2, 1), (2, 3), (3, 2, 1), (1, 4)])
@@ -344,10 +345,10 @@ def test_train_replicas__resume_with_another_number_trains_the_rest(
     path, _ = corpus_file(tmp_path)
     start = None
     for n_ranks in numbers[:-1]:
-        keeper = Memory(every=1, start=start)
-        run(path, n_ranks, listeners=Listeners(keeper=keeper))
-        start = keeper.saved[0]
-    results = run(path, numbers[-1], listeners=Listeners(keeper=Memory(every=10**9, start=start)))
+        memory = Memory(every=1, start=start)
+        run(path, n_ranks, called=[memory])
+        start = memory.saved[0]
+    results = run(path, numbers[-1], called=[Memory(every=10**9, start=start)])
     trained_ = results[0][0]
     vectors_of(results)
     assert trained_.kept_words == 3 * 60_000
@@ -395,7 +396,7 @@ def test_train_replicas__a_signal_at_one_rank_ends_all_with_a_checkpoint(
     import threading
 
     path, _ = corpus_file(tmp_path)
-    keeper = Memory(every=10**9)
+    memory = Memory(every=10**9)
     signalled = iter([None, 15])
 
     def received() -> int | None:
@@ -403,9 +404,9 @@ def test_train_replicas__a_signal_at_one_rank_ends_all_with_a_checkpoint(
 
     monkeypatch.setattr(interrupts, "received", received)
     with pytest.raises(interrupts.Interrupted):
-        run(path, 2, listeners=Listeners(keeper=keeper))
-    assert len(keeper.saved) == 1
-    assert 0 < keeper.saved[0][2].share < 1
+        run(path, 2, called=[memory])
+    assert len(memory.saved) == 1
+    assert 0 < memory.saved[0][2].share < 1
 
 
 def test_train_replicas__a_watcher_ends_the_run_after_an_epoch(tmp_path: Any) -> None:
@@ -416,9 +417,48 @@ def test_train_replicas__a_watcher_ends_the_run_after_an_epoch(tmp_path: Any) ->
         seen.append((moment.epoch, moment.progress.words))
         return moment.epoch == 2
 
-    results = run(path, 2, listeners=Listeners(watchers=Watchers(on_epoch=stop)))
+    results = run(path, 2, called=[hooks.Callbacks(on_epoch=stop)])
     assert seen == [(1, 60_000), (2, 120_000)]
     assert results[1][0].words == 120_000
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_train_replicas__hooks_are_told_between_syncs(
+    n_ranks: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each call, of one unit here, as in one process, and progress never falls."""
+    monkeypatch.setattr("fastw2v.training.loop.CALL_SECONDS", 0.0)
+    path, _ = corpus_file(tmp_path)
+    seen: list[int] = []
+    shown = hooks.Callbacks(on_progress=lambda progress: seen.append(progress.words))
+    run(path, n_ranks, plan=ReplicaConfig(sync_words=5 * UNIT), called=[shown])
+    assert seen == sorted(seen)
+    assert len(seen) >= 3 * (60_000 // n_ranks // UNIT)
+    assert seen[-1] == 3 * 60_000
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_train_replicas__a_chunk_callback_ends_the_run_at_the_next_sync(n_ranks: int, tmp_path: Any) -> None:
+    path, _ = corpus_file(tmp_path)
+    stops = hooks.Callbacks(on_chunk=lambda moment: True)
+    results = run(path, n_ranks, called=[stops])
+    assert {trained.words for trained, _ in results} == {n_ranks * 2 * UNIT}
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_train_replicas__evaluates_within_an_epoch_vectors_of_all(n_ranks: int, tmp_path: Any) -> None:
+    """At the first combination from when it is due on; the last ones are those that come out."""
+    path, _ = corpus_file(tmp_path)
+    found: list[Evaluation] = []
+    config = replace(CONFIG, epochs=2, eval_every=0.5)
+    evaluator = Evaluator(
+        config, None, {"sum": lambda vectors: float(vectors.center_vectors.sum())}, found.append
+    )
+    results = run(path, n_ranks, config, called=[evaluator])
+    step = n_ranks * 2 * UNIT / 60_000  # of an epoch
+    half = math.ceil(0.5 / step) * step
+    assert [evaluation.epochs for evaluation in found] == pytest.approx([half, 1, 1 + half, 2])
+    assert found[-1].scores["sum"] == float(results[0][0].embeddings.center_vectors.sum())
 
 
 def test_pace__adapts_to_what_combining_takes() -> None:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.simulation import ThreadCommunicator, run_ranks
 from fastw2v.corpus import count
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.files import pieces
@@ -33,6 +32,7 @@ from fastw2v.distributed.shards import (
     read_shared_corpus,
     readers,
 )
+from fastw2v.distributed.simulation import ThreadCommunicator, run_ranks
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
 from fastw2v.model.arrays import UNIT
 from tests.naive import NaiveCorpus, Row

@@ -11,6 +11,7 @@ import pytest
 from fastw2v.config import TrainConfig
 from fastw2v.model.arrays import Tokens, n_units
 from fastw2v.training import shuffling
+from fastw2v.training.hooks import Hook
 from fastw2v.training.loop import train
 from fastw2v.training.shuffling import epoch_parts
 from tests.chains import chain_corpus
@@ -103,7 +104,7 @@ class Stopped(Exception):
     """A run's end in the middle."""
 
 
-class Memory:
+class Memory(Hook):
     """Keeps the matrices and the position after every call, and ends the run after some."""
 
     def __init__(self, calls):
@@ -116,8 +117,11 @@ class Memory:
             matrix[:] = kept
         return self.kept[1]
 
-    def after_call(self, vectors, position, progress):
-        self.kept = [matrix.copy() for matrix in vectors], position
+    def is_due(self, progress):
+        return True
+
+    def when_due(self, moment, position):
+        self.kept = [matrix.copy() for matrix in moment.vectors], position
         self.calls -= 1
         if not self.calls:
             raise Stopped
@@ -132,5 +136,5 @@ def test_train__shuffled_goes_on_to_the_same_bytes(monkeypatch, calls):
     expected = train(corpus, config).embeddings.center_vectors.tobytes()
     memory = Memory(calls)
     with pytest.raises(Stopped):
-        train(corpus, config, keeper=memory)
-    assert train(corpus, config, keeper=memory).embeddings.center_vectors.tobytes() == expected
+        train(corpus, config, [memory])
+    assert train(corpus, config, [memory]).embeddings.center_vectors.tobytes() == expected

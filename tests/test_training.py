@@ -14,6 +14,7 @@ from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarn
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
 from fastw2v.training import health, loop, start
+from fastw2v.training.hooks import Callbacks
 from tests.chains import chain_corpus
 
 
@@ -54,7 +55,7 @@ def test_train__softmax_lowers_the_loss():
     corpus, _ = chain_corpus(10, 1_500)
     losses = []
     config = TrainConfig(dim=8, epochs=4, lr=0.1, window=1, sample=0, backend="reference", loss="softmax")
-    loop.train(corpus, config, on_progress=lambda progress: losses.append(progress.mean_loss))
+    loop.train(corpus, config, [Callbacks(on_progress=lambda progress: losses.append(progress.mean_loss))])
     assert losses[0] < np.log(10) + 0.01
     assert losses[-1] < losses[0] - 0.05
 
@@ -73,14 +74,16 @@ def test_train__reports_corpus_words_of_all_epochs():
     corpus, _ = chain_corpus(50, 10_000)
     corpus = corpus._replace(n_words_read=12_000)  # 2,000 words were out of the vocabulary
     seen = []
-    trained = loop.train(corpus, TrainConfig(dim=8, epochs=3, threads=1), on_progress=seen.append)
+    trained = loop.train(
+        corpus, TrainConfig(dim=8, epochs=3, threads=1), [Callbacks(on_progress=seen.append)]
+    )
     assert trained.words == seen[-1].words == seen[-1].words_total == 36_000
     assert [progress.words for progress in seen] == sorted(progress.words for progress in seen)
     assert seen[0].learning_rate > seen[-1].learning_rate == pytest.approx(0.025e-4)
     assert trained.kept_words <= 30_000
 
 
-def test_run_epochs__learning_rate_falls_over_the_whole_run():
+def test_loop__learning_rate_falls_over_the_whole_run():
     rates = []
 
     class Recorder:
@@ -99,7 +102,7 @@ def test_run_epochs__learning_rate_falls_over_the_whole_run():
     config = TrainConfig(epochs=4, lr=0.1)
     backend = Recorder()
     backend.plan = plan_of(config, corpus.vocabulary.counts, 10)
-    loop.run_epochs(backend, corpus, config, lambda position, progress: None)
+    loop.Loop(backend, corpus, config, []).run()
     np.testing.assert_allclose(rates, 0.1 * (1 - np.arange(12) / 12))
 
 
@@ -253,7 +256,7 @@ def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend
     stages = []
     config = TrainConfig(dim=4, sample=0, kernel=kernel, backend=backend, threads=1)
     with pytest.raises(CorpusError, match=r"no word has a neighbour.*--group-by"):
-        loop.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, on_stage=stages.append)
+        loop.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, [Callbacks(on_stage=stages.append)])
     assert stages == []
 
 

@@ -1,33 +1,33 @@
-"""The training loop of several processes: a step at every rank, then what they learned combined.
+"""The training loop of several processes: a step at every rank, then what they learnt combined.
 
     share of the epoch ─► step of S words at each rank ─► reports of all ranks ─► rows combined ─► next step
 
 All ranks make the same steps in the same order; a rank whose share ends first goes on combining. Rank 0 alone
-shows progress, keeps checkpoints and calls watchers, on vectors that are the same at all ranks.
+shows progress, keeps checkpoints and has callbacks; all call what needs all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from fastw2v.backends import Backend, make, plan_of, require_supported
-from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
-from fastw2v.corpus.ids.storage import forget
+from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import Communicator
+from fastw2v.distributed.pace import Effort, Pace, Report
 from fastw2v.distributed.rows import Replica, ladder_rows
 from fastw2v.distributed.shards import SharedCorpus
-from fastw2v.distributed.shares import Share, take_share
+from fastw2v.distributed.shares import Legs, Share, take_share
 from fastw2v.errors import DivergedError
-from fastw2v.model.arrays import NOTHING, UNIT, Totals, n_units
+from fastw2v.model.arrays import UNIT, Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
-from fastw2v.training.health import require_healthy, require_neighbours
-from fastw2v.training.hooks import NO_LISTENERS, Listeners, Moment, Position, Progress, Trained, is_stopped
-from fastw2v.training.loop import next_size, progress_at
+from fastw2v.training.health import require_neighbours
+from fastw2v.training.hooks import Hook, Position, Trained
+from fastw2v.training.loop import Loop, Meeting, Span, ended, tell_stage
 from fastw2v.training.start import (
     begin,
     compile_kernels,
@@ -38,144 +38,35 @@ from fastw2v.training.start import (
 )
 from fastw2v.vectors.embeddings import Embeddings
 
-MOST_SYNC_SHARE = 0.08  # of the time, which the words of a step are adapted to
-OLD_SHARE = 0.9  # of an average that a step leaves: as many steps as the ladder takes to climb
-
-
-class Report(NamedTuple):
-    """What a rank tells the others after a step.
-
-    loss, n_pairs, n_kept  its Totals
-    problem                why its vectors diverged, or nothing
-    signum                 of the signal that it got, or 0
-    is_due                 whether rank 0 wants to write a checkpoint
-    train_seconds          that the step took
-    sync_seconds           that the combination before it took
-    """
-
-    loss: float
-    n_pairs: int
-    n_kept: int
-    problem: str
-    signum: int
-    is_due: bool
-    train_seconds: float
-    sync_seconds: float
-
-
-class Step(NamedTuple):
-    """Units first ≤ u < end of every rank's share, of those it has, and then a combination.
-
-    number  of the step in the epoch, from 1
-    most    units of the largest share
-    """
-
-    number: int
-    first: int
-    end: int
-    most: int
-
-
-class Effort(NamedTuple):
-    """What a run took at this rank: seconds of training, waiting for other ranks and combining; and its load.
-
-    last_sync   seconds of the last combination
-    n_syncs     combinations
-    bytes_sent  for them, without what the messages weigh themselves
-    """
-
-    train_seconds: float = 0.0
-    wait_seconds: float = 0.0
-    sync_seconds: float = 0.0
-    last_sync: float = 0.0
-    n_syncs: int = 0
-    bytes_sent: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """All together."""
-        return max(self.train_seconds + self.wait_seconds + self.sync_seconds, 1e-9)
-
-    @property
-    def sync_share(self) -> float:
-        """Of the time, that combining took."""
-        return self.sync_seconds / self.seconds
-
-    @property
-    def wait_share(self) -> float:
-        """Of the time, that this rank waited for others."""
-        return self.wait_seconds / self.seconds
-
-    def plus(self, train: float, wait: float, sync: float) -> Effort:
-        """With one more step."""
-        train, wait = self.train_seconds + train, self.wait_seconds + wait
-        return Effort(train, wait, self.sync_seconds + sync, sync, self.n_syncs + 1)
-
-
-@dataclass
-class Pace:
-    """How many units each rank trains in a step: fixed, or adapted to what combining takes.
-
-    units   for the next step
-    """
-
-    is_fixed: bool
-    units: int
-    train_seconds: float = 0.0  # a unit
-    sync_seconds: float = 0.0  # a combination
-
-    @classmethod
-    def of(cls, plan: ReplicaConfig) -> Pace:
-        """The pace that a plan asks for."""
-        words = plan.sync_words or SYNC_WORDS
-        return cls(plan.sync_words != 0, max(1, words // UNIT))
-
-    def step(self, units_at_once: int) -> int:
-        """Units of the next step, which a backend that takes some together can take."""
-        return -(-self.units // units_at_once) * units_at_once
-
-    def adapt(self, reports: list[Report], units: int) -> None:
-        """Take a step of so many units into account; the same at all ranks."""
-        if self.is_fixed:
-            return
-        train = max(report.train_seconds for report in reports) / units
-        sync = max(report.sync_seconds for report in reports)
-        old = OLD_SHARE if self.train_seconds else 0.0
-        self.train_seconds = old * self.train_seconds + (1 - old) * train
-        self.sync_seconds = old * self.sync_seconds + (1 - old) * sync
-        wanted = self.sync_seconds * (1 - MOST_SYNC_SHARE) / (MOST_SYNC_SHARE * max(self.train_seconds, 1e-9))
-        self.units = max(1, self.units // 2, min(2 * self.units, round(wanted)))
-
 
 def train_replicas(
     shared: SharedCorpus,
     config: TrainConfig,
     plan: ReplicaConfig,
     communicator: Communicator,
-    listeners: Listeners = NO_LISTENERS,
-    on_stage: Callable[[str], None] | None = None,
+    hooks: Sequence[Hook] = (),
     init: Embeddings | None = None,
 ) -> tuple[Trained, Effort]:
     """Train vectors on a corpus that the ranks of a communicator hold together; all return the same ones.
 
-    Does what `fastw2v.training.loop.train` does in one process, and with its errors. Listeners and init are
-    rank 0's. With one thread at each rank, or config.deterministic, a seed and a number of ranks name the
-    vectors.
+    Does what `fastw2v.training.loop.train` does in one process, and with its errors. Rank 0's hooks are told
+    of the run as they are there, and init is rank 0's. Another rank's may only do what rank 0's do, too, and
+    at the same moments. With one thread at each rank, or config.deterministic, a seed and a number of ranks
+    name the vectors.
     """
-    stage = on_stage or (lambda name: None)
     require_supported(config)
     require_usable(shared.corpus)
     longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
     require_neighbours(longest)
     first = communicator.rank == 0
     n_copies = 1 + (communicator.size > 1)
-    vectors, start = begin(shared.corpus, config, listeners.keeper, init if first else None, n_copies)
+    vectors, start = begin(shared.corpus, config, hooks, init if first else None, n_copies)
     start = position_of(communicator.broadcast(start))
     for matrix in vectors:
         communicator.broadcast_array(matrix)
     replica = Replica(vectors, config.dim, communicator, plan.combine)
 
-    stage("compile")
+    tell_stage(hooks, "compile")
     backend = make(
         plan_of(config, shared.corpus.vocabulary.counts, longest), vectors, config.backend, config.threads
     )
@@ -185,11 +76,12 @@ def train_replicas(
     if first:
         communicator.broadcast(None)
 
-    stage("train")
-    loop = ReplicaLoop(shared, config, plan, replica, backend, listeners)
-    end, words = loop.run(start)
+    tell_stage(hooks, "train")
+    loop = ReplicaLoop(shared, config, plan, replica, backend, hooks)
+    with loop.signals():
+        end, words = loop.run(start)
     trained = finish(shared.corpus, config, backend, end, words, compile_seconds)
-    return trained, loop.effort._replace(bytes_sent=replica.bytes_sent)
+    return ended(trained, hooks), loop.effort._replace(bytes_sent=replica.bytes_sent)
 
 
 def position_of(fields: list[Any]) -> Position:
@@ -198,14 +90,33 @@ def position_of(fields: list[Any]) -> Position:
     return Position(epoch, unit, Totals(*totals), seconds, tuple((n, units) for n, units in legs))
 
 
-class ReplicaLoop:
+class ShareSpan(Span):
+    """A rank's share of the last leg of an epoch.
+
+    legs   with the units that are trained of the last
+    """
+
+    def __init__(self, share: Share, epoch: int, tokens_before: int, legs: Legs) -> None:
+        super().__init__(share.tokens, share.key, legs[-1][1], tokens_before, {"epoch": epoch, "unit": 0})
+        self.share, self._legs, self.end = share, legs, n_units(max(share.sizes))
+
+    def tokens_after(self, unit: int) -> int:
+        """Tokens of the run that are trained once each rank did so many units."""
+        return self.tokens_before + self.share.tokens_after(unit)
+
+    def place(self, unit: int) -> dict[str, Any]:
+        """Fields of the Position once each rank did so many units."""
+        return {"epoch": self._place["epoch"], "legs": (*self._legs[:-1], (self._legs[-1][0], unit))}
+
+
+class ReplicaLoop(Loop):
     """The steps of a run at one rank.
 
     shared     SharedCorpus
     plan       ReplicaConfig
     replica    Replica, which knows the communicator
     backend    Backend, which trains its vectors
-    listeners  Listeners
+    hooks      of this rank
     """
 
     def __init__(
@@ -215,114 +126,89 @@ class ReplicaLoop:
         plan: ReplicaConfig,
         replica: Replica,
         backend: Backend,
-        listeners: Listeners,
+        hooks: Sequence[Hook],
     ) -> None:
-        self.shared, self.config, self.replica, self.backend = shared, config, replica, backend
-        self.pace, self.overlaps = Pace.of(plan), plan.overlap
-        self.communicator, self.listeners = replica.communicator, listeners
-        self.n_tokens = shared.n_tokens
-        self.n_done = 0  # tokens of the run, at all ranks
-        self.effort, self.call_size = Effort(), 1
+        super().__init__(backend, shared.corpus, config, hooks, shared.n_tokens)
+        self.shared, self.replica, self.communicator = shared, replica, replica.communicator
+        self.pace, self.overlaps, self.effort = Pace.of(plan), plan.overlap, Effort()
+        self.n_steps, self.problem, self.train_seconds = 0, "", 0.0
+        asked = [any(hook.may_stop for hook in hooks), any(hook.defers_signals for hook in hooks)]
+        self.may_stop, self.defers = self.communicator.broadcast(asked)
 
-    def run(self, position: Position) -> tuple[Position, int]:
-        """Every epoch from a position on; returns where it ends and the corpus words until there."""
-        self.started = time.perf_counter() - position.seconds
-        for epoch in range(position.epoch, self.config.epochs):
-            legs = position.legs if epoch == position.epoch else ()
-            position, stops = self.run_epoch(position._replace(epoch=epoch, legs=legs))
-            if stops:
-                break
-        return position, self.progress(position).words
+    def signals(self) -> contextlib.AbstractContextManager[None]:
+        """Within the block signals wait for the end of a step, where a hook of rank 0 wants that."""
+        return interrupts.deferred() if self.defers else contextlib.nullcontext()
 
-    def run_epoch(self, position: Position) -> tuple[Position, bool]:
-        """The steps of an epoch from a position on; returns where it ends, and whether a watcher ends all."""
+    def spans(self, position: Position) -> Iterator[Span]:
+        """This rank's share of an epoch, from a position on."""
         size, legs = self.communicator.size, position.legs
         if not legs or legs[-1][0] != size:
             legs = (*legs, (size, 0))
         share = take_share(self.shared, self.communicator, epoch_key(self.config.seed, position.epoch), legs)
-        units_at_once = self.backend.units_at_once
-        done, most = legs[-1][1], n_units(max(share.sizes))
-        number = done // self.pace.step(units_at_once)
-        self.n_done = position.epoch * self.n_tokens + share.tokens_after(done)
-        if done >= most:  # a run that goes on from the end of an epoch
-            return position, False
-        while done < most:
-            number, end = number + 1, min(done + self.pace.step(units_at_once), most)
-            step = Step(number, done, end, most)
-            totals, seconds = self.train(share, step)
-            done = end
-            self.n_done = position.epoch * self.n_tokens + share.tokens_after(done)
-            position = self.meet(position._replace(legs=(*legs[:-1], (size, done))), step, totals, seconds)
-        return position, self.is_stopped(position)
+        self.n_steps = legs[-1][1] // self.pace.step(self.backend.units_at_once)  # of this leg of the epoch
+        self.n_done = position.epoch * self.n_tokens + share.tokens_after(legs[-1][1])
+        yield ShareSpan(share, position.epoch, position.epoch * self.n_tokens, legs)
 
-    def train(self, share: Share, step: Step) -> tuple[Totals, float]:
-        """Train this rank's units of a step, in calls no longer than a signal may wait; and the seconds."""
+    def step_end(self, span: Span, unit: int) -> int:
+        """Where a step from this unit on ends."""
+        return min(unit + self.pace.step(self.backend.units_at_once), span.end)
+
+    def schedule(self, span: Span, unit: int) -> Schedule:
+        """This rank's from this unit on: while its tokens pass, so do those of all ranks."""
+        assert isinstance(span, ShareSpan)
+        pace = sum(span.share.sizes) / max(len(span.tokens.ids), 1)
+        words_before = round(self.n_done / pace) - unit * UNIT
+        return make_schedule(self.config, round(self.n_tokens / pace), span.key, words_before)
+
+    def train(self, span: Span, first: int, end: int) -> Totals:
+        """Train this rank's units of a step, and take the time."""
         started = time.perf_counter()
-        schedule = self.schedule(share, step.first)
-        totals, first, end = NOTHING, step.first, min(step.end, n_units(len(share.tokens.ids)))
-        while first < end:
-            last = min(first + self.call_size * self.backend.units_at_once, end)
-            call_started = time.perf_counter()
-            totals = totals.plus(self.backend.train(share.tokens, schedule, first, last))
-            n_groups = -(-(last - first) // self.backend.units_at_once)
-            size = next_size(n_groups, time.perf_counter() - call_started)
-            self.call_size = size if n_groups == self.call_size else max(size, self.call_size)
-            first = last
-        forget(share.tokens.ids)
-        return totals, time.perf_counter() - started
+        totals = super().train(span, first, end)
+        self.train_seconds = time.perf_counter() - started
+        return totals
 
-    def schedule(self, share: Share, first: int) -> Schedule:
-        """This rank's from unit `first` on: while its tokens pass, so do those of all ranks."""
-        pace = sum(share.sizes) / max(len(share.tokens.ids), 1)
-        words_before = round(self.n_done / pace) - first * UNIT
-        return make_schedule(self.config, round(self.n_tokens / pace), share.key, words_before)
+    def check(self, mean_loss: float) -> None:
+        """Note where this rank's vectors diverged, for all to hear of it."""
+        try:
+            super().check(mean_loss)
+        except DivergedError as error:
+            self.problem = self.problem or str(error)
 
-    def meet(self, position: Position, step: Step, totals: Totals, seconds: float) -> Position:
-        """After a step: hear of the other ranks, combine, and tell the listeners.
+    def meet(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Meeting:
+        """After a step: hear of the other ranks and combine.
 
-        Raises DivergedError where the vectors of any rank diverged, and Interrupted where any rank got a
-        signal that it deferred: rank 0 has written a checkpoint then.
+        Raises DivergedError where the vectors of any rank diverged.
         """
-        ended = time.perf_counter()
+        first, end = units
+        self.n_steps += 1
+        ended_at = time.perf_counter()
         self.replica.receive()
         received = time.perf_counter()
-        reports = self.hear(position, totals, seconds)
+        reports = self.hear(totals, is_due)
         heard = time.perf_counter()
         signum = max(report.signum for report in reports)
-        is_kept = signum > 0 or any(report.is_due for report in reports)
-        n_rows = ladder_rows(step.number, len(self.replica.vectors.center))
-        if is_kept or step.end == step.most:
+        n_rows = ladder_rows(self.n_steps, len(self.replica.vectors.center))
+        if signum or any(report.is_due for report in reports) or end == span.end:
             self.replica.combine()
         elif self.overlaps:
             self.replica.send(n_rows)
         else:
             self.replica.combine(n_rows)
         combined = time.perf_counter()
-        self.effort = self.effort.plus(seconds, heard - received, combined - heard + received - ended)
-        self.pace.adapt(reports, step.end - step.first)
-        sums = Totals(*(sum(column) for column in zip(*(report[:3] for report in reports), strict=True)))
-        position = position._replace(totals=position.totals.plus(sums), seconds=combined - self.started)
-        self.tell(position, sums.mean_loss, is_kept)
-        if signum:
-            self.communicator.broadcast(None)  # when rank 0 has written
-            raise interrupts.Interrupted(signum)
-        return position
+        syncing = combined - heard + received - ended_at
+        self.effort = self.effort.plus(self.train_seconds, heard - received, syncing)
+        self.pace.adapt(reports, end - first)
+        columns = zip(*(report[:3] for report in reports), strict=True)
+        return Meeting(Totals(*(sum(column) for column in columns)), signum)
 
-    def hear(self, position: Position, totals: Totals, seconds: float) -> list[Report]:
+    def hear(self, totals: Totals, is_due: bool) -> list[Report]:
         """The reports of all ranks; raises DivergedError if there is a problem in any."""
-        problem = ""
-        try:
-            objective, n_syncs = self.backend.plan.objective, self.effort.n_syncs
-            require_healthy(self.backend.host(), totals.mean_loss, objective, self.config.lr, n_syncs)
-        except DivergedError as error:
-            problem = str(error)
-        keeper = self.listeners.keeper
         report = Report(
             *totals,
-            problem=problem,
+            problem=self.problem,
             signum=interrupts.received() or 0,
-            is_due=keeper is not None and keeper.is_due(self.progress(position)),
-            train_seconds=seconds,
+            is_due=is_due,
+            train_seconds=self.train_seconds,
             sync_seconds=self.effort.last_sync,
         )
         reports = [Report(*fields) for fields in self.communicator.gather(report)]
@@ -330,26 +216,6 @@ class ReplicaLoop:
             raise DivergedError(problem)
         return reports
 
-    def tell(self, position: Position, mean_loss: float, is_kept: bool) -> None:
-        """Show progress and write a checkpoint, at rank 0."""
-        progress = self.progress(position)._replace(mean_loss=mean_loss)
-        if self.listeners.on_progress:
-            self.listeners.on_progress(progress)
-        if self.listeners.keeper and is_kept:
-            self.listeners.keeper.save(self.replica.vectors, position, progress)
-
-    def is_stopped(self, position: Position) -> bool:
-        """Whether a watcher at rank 0 ends the run after an epoch."""
-        moment = Moment(
-            position.epoch + 1,
-            self.progress(position),
-            self.shared.corpus.vocabulary,
-            self.replica.vectors,
-            self.config.dim,
-        )
-        return bool(self.communicator.broadcast(is_stopped(self.listeners.watchers, moment)))
-
-    def progress(self, position: Position) -> Progress:
-        """Of the run at all ranks."""
-        corpus_words = (self.n_tokens, self.shared.corpus.n_words_read)
-        return progress_at(position, self.n_done, position.totals.mean_loss, corpus_words, self.config)
+    def agree(self, stops: bool, signum: int) -> bool:
+        """Whether a hook of rank 0 ends the run after this step; after a signal it has written then."""
+        return bool(self.communicator.broadcast(stops)) if self.may_stop or signum else False

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from fastw2v.system.machine import resident_memory
 from fastw2v.system.streams import Unfailing
-from fastw2v.training.holdout import Judgement
+from fastw2v.training.holdout import Evaluation
 from fastw2v.training.hooks import Progress
 
 LIVE_SECONDS = 0.1
@@ -58,13 +58,13 @@ def training_line(progress: Progress) -> str:
     )
 
 
-def judgement_line(judgement: Judgement) -> str:
+def evaluation_line(evaluation: Evaluation) -> str:
     """Epochs, held-out loss, scores."""
-    epochs = f"{judgement.epochs:.4g}"
+    epochs = f"{evaluation.epochs:.4g}"
     parts = [f"after {epochs} epoch{'' if epochs == '1' else 's'}:"]
-    if not math.isnan(judgement.loss):
-        parts.append(f"held-out loss {judgement.loss:.4f}{'' if judgement.is_best else ' (no better)'}")
-    parts += [f"{name} {score:.4f}" for name, score in judgement.scores.items()]
+    if not math.isnan(evaluation.loss):
+        parts.append(f"held-out loss {evaluation.loss:.4f}{'' if evaluation.is_best else ' (no better)'}")
+    parts += [f"{name} {score:.4f}" for name, score in evaluation.scores.items()]
     return "  ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Judging a run as it goes on: loss on sentences kept out of training, scores, when to stop."""
+"""Evaluating a run as it goes on: loss on sentences kept out of training, scores, when to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastw2v.corpus.read import Corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Tokens, Vectors, n_units
 from fastw2v.model.streams import epoch_key
-from fastw2v.training.hooks import Moment, Trained
+from fastw2v.training.hooks import Hook, Moment, Position, Progress, Trained
 from fastw2v.training.start import longest_sentence
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -25,7 +25,7 @@ DRAWS = -1  # the epoch whose windows and noise held-out loss is taken with: the
 Score = Callable[[Embeddings], float]
 
 
-class Judgement(NamedTuple):
+class Evaluation(NamedTuple):
     """What a run was worth at a moment.
 
     epochs    passes made so far, with a fraction
@@ -40,15 +40,15 @@ class Judgement(NamedTuple):
     is_best: bool
 
 
-class Judge:
-    """A callback that judges a run every config.eval_every epochs and at its end.
+class Evaluator(Hook):
+    """Evaluates a run every config.eval_every epochs and at its end.
 
-    It stops the run after config.patience judgements without a lower held-out loss, and then, or at the end,
-    `chosen` are the vectors with the lowest.
+    It stops the run after config.patience evaluations without a lower held-out loss; the run then comes to
+    the vectors with the lowest, as it does where it ends by itself.
 
     held_out   Corpus of the sentences kept out, or None
     scores     further numbers to report, by name; they do not decide
-    on_judged  told of each Judgement
+    on_evaluation  told of each Evaluation
     """
 
     def __init__(
@@ -56,20 +56,25 @@ class Judge:
         config: TrainConfig,
         held_out: Corpus | None,
         scores: Mapping[str, Score],
-        on_judged: Callable[[Judgement], None],
+        on_evaluation: Callable[[Evaluation], None],
     ) -> None:
-        self.config, self.held_out, self.scores, self.on_judged = config, held_out, scores, on_judged
-        self.n_judged, self.n_waited, self.lowest = 0, 0, math.inf
+        self.config, self.held_out, self.scores, self.on_evaluation = config, held_out, scores, on_evaluation
+        self.n_evaluated, self.n_waited, self.lowest = 0, 0, math.inf
         self.best: Embeddings | None = None
+        self.may_stop = config.patience is not None
 
-    def __call__(self, moment: Moment) -> bool:
-        """Judge, if it is time to; returns whether the run is to stop."""
-        progress, patience = moment.progress, self.config.patience
-        epochs = progress.share * self.config.epochs
-        n_due = int(epochs / self.config.eval_every + 1e-9)
-        if n_due <= self.n_judged and progress.words < progress.words_total:
-            return False
-        self.n_judged = n_due
+    def is_due(self, progress: Progress) -> bool:
+        """Whether another eval_every epochs have passed, or the run ends."""
+        return self.n_due(progress) > self.n_evaluated or progress.words >= progress.words_total
+
+    def n_due(self, progress: Progress) -> int:
+        """Evaluations that are due so far."""
+        return int(progress.share * self.config.epochs / self.config.eval_every + 1e-9)
+
+    def when_due(self, moment: Moment, position: Position) -> bool:
+        """Evaluate; returns whether the run is to stop."""
+        patience, epochs = self.config.patience, moment.progress.share * self.config.epochs
+        self.n_evaluated = self.n_due(moment.progress)
         loss = held_out_loss(moment.vectors, self.held_out, self.config) if self.held_out else math.nan
         if self.held_out and math.isnan(loss):
             raise CorpusError(
@@ -79,14 +84,14 @@ class Judge:
         embeddings = moment.embeddings() if self.scores or (patience and loss < self.lowest) else None
         scores = {name: score(embeddings) for name, score in self.scores.items() if embeddings}
         is_best = loss < self.lowest
-        self.on_judged(Judgement(epochs, loss, scores, is_best))
+        self.on_evaluation(Evaluation(epochs, loss, scores, is_best))
         if is_best:
             self.lowest, self.n_waited, self.best = loss, 0, embeddings
             return False
         self.n_waited += 1
         return patience is not None and self.n_waited >= patience
 
-    def chosen(self, trained: Trained) -> Trained:
+    def on_end(self, trained: Trained) -> Trained:
         """The run with its best vectors, where patience asks for those, else as it is."""
         is_asked = self.config.patience is not None
         return replace(trained, embeddings=self.best) if is_asked and self.best else trained
@@ -129,10 +134,13 @@ def _sentences(corpus: Corpus, chosen: NDArray[np.bool_]) -> Corpus:
     return corpus._replace(ids=ids, offsets=offsets, n_words_read=n_words, n_rows=int(chosen.sum()))
 
 
-def judged(
-    corpus: Corpus, config: TrainConfig, scores: Mapping[str, Score], on_judged: Callable[[Judgement], None]
-) -> tuple[Corpus, Judge | None]:
-    """The corpus to train on, and who judges the run, if there is anything to judge it by.
+def with_evaluator(
+    corpus: Corpus,
+    config: TrainConfig,
+    scores: Mapping[str, Score],
+    on_evaluation: Callable[[Evaluation], None],
+) -> tuple[Corpus, Evaluator | None]:
+    """The corpus to train on, and the hook that evaluates the run, if there is anything to do it by.
 
     Raises CorpusError where no held-out word has a neighbour.
     """
@@ -146,4 +154,4 @@ def judged(
                 f"holdout {config.holdout:g} keeps out {held_out.n_rows:,} sentences, none with two words "
                 "of the vocabulary: there is no loss on them; raise --holdout or leave it out"
             )
-    return corpus, Judge(config, held_out, scores, on_judged)
+    return corpus, Evaluator(config, held_out, scores, on_evaluation)

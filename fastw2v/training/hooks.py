@@ -1,10 +1,10 @@
-"""What a run tells those who follow it: progress, position, callbacks."""
+"""What a run tells of itself, and whom: progress, position, and the one protocol of hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,22 +59,6 @@ class Position(NamedTuple):
 START = Position()
 
 
-class Keeper(Protocol):
-    """Keeps a run safe from what may end it: `Checkpoints` does so on disk."""
-
-    def restore(self, vectors: Vectors) -> Position | None:
-        """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""
-
-    def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        """Told after each call of the backend where the run stands; may raise to end it."""
-
-    def is_due(self, progress: Progress) -> bool:
-        """Whether it is time to write."""
-
-    def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        """Write what a run can go on from."""
-
-
 @dataclass(frozen=True)
 class Moment:
     """A run between two calls of the backend, as callbacks see it.
@@ -100,34 +84,87 @@ class Moment:
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does
 
 
-def is_stopped(callbacks: Sequence[Callback | None], moment: Moment) -> bool:
-    """Call those that there are, all of them, and say whether one returned True, Python's or NumPy's.
+def is_stopped(returned: Sequence[object]) -> bool:
+    """Whether one of the values that callbacks returned ends the run: True, Python's or NumPy's.
 
-    No other value ends a run: a callback that logs may return the number of characters it wrote.
+    No other value does: a callback that logs may return the number of characters it wrote.
     """
-    returned = [callback(moment) for callback in callbacks if callback is not None]
     return any(unwrapped(value) is True for value in returned)
 
 
-class Watchers(NamedTuple):
-    """Callbacks of a run: after each call of the backend, at most half a second apart, and each epoch."""
+class Hook:
+    """What a run tells of itself, at each of these moments; a hook overrides those that it waits for.
 
-    on_chunk: Callback | None = None
-    on_epoch: Callback | None = None
+    In a run of several processes `restore`, and the callbacks of a user, are rank 0's. What returns True ends
+    the run, as `is_stopped` says, after this call of the backend or, in several processes, where they meet.
+
+    defers_signals  a signal does not end the run before `when_due` was called once more
+    may_stop        something may return True
+    """
+
+    defers_signals = False
+    may_stop = False
+
+    def on_stage(self, stage: str) -> None:
+        """Told that "compile" or "train" begins."""
+
+    def restore(self, vectors: Vectors) -> Position | None:
+        """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""
+        return None
+
+    def after_call(self, moment: Moment) -> object:
+        """Told after each call of the backend, at most half a second apart.
+
+        Where several processes train, the rarer words' vectors are those of this one since all were combined.
+        """
+        return None
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether `when_due` is to be called now."""
+        return False
+
+    def when_due(self, moment: Moment, position: Position) -> object:
+        """Told where the run stands, if it is due: the vectors are those that all processes agree on."""
+        return None
+
+    def on_epoch(self, moment: Moment) -> object:
+        """Told after each epoch, with vectors that all processes agree on."""
+        return None
+
+    def on_end(self, trained: Trained) -> Trained:
+        """What the run came to, as it is handed on."""
+        return trained
 
 
-NOBODY = Watchers()
+class Callbacks(Hook):
+    """A hook of functions: on_progress gets Progress after each call, the others what those of a Hook get."""
 
+    def __init__(
+        self,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        on_stage: Callable[[str], object] | None = None,
+        on_chunk: Callback | None = None,
+        on_epoch: Callback | None = None,
+    ) -> None:
+        self._on_progress, self._on_stage = on_progress, on_stage
+        self._on_chunk, self._on_epoch = on_chunk, on_epoch
+        self.may_stop = on_chunk is not None or on_epoch is not None
 
-class Listeners(NamedTuple):
-    """Whom a run tells how it goes on."""
+    def on_stage(self, stage: str) -> None:
+        """Call on_stage."""
+        if self._on_stage:
+            self._on_stage(stage)
 
-    on_progress: Callable[[Progress], None] | None = None
-    keeper: Keeper | None = None
-    watchers: Watchers = NOBODY
+    def after_call(self, moment: Moment) -> object:
+        """Call on_progress, and on_chunk, which may end the run."""
+        if self._on_progress:
+            self._on_progress(moment.progress)
+        return self._on_chunk(moment) if self._on_chunk else None
 
-
-NO_LISTENERS = Listeners()
+    def on_epoch(self, moment: Moment) -> object:
+        """Call on_epoch, which may end the run."""
+        return self._on_epoch(moment) if self._on_epoch else None
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,25 @@
-"""The training loop: epochs × calls of at most half a second; the only place that knows their order."""
+"""The training loop: epochs × steps × calls of at most half a second; the only place that knows their order.
+
+A step is what a process trains before it looks about: for signals, for its hooks and, where there are several
+processes, for the others. One process looks about after each call.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import UNIT, Tokens, n_units
+from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
+from fastw2v.model.plan import Schedule
+from fastw2v.system import interrupts
 from fastw2v.training.health import require_healthy, require_neighbours
-from fastw2v.training.hooks import (
-    NOBODY,
-    START,
-    Keeper,
-    Moment,
-    Position,
-    Progress,
-    Trained,
-    Watchers,
-    is_stopped,
-)
+from fastw2v.training.hooks import START, Hook, Moment, Position, Progress, Trained, is_stopped
 from fastw2v.training.shuffling import epoch_parts
 from fastw2v.training.start import (
     begin,
@@ -38,96 +36,216 @@ CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer
 
 
 def train(
-    corpus: Corpus,
-    config: TrainConfig,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_stage: Callable[[str], None] | None = None,
-    keeper: Keeper | None = None,
-    init: Embeddings | None = None,
-    watchers: Watchers = NOBODY,
+    corpus: Corpus, config: TrainConfig, hooks: Sequence[Hook] = (), init: Embeddings | None = None
 ) -> Trained:
     """Train vectors on an encoded corpus.
 
-    on_progress is called after each call of the backend (at most half a second apart for the kernels),
-    on_stage with "compile" and "train" as they begin, keeper before the first call and after each. Words of
-    init start with their vectors there, other words as usual. What the watchers get is a Moment; where one
-    returns True the run ends after that call.
+    hooks   told of the run at each of its moments, in this order
+    init    words of it start with their vectors there, other words as usual
 
     Raises UsageError (vocabulary under two words, arrays that are no corpus), CorpusError (no word with a
-    neighbour), DivergedError, OutputError (memory), and what keeper raises.
+    neighbour), DivergedError, OutputError (memory), and what hooks raise.
     """
     require_supported(config)
     corpus = settled(corpus)
     require_usable(corpus)
     longest = longest_sentence(corpus.offsets)
     require_neighbours(longest)
-    vectors, start = begin(corpus, config, keeper, init)
+    vectors, start = begin(corpus, config, hooks, init)
     plan = plan_of(config, corpus.vocabulary.counts, longest)
     backend = make(plan, vectors, config.backend, config.threads)
-    stage = on_stage or (lambda name: None)
-    stage("compile")
+    tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus)
-
-    words = corpus.n_words_read * config.epochs
-
-    def after_call(position: Position, progress: Progress) -> bool:
-        if on_progress:
-            on_progress(progress)
-        if keeper:
-            keeper.after_call(backend.host(), position, progress)
-        nonlocal words
-        words = progress.words
-        moment = Moment(position.epoch + 1, progress, corpus.vocabulary, backend.host(), config.dim)
-        is_epoch = words == moment.epoch * corpus.n_words_read
-        called = [watchers.on_chunk, watchers.on_epoch if is_epoch else None]
-        return is_stopped(called, moment)
-
-    stage("train")
-    end = run_epochs(backend, corpus, config, after_call, start)
-    return finish(corpus, config, backend, end, words, compile_seconds)
+    tell_stage(hooks, "train")
+    with signals_of(hooks):
+        end, words = Loop(backend, corpus, config, hooks).run(start)
+    return ended(finish(corpus, config, backend, end, words, compile_seconds), hooks)
 
 
-def run_epochs(
-    backend: Backend,
-    corpus: Corpus,
-    config: TrainConfig,
-    after_call: Callable[[Position, Progress], bool],
-    position: Position = START,
-) -> Position:
-    """Every epoch from a position on, in calls of about CALL_SECONDS; returns where it ends.
+def tell_stage(hooks: Sequence[Hook], stage: str) -> None:
+    """Tell hooks that a stage begins."""
+    for hook in hooks:
+        hook.on_stage(stage)
 
-    That is where after_call, told of each call, returns True, or at the end of the last epoch.
+
+def ended(trained: Trained, hooks: Sequence[Hook]) -> Trained:
+    """What a run came to, after its hooks had it one after the other."""
+    for hook in hooks:
+        trained = hook.on_end(trained)
+    return trained
+
+
+def signals_of(hooks: Sequence[Hook]) -> contextlib.AbstractContextManager[None]:
+    """Within the block signals wait for the end of a call, where a hook wants that."""
+    if any(hook.defers_signals for hook in hooks):
+        return interrupts.deferred()
+    return contextlib.nullcontext()
+
+
+class Span:
+    """Tokens that this process trains one unit after the other, and where the run stands after each of them.
+
+    tokens         ids and offsets
+    key            names the random streams
+    first, end     units to train; end is that of the process that has most
+    tokens_before  of the whole run
+    place          fields of the Position, without `unit`, and that of the first unit
+    """
+
+    def __init__(
+        self, tokens: Tokens, key: int, first: int, tokens_before: int, place: dict[str, int]
+    ) -> None:
+        self.tokens, self.key, self.first = tokens, key, first
+        self.end = n_units(len(tokens.ids))
+        self.tokens_before, self._place = tokens_before, place
+
+    def tokens_after(self, unit: int) -> int:
+        """Tokens of the run that are trained before this unit, by all processes."""
+        return self.tokens_before + min(unit * UNIT, len(self.tokens.ids))
+
+    def place(self, unit: int) -> dict[str, Any]:
+        """Fields of the Position before this unit."""
+        return {"epoch": self._place["epoch"], "unit": self._place["unit"] + unit}
+
+
+class Meeting(NamedTuple):
+    """What a process knows after a step: what all together trained in it, and the signal that came, or 0."""
+
+    totals: Totals
+    signum: int
+
+
+class Loop:
+    """The steps of a run.
+
+    corpus   Corpus, or the part of it that this process has
+    hooks    told of the run
 
     Where it is cut into calls does not change what is trained.
     """
-    tokens, n_tokens = Tokens(corpus.ids, corpus.offsets), len(corpus.ids)
-    started = time.perf_counter() - position.seconds
-    size, n_calls = 1, 0
-    for epoch in range(position.epoch, config.epochs):
-        resumed = position.unit if epoch == position.epoch else 0
-        for part in epoch_parts(tokens, config.seed, epoch, config.shuffle, resumed):
-            words_before = epoch * n_tokens + part.first_token
-            schedule = make_schedule(config, n_tokens, part.key, words_before)
-            first, end = max(0, resumed - part.first_unit), n_units(len(part.tokens.ids))
-            while first < end:
-                last = min(first + size * backend.units_at_once, end)
-                call_started = time.perf_counter()
-                totals = backend.train(part.tokens, schedule, first, last)
-                now = time.perf_counter()
-                forget(corpus.ids)
-                forget(corpus.offsets)
-                mean_loss = totals.mean_loss
-                require_healthy(backend.host(), mean_loss, backend.plan.objective, config.lr, n_calls)
-                unit = part.first_unit + last
-                position = Position(epoch, unit, position.totals.plus(totals), now - started)
-                n_done = words_before + min(last * UNIT, len(part.tokens.ids))
-                sizes = (n_tokens, corpus.n_words_read)
-                if after_call(position, progress_at(position, n_done, mean_loss, sizes, config)):
-                    return position
-                n_groups = -(-(last - first) // backend.units_at_once)
-                size = next_size(n_groups, now - call_started)
-                first, n_calls = last, n_calls + 1
-    return position
+
+    def __init__(
+        self, backend: Backend, corpus: Corpus, config: TrainConfig, hooks: Sequence[Hook], n_tokens: int = 0
+    ) -> None:
+        self.backend, self.corpus, self.config, self.hooks = backend, corpus, config, hooks
+        self.n_tokens = n_tokens or len(corpus.ids)  # of the whole corpus
+        self.n_done = 0  # tokens of the run, by all processes
+        self.call_size, self.n_calls = 1, 0
+        self.stops = False  # whether a hook ended the run
+        self.started = 0.0
+
+    def run(self, position: Position = START) -> tuple[Position, int]:
+        """Every epoch from a position on; returns where it ends and the corpus words until there."""
+        self.started = time.perf_counter() - position.seconds
+        for epoch in range(position.epoch, self.config.epochs):
+            if epoch > position.epoch:
+                position = position._replace(epoch=epoch, unit=0, legs=())
+            for span in self.spans(position):
+                unit = span.first
+                while unit < span.end:
+                    first, unit = unit, self.step_end(span, unit)
+                    position = self.step(span, first, unit, position)
+                    if self.stops:
+                        return position, self.progress(position, 0.0).words
+        return position, self.corpus.n_words_read * self.config.epochs
+
+    # ---- What several processes do in another way ----------------------------------------------------------
+
+    def spans(self, position: Position) -> Iterator[Span]:
+        """What this process trains of an epoch, from a position on."""
+        tokens, before = Tokens(self.corpus.ids, self.corpus.offsets), position.epoch * self.n_tokens
+        for part in epoch_parts(tokens, self.config.seed, position.epoch, self.config.shuffle, position.unit):
+            place = {"epoch": position.epoch, "unit": part.first_unit}
+            first = max(0, position.unit - part.first_unit)
+            yield Span(part.tokens, part.key, first, before + part.first_token, place)
+
+    def step_end(self, span: Span, unit: int) -> int:
+        """Where a step from this unit on ends."""
+        return min(unit + self.call_size * self.backend.units_at_once, span.end)
+
+    def schedule(self, span: Span, unit: int) -> Schedule:
+        """What the units of a step share, of which this is the first."""
+        return make_schedule(self.config, self.n_tokens, span.key, span.tokens_before)
+
+    def check(self, mean_loss: float) -> None:
+        """Raise DivergedError where this process's vectors diverged; several tell each other before."""
+        objective = self.backend.plan.objective
+        require_healthy(self.backend.host(), mean_loss, objective, self.config.lr, self.n_calls)
+
+    def meet(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Meeting:
+        """After this process trained units first ≤ u < end of a step; is_due asks for agreed vectors."""
+        return Meeting(totals, interrupts.received() or 0)
+
+    def agree(self, stops: bool, signum: int) -> bool:
+        """Whether the run ends after this step, for all processes, once all hooks were told of a signal."""
+        return stops
+
+    # ---- A step --------------------------------------------------------------------------------------------
+
+    def step(self, span: Span, first: int, end: int, position: Position) -> Position:
+        """Train a step and tell hooks of it; returns where the run stands then.
+
+        Raises DivergedError, and Interrupted for a signal after those hooks were told that defer it.
+        """
+        totals = self.train(span, first, end)
+        self.n_done = span.tokens_after(end)
+        position = position._replace(**span.place(end))
+        progress = self.progress(position, totals.mean_loss)
+        due = [hook for hook in self.hooks if hook.is_due(progress)]
+        met = self.meet(span, (first, end), totals, bool(due))
+        seconds = time.perf_counter() - self.started
+        position = position._replace(totals=position.totals.plus(met.totals), seconds=seconds)
+        moment = self.moment(position, met.totals.mean_loss)
+        returned = [hook.after_call(moment) for hook in self.hooks]
+        for hook in self.hooks:
+            if hook in due or (met.signum and hook.defers_signals):
+                returned.append(hook.when_due(moment, position))
+        if self.n_done == moment.epoch * self.n_tokens:
+            returned += [hook.on_epoch(moment) for hook in self.hooks]
+        self.stops = self.agree(self.stops or is_stopped(returned), met.signum)
+        if met.signum:
+            raise interrupts.Interrupted(met.signum)
+        return position
+
+    def train(self, span: Span, first: int, end: int) -> Totals:
+        """Train units first ≤ u < end of those that there are here, in calls of about CALL_SECONDS."""
+        schedule = self.schedule(span, first)
+        totals, end = NOTHING, min(end, n_units(len(span.tokens.ids)))
+        while first < end:
+            last = min(first + self.call_size * self.backend.units_at_once, end)
+            started = time.perf_counter()
+            called = self.backend.train(span.tokens, schedule, first, last)
+            self.resize(-(-(last - first) // self.backend.units_at_once), time.perf_counter() - started)
+            for array in (self.corpus.ids, self.corpus.offsets, span.tokens.ids):
+                forget(array)
+            self.check(called.mean_loss)
+            totals, self.n_calls = totals.plus(called), self.n_calls + 1
+            if last < end:
+                self.tell_on_the_way(span, last, called.mean_loss)
+            first = last
+        return totals
+
+    def resize(self, n_groups: int, seconds: float) -> None:
+        """Take a call of so many groups of units into account: a shorter one than usual shows less."""
+        size = next_size(n_groups, seconds)
+        self.call_size = size if n_groups == self.call_size else max(size, self.call_size)
+
+    def tell_on_the_way(self, span: Span, unit: int, mean_loss: float) -> None:
+        """Tell hooks of a call within a step; where one ends the run, it ends after the step."""
+        self.n_done = span.tokens_after(unit)
+        position = Position(seconds=time.perf_counter() - self.started)._replace(**span.place(unit))
+        moment = self.moment(position, mean_loss)
+        self.stops = is_stopped([hook.after_call(moment) for hook in self.hooks]) or self.stops
+
+    def moment(self, position: Position, mean_loss: float) -> Moment:
+        """The run as hooks see it."""
+        progress, vectors = self.progress(position, mean_loss), self.backend.host()
+        return Moment(position.epoch + 1, progress, self.corpus.vocabulary, vectors, self.config.dim)
+
+    def progress(self, position: Position, mean_loss: float) -> Progress:
+        """Of the run, by all processes."""
+        sizes = (self.n_tokens, self.corpus.n_words_read)
+        return progress_at(position, self.n_done, mean_loss, sizes, self.config)
 
 
 def progress_at(

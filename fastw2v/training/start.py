@@ -20,7 +20,7 @@ from fastw2v.model.plan import Schedule
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
-from fastw2v.training.hooks import START, Keeper, Position, Trained
+from fastw2v.training.hooks import START, Hook, Position, Trained
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
 from fastw2v.vectors.formats.common import first_not_finite
 
@@ -183,16 +183,16 @@ def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: in
 
 
 def begin(
-    corpus: Corpus, config: TrainConfig, keeper: Keeper | None, init: Embeddings | None, n_copies: int = 1
+    corpus: Corpus, config: TrainConfig, hooks: Sequence[Hook], init: Embeddings | None, n_copies: int = 1
 ) -> tuple[Vectors, Position]:
-    """The matrices as they start, and where: as the keeper has them, as init has them, or drawn.
+    """The matrices as they start, and where: as a hook restores them, as init has them, or drawn.
 
     Raises OutputError where so many copies of them do not fit the memory.
     """
     n_words = len(corpus.vocabulary)
     require_memory(n_words, config.dim, n_copies)
     vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
-    if keeper and (start := keeper.restore(vectors)):
+    for start in filter(None, (hook.restore(vectors) for hook in hooks)):
         return vectors, start
     fill_initial(vectors.center[:, : config.dim], config.seed)
     require_known(config, init)

@@ -29,14 +29,13 @@ from fastw2v.commands.train.settings import (
 from fastw2v.config import TrainConfig, check_judging
 from fastw2v.distributed.communicator import open_communicator
 from fastw2v.errors import DivergedError, UsageError
-from fastw2v.system import interrupts
 
 if TYPE_CHECKING:
     from fastw2v.corpus.read import Corpus
     from fastw2v.show.progress import Display
     from fastw2v.show.run_log import RunLog
-    from fastw2v.training.checkpoint.keeper import Checkpoints
-    from fastw2v.training.holdout import Judge, Judgement, Score
+    from fastw2v.training.checkpoint.checkpointer import Checkpointer
+    from fastw2v.training.holdout import Evaluation, Evaluator, Score
     from fastw2v.training.hooks import Progress, Trained
     from fastw2v.vectors.embeddings import Embeddings
 
@@ -87,10 +86,10 @@ def train(
         options = settled(options, kept)
         notes = check_outputs(options, log_json) if resume else notes
         saved = kept.saved if kept else None
-        trainer = replicas.trainer_of(options, saved, is_kept=kept is not None, only_reads=dry_run)
+        trainer = replicas.trainer_of(options, saved, only_reads=dry_run)
         options, config = options | trainer.settled, trainer.config
         from fastw2v.show.run_log import RunLog
-        from fastw2v.training.holdout import judged
+        from fastw2v.training.holdout import with_evaluator
 
         display = stack.enter_context(open_display(config, quiet=quiet, verbose=verbose))
         outputs, settings = outputs_of(options, config, log_json)
@@ -107,11 +106,11 @@ def train(
             click.echo("\n".join(estimate(corpus, trainer, outputs)))
             return
         outputs.save_vocabulary(corpus)
-        corpus, judge = judged(corpus, config, scores, lambda found: tell(found, display, log))
+        corpus, evaluator = with_evaluator(corpus, config, scores, lambda found: tell(found, display, log))
         named = options | {"output": outputs.target}
-        checkpoints = kept.checkpoints_of(corpus, config, named, trainer.fingerprint) if kept else None
+        checkpointer = kept.checkpointer_of(corpus, config, named, trainer.fingerprint) if kept else None
         init = None if saved else load_init(options, corpus, display)
-        trained = run_training(trainer, corpus, display, log, checkpoints, init, judge)
+        trained = run_training(trainer, corpus, display, log, (checkpointer, evaluator), init)
         write(trained.embeddings, outputs, settings, display)
         summarise(trained, trainer.effort, outputs.target, display, log)
 
@@ -169,7 +168,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
     resumed  whether vectors to start from are those of a checkpoint
     """
     from fastw2v.backends import require_supported
-    from fastw2v.training.checkpoint.keeper import parse_interval
+    from fastw2v.training.checkpoint.checkpointer import parse_interval
     from fastw2v.training.start import require_known
     from fastw2v.vectors import formats
     from fastw2v.vectors.embeddings import with_outside
@@ -204,7 +203,7 @@ def check_outputs(options: dict[str, Any], log: str | None) -> list[str]:
 
 
 def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]:
-    """What to judge a run by beside held-out loss, from files of word pairs and of analogies."""
+    """What to evaluate a run by beside held-out loss, from files of word pairs and of analogies."""
     from fastw2v.vectors.evaluation import (
         evaluate_analogies,
         evaluate_similarity,
@@ -222,12 +221,12 @@ def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]
     return scores
 
 
-def tell(judgement: Judgement, display: Display, log: RunLog) -> None:
-    """Show and log a judgement of the run."""
-    from fastw2v.show.progress import judgement_line
+def tell(evaluation: Evaluation, display: Display, log: RunLog) -> None:
+    """Show and log an evaluation of the run."""
+    from fastw2v.show.progress import evaluation_line
 
-    display.say(judgement_line(judgement))
-    log.record("evaluation", **judgement._asdict())
+    display.say(evaluation_line(evaluation))
+    log.record("evaluation", **evaluation._asdict())
 
 
 def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
@@ -262,18 +261,18 @@ def run_training(
     corpus: Corpus,
     display: Display,
     log: RunLog,
-    checkpoints: Checkpoints | None,
+    hooks: tuple[Checkpointer | None, Evaluator | None],
     init: Embeddings | None,
-    judge: Judge | None,
 ) -> Trained:
     """Train, telling the user how it goes."""
     from fastw2v.show.progress import training_line
-    from fastw2v.training import hooks
+    from fastw2v.training.hooks import Callbacks
 
+    checkpointer, _ = hooks
     if display.verbose:
         display.say(as_typed_line(trainer.config))
-    if checkpoints and checkpoints.last:
-        display.say(f"going on from {checkpoints.last.path}, {checkpoints.last.share:.1%} of the run")
+    if checkpointer and checkpointer.last:
+        display.say(f"going on from {checkpointer.last.path}, {checkpointer.last.share:.1%} of the run")
     log.record(
         "corpus",
         words=corpus.n_words_read,
@@ -281,25 +280,22 @@ def run_training(
         tokens=trainer.n_tokens,
         vocabulary=len(corpus.vocabulary),
     )
-    with contextlib.ExitStack() as stack:
 
-        def on_stage(stage: str) -> None:
-            if stage == "compile":
-                announce_compiling(display)
-            elif checkpoints:  # a signal now waits for the end of a call
-                stack.enter_context(interrupts.deferred())
+    def on_stage(stage: str) -> None:
+        if stage == "compile":
+            announce_compiling(display)
 
-        def on_progress(progress: Progress) -> None:
-            display.update(training_line(progress))
-            log.progress(progress)
+    def on_progress(progress: Progress) -> None:
+        display.update(training_line(progress))
+        log.progress(progress)
 
-        try:
-            listeners = hooks.Listeners(on_progress, checkpoints, hooks.Watchers(judge))
-            trained = trainer.train(corpus, listeners, on_stage, init)
-        except DivergedError as error:
-            kept = checkpoints.last if checkpoints else None
-            outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
-            raise DivergedError(f"{error}; {outcome}") from None
+    shown = Callbacks(on_progress=on_progress, on_stage=on_stage)
+    try:
+        trained = trainer.train(corpus, [shown, *(hook for hook in hooks if hook)], init)
+    except DivergedError as error:
+        kept = checkpointer.last if checkpointer else None
+        outcome = f"the vectors in {kept.path} are good" if kept else "nothing was written"
+        raise DivergedError(f"{error}; {outcome}") from None
     display.close()
     warn_of_no_pair(trained, trainer.config)
-    return judge.chosen(trained) if judge else trained
+    return trained

@@ -13,7 +13,7 @@ from fastw2v.commands.train.settings import CONFIG, config_path, differs
 
 if TYPE_CHECKING:
     from fastw2v.corpus.read import Corpus
-    from fastw2v.distributed.loop import Effort
+    from fastw2v.distributed.pace import Effort
     from fastw2v.show.progress import Display
     from fastw2v.show.run_log import RunLog
     from fastw2v.training.hooks import Trained

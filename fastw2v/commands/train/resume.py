@@ -17,33 +17,33 @@ from fastw2v.errors import UsageError
 if TYPE_CHECKING:
     from fastw2v.config import TrainConfig
     from fastw2v.corpus.read import Corpus
+    from fastw2v.training.checkpoint.checkpointer import Checkpointer
     from fastw2v.training.checkpoint.folder import Folder
-    from fastw2v.training.checkpoint.keeper import Checkpoints
     from fastw2v.training.checkpoint.manifest import Saved
 
 
-class Kept(NamedTuple):
+class RunFolder(NamedTuple):
     """The folder that a run is kept in, and the checkpoint to go on from, if it is to go on."""
 
     folder: Folder
     saved: Saved | None
 
-    def checkpoints_of(
+    def checkpointer_of(
         self, corpus: Corpus, config: TrainConfig, options: dict[str, Any], fingerprint: str | None = None
-    ) -> Checkpoints:
-        """The keeper of a run with these options on this corpus, with its fingerprint if that is known."""
-        from fastw2v.training.checkpoint.keeper import Checkpoints, Run, parse_interval
+    ) -> Checkpointer:
+        """What writes checkpoints of a run with these options; fingerprint is the corpus's, if known."""
+        from fastw2v.training.checkpoint.checkpointer import Checkpointer, Run, parse_interval
         from fastw2v.training.checkpoint.manifest import fingerprints
 
         run = Run(config, corpus, fingerprints(corpus, fingerprint), with_absolute_paths(options))
-        return Checkpoints(self.folder, parse_interval(options["checkpoint_every"]), run, self.saved)
+        return Checkpointer(self.folder, parse_interval(options["checkpoint_every"]), run, self.saved)
 
 
 @contextlib.contextmanager
-def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> Iterator[Kept | None]:
+def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> Iterator[RunFolder | None]:
     """Open the folder of --checkpoint for a new run, or of --resume; None without either."""
+    from fastw2v.training.checkpoint.checkpointer import parse_interval
     from fastw2v.training.checkpoint.folder import Folder
-    from fastw2v.training.checkpoint.keeper import parse_interval
 
     if not (checkpoint or resume):
         yield None
@@ -57,12 +57,12 @@ def open_checkpoints(checkpoint: str | None, resume: str | None, every: str) -> 
     with Folder(path) as folder:
         if not resume:
             folder.require_unused()
-            yield Kept(folder, None)
+            yield RunFolder(folder, None)
         else:
-            yield Kept(folder, folder.newest(lambda line: click.echo(f"Warning: {line}", err=True)))
+            yield RunFolder(folder, folder.newest(lambda line: click.echo(f"Warning: {line}", err=True)))
 
 
-def settled(given: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
+def settled(given: dict[str, Any], kept: RunFolder | None) -> dict[str, Any]:
     """The options of this run: those given, and for the rest those of the run that goes on, or defaults.
 
     Raises UsageError for one that differs from the run's and must not, for patience in a run that is kept,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -26,17 +25,16 @@ from fastw2v.distributed.communicator import (
     ranks_here,
 )
 from fastw2v.errors import UsageError
-from fastw2v.system import interrupts
 
 if TYPE_CHECKING:
     from fastw2v.corpus.ids.memory import Memory
     from fastw2v.corpus.read import Corpus
     from fastw2v.corpus.vocabulary import Vocabulary
-    from fastw2v.distributed.loop import Effort
+    from fastw2v.distributed.pace import Effort
     from fastw2v.distributed.shards import SharedCorpus
     from fastw2v.show.progress import Display
     from fastw2v.training.checkpoint.manifest import Saved
-    from fastw2v.training.hooks import Listeners, Trained
+    from fastw2v.training.hooks import Hook, Trained
     from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -62,8 +60,7 @@ class Trainer(Protocol):
     def train(
         self,
         corpus: Corpus,
-        listeners: Listeners,
-        on_stage: Callable[[str], None],
+        hooks: Sequence[Hook],
         init: Embeddings | None,
     ) -> Trained:
         """Train, as `fastw2v.training.loop.train` does."""
@@ -97,15 +94,13 @@ class Alone:
     def train(
         self,
         corpus: Corpus,
-        listeners: Listeners,
-        on_stage: Callable[[str], None],
+        hooks: Sequence[Hook],
         init: Embeddings | None,
     ) -> Trained:
         """Train in this process."""
         from fastw2v.training import loop
 
-        on_progress, keeper, watchers = listeners
-        return loop.train(corpus, self.config, on_progress, on_stage, keeper, init, watchers)
+        return loop.train(corpus, self.config, hooks, init)
 
 
 class Job(NamedTuple):
@@ -115,7 +110,6 @@ class Job(NamedTuple):
     reading     the options of reading it
     config      fields of TrainConfig
     plan        fields of ReplicaConfig
-    is_kept     whether signals wait for a checkpoint
     only_reads  whether that is all
     """
 
@@ -123,7 +117,6 @@ class Job(NamedTuple):
     reading: dict[str, Any]
     config: dict[str, Any]
     plan: dict[str, Any]
-    is_kept: bool
     only_reads: bool
 
 
@@ -157,21 +150,18 @@ class Leader:
     def train(
         self,
         corpus: Corpus,
-        listeners: Listeners,
-        on_stage: Callable[[str], None],
+        hooks: Sequence[Hook],
         init: Embeddings | None,
     ) -> Trained:
         """Train together with the others."""
         from fastw2v.distributed.loop import train_replicas
 
         plan = ReplicaConfig(**self.job.plan)
-        trained, self.effort = train_replicas(
-            self.shared, self.config, plan, self.communicator, listeners, on_stage, init
-        )
+        trained, self.effort = train_replicas(self.shared, self.config, plan, self.communicator, hooks, init)
         return trained
 
 
-def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, only_reads: bool) -> Trainer:
+def trainer_of(options: dict[str, Any], saved: Saved | None, *, only_reads: bool) -> Trainer:
     """Who trains, with these options, at rank 0; saved is the checkpoint to go on from.
 
     Raises UsageError for what only one process can do, and where several would go on with what one began: it
@@ -203,7 +193,7 @@ def trainer_of(options: dict[str, Any], saved: Saved | None, *, is_kept: bool, o
     reading = {name: options[name] for name in names_of("read")}
     return Leader(
         communicator,
-        Job(list(options["source"]), reading, asdict(config), asdict(plan), is_kept, only_reads),
+        Job(list(options["source"]), reading, asdict(config), asdict(plan), only_reads),
     )
 
 
@@ -248,10 +238,4 @@ def follow(communicator: Communicator, threads: int | None) -> None:
     shared = read_part(job, communicator, config.threads or 1, Display(sys.stderr, quiet=True))
     if job.only_reads:
         return
-    with contextlib.ExitStack() as stack:
-
-        def on_stage(stage: str) -> None:
-            if stage == "train" and job.is_kept:
-                stack.enter_context(interrupts.deferred())
-
-        train_replicas(shared, config, ReplicaConfig(**job.plan), communicator, on_stage=on_stage)
+    train_replicas(shared, config, ReplicaConfig(**job.plan), communicator)

@@ -31,7 +31,7 @@ from fastw2v.training.checkpoint.folder import Folder, number_of
 from fastw2v.training.checkpoint.manifest import Fingerprints, Saved, write_manifest
 from fastw2v.training.checkpoint.matrices import read_matrix, write_matrix
 from fastw2v.training.health import require_healthy
-from fastw2v.training.hooks import Position, Progress
+from fastw2v.training.hooks import Hook, Moment, Position, Progress
 from fastw2v.vectors.formats.tokens import check_tokens, escape_token
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -72,8 +72,8 @@ class Run(NamedTuple):
     options: dict[str, Any]
 
 
-class Checkpoints:
-    """Writes checkpoints of a run as it goes on: the keeper of `training.train`.
+class Checkpointer(Hook):
+    """Writes checkpoints of a run as it goes on, the last one at its end or where a signal ends it.
 
     folder    Folder, open
     interval  at least this between two
@@ -82,6 +82,8 @@ class Checkpoints:
 
     Raises UsageError where the corpus or vocabulary is not that of the checkpoint.
     """
+
+    defers_signals = True
 
     def __init__(self, folder: Folder, interval: Interval, run: Run, saved: Saved | None = None) -> None:
         if saved:
@@ -108,17 +110,6 @@ class Checkpoints:
             read_matrix(self.last.path / name, matrix)
         return self.last.position
 
-    def after_call(self, vectors: Vectors, position: Position, progress: Progress) -> None:
-        """Write a checkpoint if it is time to, at the end of the run, and when a signal asks the run to end.
-
-        Raises Interrupted for that, OutputError, and DivergedError instead of keeping vectors not finite.
-        """
-        signum = interrupts.received()
-        if signum or self.is_due(progress):
-            self.save(vectors, position, progress)
-        if signum:
-            raise interrupts.Interrupted(signum)
-
     def is_due(self, progress: Progress) -> bool:
         """Whether it is time to write, or the run ends."""
         return (
@@ -126,6 +117,10 @@ class Checkpoints:
             or progress.words - self.words >= self.interval.words
             or progress.words == progress.words_total
         )
+
+    def when_due(self, moment: Moment, position: Position) -> None:
+        """Write a checkpoint; raises OutputError, and DivergedError instead of keeping vectors not finite."""
+        self.save(moment.vectors, position, moment.progress)
 
     def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
