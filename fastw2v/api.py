@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
-from dataclasses import fields
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastw2v.backends import require_supported
-from fastw2v.config import (
-    PRESETS,
-    Options,
-    Preset,
-    ReadConfig,
-    TrainConfig,
-    check_judging,
-)
+from fastw2v.config import Preset, check_judging
 from fastw2v.corpus.arrow.objects import require_names
-from fastw2v.corpus.read import Corpus, read_corpus
+from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.errors import NoPairWarning, StepSizeWarning, UsageError
-from fastw2v.options import checks, synonyms
+from fastw2v.distributed.communicator import in_concert, open_communicator
+from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageError
+from fastw2v.options import checks
 from fastw2v.options.spelling import as_called, for_python
-from fastw2v.show.progress import Display, evaluation_line, reading_shown, training_line
-from fastw2v.system.machine import require_threads, usable_cores
+from fastw2v.run.arguments import Configs, Options, configure, require_unread
+from fastw2v.run.carry_out import Kept, carry_out, load_scores
+from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
+from fastw2v.run.processes import Run
+from fastw2v.run.request import Request, memory_of
+from fastw2v.run.resume import begun, options_of, with_saved
+from fastw2v.show.listener import Listener
+from fastw2v.show.progress import Display, reading_shown
+from fastw2v.show.run_log import RunLog
+from fastw2v.system import interrupts
+from fastw2v.system.machine import require_threads
 from fastw2v.training.health import step_size_warning
-from fastw2v.training.holdout import with_evaluator
-from fastw2v.training.hooks import Callback, Callbacks, Moment, Progress
-from fastw2v.training.loop import train as train_corpus
+from fastw2v.training.holdout import Evaluation
+from fastw2v.training.hooks import Callback, Callbacks, Moment, Trained
 from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["STOP", "Embeddings", "Moment", "load", "save", "train"]
 
 STOP: Literal[True] = True
-ARGUMENTS = ("corpus", "preset", "vocabulary", "init", "on_chunk", "on_epoch", "verbose")
+CALLERS = 4  # frames between a warning and the caller of `train`: through the decorator
 
 
 @for_python
@@ -52,6 +55,7 @@ def train(
     init: Embeddings | None = None,
     on_chunk: Callback | None = None,
     on_epoch: Callback | None = None,
+    on_evaluation: Callable[[Evaluation], object] | None = None,
     verbose: bool = False,
     **options: Unpack[Options],
 ) -> Embeddings:
@@ -65,86 +69,144 @@ def train(
     init        start from these vectors: words are matched by name, others start as usual
     on_chunk    called with a Moment at most half a second apart; the run ends where it returns STOP
     on_epoch    the same, after each epoch
+    on_evaluation  called with each Evaluation, where there is something to judge by, such as holdout
     verbose     show progress on stderr, as the command does
-    options     of TrainConfig and ReadConfig: dim, window, negatives, epochs, lr, min_count, column …
+    options     of TrainConfig, ReadConfig, RunConfig and ReplicaConfig: dim, window, negatives, epochs, lr,
+                min_count, column, memory_limit, checkpoint, resume …
+
+    Where mpirun started several processes that all call this, they train together: each returns the vectors,
+    and callbacks are those of rank 0; an object is trained on as rank 0 has it. With checkpoint, Ctrl-C
+    raises KeyboardInterrupt after a checkpoint was written.
 
     Returns both matrices and the counts. Raises UsageError for what cannot be used, CorpusError for what
-    cannot be read, DivergedError, and OutputError when memory ends. Warns of a step size
-    beyond use (StepSizeWarning), and where a few words left no pair to train (NoPairWarning).
+    cannot be read, DivergedError, and OutputError for what cannot be written and when memory ends. Warns of a
+    step size beyond use (StepSizeWarning), and where a few words left no pair to train (NoPairWarning).
     """
     require_threads()
-    config, reading = configure(preset, dict(options), init)
-    check_judging(config, by_files=False)
-    require_arguments(corpus, vocabulary, on_chunk, on_epoch)
-    require_known(config, init)
-    require_supported(config)
-    if line := step_size_warning(config):
-        warnings.warn(line, StepSizeWarning, stacklevel=3)  # beyond the decorator
-    display = Display(sys.stderr, quiet=not checks.flag("verbose", verbose))
-
-    def on_progress(progress: Progress) -> None:
-        display.update(training_line(progress))
-
+    configs = configure(preset, dict(options), init)
+    checks.flag("verbose", verbose)
+    require_arguments(corpus, configs, vocabulary, on_chunk, on_epoch, on_evaluation)
     if isinstance(corpus, Corpus):
-        require_unread(vocabulary, options)
-    else:
-        corpus = read_corpus(
-            corpus,
-            vocabulary=vocabulary,
-            threads=config.threads or usable_cores(),
-            on_progress=reading_shown(display),
-            **vars(reading),
-        )
-    corpus, evaluator = with_evaluator(corpus, config, {}, lambda found: display.say(evaluation_line(found)))
-    called = Callbacks(on_progress=on_progress, on_chunk=on_chunk, on_epoch=on_epoch)
-    trained = train_corpus(corpus, config, [evaluator, called] if evaluator else [called], init)
-    display.close()
-    if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, config.sample):
-        warnings.warn(as_called(line), NoPairWarning, stacklevel=3)
+        require_unread(vocabulary, configs.given)
+    require_usable(configs, init)
+    communicator = open_communicator()
+    with in_concert(communicator, DivergedError), interrupted():
+        if communicator.rank:
+            trained = follow(Run.of_others(communicator, configs.training.threads))
+        else:
+            called = Callbacks(on_chunk=on_chunk, on_epoch=on_epoch)
+            trained = lead(corpus, configs, vocabulary, init, called, on_evaluation, verbose)
+    warn_of_no_pair(trained, configs)
     return trained.embeddings
 
 
-def require_arguments(
-    corpus: Any, vocabulary: Vocabulary | None, on_chunk: Callback | None, on_epoch: Callback | None
-) -> None:
-    """Raise UsageError for an argument of `train` that is of another kind than it must be."""
+def lead(
+    corpus: Any,
+    configs: Configs,
+    vocabulary: Vocabulary | None,
+    init: Embeddings | None,
+    called: Callbacks,
+    on_evaluation: Callable[[Evaluation], object] | None,
+    verbose: bool,
+) -> Trained:
+    """Train in this process, or as the first of several."""
+    running = configs.running
+    with contextlib.ExitStack() as stack:
+        every = (running.checkpoint, running.resume, running.checkpoint_every)
+        place = stack.enter_context(open_checkpoints(*every, lambda line: warnings.warn(line, stacklevel=9)))
+        if place and place.saved:
+            corpus, configs, vocabulary = with_saved(place.saved, corpus, configs, vocabulary)
+            require_usable(configs, None)
+        require_no_patience(place, configs.training.patience)
+        request = request_of(corpus, configs, vocabulary)
+        run = Run(request, open_communicator(), place.saved if place else None)
+        scores = load_scores(configs.running.eval_similarity, configs.running.eval_analogy)
+        display = Display(sys.stderr, quiet=not verbose)
+        stack.callback(display.close)
+        log = stack.enter_context(RunLog(running.log_json))
+        log.start(options_of(request, configs.running))
+        read = run.read(reading_shown(display))
+        log.record("corpus", **begun(read, run.n_tokens))
+        listener = Listener(display, log)
+
+        def evaluated(evaluation: Evaluation) -> None:
+            listener.evaluated(evaluation)
+            if on_evaluation:
+                on_evaluation(evaluation)
+
+        trained = carry_out(
+            run, kept_of(place, request, configs), scores, evaluated, [listener, called], init
+        )
+        log.end(trained)
+        return trained
+
+
+def follow(run: Run) -> Trained:
+    """Do the part of another rank than 0."""
+    run.read()
+    run.settle()
+    return run.train()
+
+
+def kept_of(place: RunFolder | None, request: Request, configs: Configs) -> Kept | None:
+    """How a run is kept, if it is."""
+    running = configs.running
+    return Kept(place, running.checkpoint_every, options_of(request, running)) if place else None
+
+
+def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> Request:
+    """What is asked for."""
     if corpus is None:
         raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
-    require_names(corpus)
+    memory = memory_of(configs.running.memory_limit, configs.running.cache_dir)
+    return Request(corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory)
+
+
+def require_arguments(
+    corpus: Any, configs: Configs, vocabulary: Vocabulary | None, *callbacks: Callable[[Any], object] | None
+) -> None:
+    """Raise UsageError for an argument of `train` that is of another kind than it must be."""
+    if corpus is None and configs.running.resume is None:
+        raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
+    if corpus is not None:
+        require_names(corpus)
     if vocabulary is not None:
         checked(vocabulary)
-    checks.callback("on_chunk", on_chunk)
-    checks.callback("on_epoch", on_epoch)
+    for name, callback in zip(("on_chunk", "on_epoch", "on_evaluation"), callbacks, strict=True):
+        checks.callback(name, callback)
 
 
-def require_unread(vocabulary: Vocabulary | None, options: Options) -> None:
-    """Raise UsageError for options of reading beside a corpus that is read already."""
-    reading = [field.name for field in fields(ReadConfig) if field.name in options]
-    for name in ["vocabulary"] * (vocabulary is not None) + reading:
-        raise UsageError(f"{name} is of reading, and this corpus is read: give it to read_corpus", [name])
+def require_usable(configs: Configs, init: Embeddings | None) -> None:
+    """Raise UsageError for options that do not go together; warn of a step size beyond use.
 
-
-def configure(
-    preset: str | None, options: dict[str, Any], init: Embeddings | None
-) -> tuple[TrainConfig, ReadConfig]:
-    """Both configurations of a run; dim is that of the vectors to start from, unless it is given.
-
-    Raises UsageError for a preset or an option that there is not, and for a value that it cannot have.
+    init   vectors to start from; a run that goes on has its own
     """
-    given = set(options)
-    if preset is not None:
-        options = PRESETS[checks.choice("preset", preset, get_args(Preset))] | options
-    if init is not None and not isinstance(init, Embeddings):
-        raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
-    values = options
-    if init is not None and "dim" not in given:
-        values = options | {"dim": init.dim}
-    synonyms.require_known(values, [*Options.__annotations__, *ARGUMENTS], "train")
-    of_training = {field.name for field in fields(TrainConfig)}
-    return (
-        TrainConfig(**{name: value for name, value in values.items() if name in of_training}),
-        ReadConfig(**{name: value for name, value in values.items() if name not in of_training}),
-    )
+    training, running = configs.training, configs.running
+    check_judging(training, by_files=bool(running.eval_similarity or running.eval_analogy))
+    if not running.resume:
+        require_known(training, init)
+    if "checkpoint_every" in configs.given and not (running.checkpoint or running.resume):
+        raise UsageError("checkpoint_every needs checkpoint: name a folder", ("checkpoint_every",))
+    require_supported(training)
+    if line := step_size_warning(training):
+        warnings.warn(line, StepSizeWarning, stacklevel=CALLERS)
+
+
+@contextlib.contextmanager
+def interrupted() -> Iterator[None]:
+    """Within the block Ctrl-C is KeyboardInterrupt, also where a checkpoint was written first."""
+    with interrupts.noted():
+        try:
+            yield
+        except interrupts.Interrupted as error:
+            raise KeyboardInterrupt(str(error)) from None
+
+
+def warn_of_no_pair(trained: Trained, configs: Configs) -> None:
+    """Warn where a few words left nothing to train."""
+    line = no_pair_line(trained.pairs, trained.kept_words, trained.words, configs.training.sample)
+    if line:
+        warnings.warn(as_called(line), NoPairWarning, stacklevel=CALLERS)
 
 
 @for_python

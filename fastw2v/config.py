@@ -7,7 +7,8 @@ import sys
 import types
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
@@ -44,15 +45,17 @@ MAX_FLOAT = sys.float_info.max
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
 # 29 % of the bytes of the first; one process at lr .025 scores 38.0 %.
 SYNC_WORDS = 262_144
+DEFAULT_INTERVAL = "5m"  # between checkpoints
 SYNC_UNIT = 4_096  # model.arrays.UNIT: whole units are trained between two combinations
 
 
-def option(default: Any, section: str, text: str, **more: str) -> Any:
+def option(default: Any, section: str, text: str, **more: Any) -> Any:
     """A field of a configuration, and what the command says of it.
 
     section  the heading of --help that it stands under
     text     one line
-    more     flags, where they are not --name; shown, a default in words where None stands for one
+    more     flags, where they are not --name; shown, a default in words where None stands for one; further
+             fields of `commands.declared.Option`
     """
     return field(default=default, metadata={"section": section, "text": text, **more})
 
@@ -211,42 +214,57 @@ class ReadConfig:
             )
 
 
-class Options(TypedDict, total=False):
-    """What `train` takes beside its own arguments: the fields of TrainConfig and of ReadConfig."""
+@dataclass(frozen=True)
+class RunConfig:
+    """Options of a run that do not name its vectors: its memory, what it keeps, what it is judged by.
 
-    dim: int
-    window: int
-    negatives: int
-    epochs: int
-    lr: float
-    min_lr: float | None
-    sample: float
-    ns_exponent: float
-    dynamic_window: bool
-    threads: int | None
-    seed: int
-    shuffle: bool
-    deterministic: bool
-    backend: Backend
-    architecture: Architecture
-    kernel: Kernel
-    block_size: int
-    shared_negatives: int
-    precision: Precision
-    loss: Loss
-    freeze: Matrix | None
-    holdout: float
-    eval_every: float
-    patience: int | None
-    column: str | None
-    group_by: str | None
-    order_by: str | None
-    ids: Ids | None
-    min_count: int
-    max_vocab: int | None
-    lowercase: bool
-    keep_words: frozenset[str] | None
-    stop_words: frozenset[str]
+    memory_limit      beside the matrices, like 2GB; the rest goes to temporary files. None: half of the free
+    cache_dir         folder that keeps the encoded corpus for the next run
+    checkpoint        folder that keeps the run as it goes on
+    checkpoint_every  at least this between two: 30s, 5m (minutes), 2h, or '1000000 words'
+    resume            folder of a run to go on with, with its options
+    eval_similarity   file of pairs of words and scores to judge the run by
+    eval_analogy      file of questions of four words to judge it by
+    log_json          file for a JSON object a line: settings, progress, evaluations, result
+    """
+
+    memory_limit: str | None = option(
+        None,
+        "Resources",
+        "Memory beside the matrices, like 2GB; the rest is in files.",
+        metavar="SIZE",
+        shown="half of the free",
+        part="read",
+    )
+    cache_dir: Path | None = option(
+        None, "Resources", "Keep the encoded corpus here for the next run.", metavar="DIR", part="read"
+    )
+    checkpoint: Path | None = option(
+        None, "Checkpoints", "Keep the run in this folder as it goes on.", metavar="DIR"
+    )
+    checkpoint_every: str = option(
+        DEFAULT_INTERVAL, "Checkpoints", "Like 30s, 5m (minutes), 2h, '1000000 words'.", is_once=True
+    )
+    resume: Path | None = option(
+        None, "Checkpoints", "Go on with the run kept there, with its options.", metavar="DIR"
+    )
+    eval_similarity: Path | None = option(
+        None, "Evaluation", "Judge by these pairs of words and scores, too.", metavar="FILE", is_path=True
+    )
+    eval_analogy: Path | None = option(
+        None, "Evaluation", "Judge by these questions of four words, too.", metavar="FILE", is_path=True
+    )
+    log_json: Path | None = option(
+        None,
+        "Output",
+        "Write a JSON object a line: settings, progress, result.",
+        metavar="FILE",
+        is_once=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Make values plain; raises UsageError."""
+        settle(self)
 
 
 # Of every number that a configuration takes: the limits, and what a message says of them.
@@ -338,7 +356,7 @@ def check_given_words(config: ReadConfig) -> None:
     )
 
 
-def settle(config: TrainConfig | ReplicaConfig | ReadConfig) -> None:
+def settle(config: TrainConfig | ReplicaConfig | ReadConfig | RunConfig) -> None:
     """Make every value of a new configuration plain, by the type and the limits of its field.
 
     Raises UsageError naming the option, its value and the limit.
@@ -378,5 +396,5 @@ def _check_for(name: str, hint: Any) -> Callable[[Any], Any]:
     if hint is float:
         limit, least, most = REALS[name]
         return functools.partial(checks.real, name, limit=limit, lowest=least, highest=most)
-    plain: dict[Any, Callable[[str, Any], Any]] = {bool: checks.flag, str: checks.text}
+    plain: dict[Any, Callable[[str, Any], Any]] = {bool: checks.flag, str: checks.text, Path: checks.path}
     return functools.partial(plain.get(hint, checks.words), name)

@@ -18,7 +18,7 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.api import Options, configure
-from fastw2v.config import ReadConfig, TrainConfig
+from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import NoPairWarning, UsageError
 from fastw2v.training.hooks import Moment
@@ -63,9 +63,11 @@ def test_train__the_same_from_lists_generators_tables_and_frames(rows: list[list
     assert expected.counts.sum() == 3_000
 
 
-def test_options__are_the_fields_of_both_configurations() -> None:
+def test_options__are_the_fields_of_all_configurations() -> None:
     """The types for editors and checkers are written out, as a TypedDict needs."""
-    names = [field.name for kind in (TrainConfig, ReadConfig) for field in fields(kind)]
+    names = [
+        field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig, RunConfig) for field in fields(kind)
+    ]
     assert list(Options.__annotations__) == names
 
 
@@ -88,7 +90,7 @@ def test_train__bad_options_are_one_line(
 
 
 def test_configure__options_go_before_the_preset() -> None:
-    training, reading = configure("graph", {"window": 3}, None)
+    training, reading, *_ = configure("graph", {"window": 3}, None)
     assert (training.window, training.dim, training.sample, reading.min_count) == (3, 128, 0.0, 1)
 
 

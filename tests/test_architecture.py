@@ -36,8 +36,8 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "know no training and no corpus but its vocabulary and arrays",
         {"corpus.vocabulary", "corpus.arrow.objects", "options", "system"},
     ),
-    "training distributed": (
-        "know no click, no display and no commands; training knows nothing of distributed",
+    "training distributed run": (
+        "know no click, no display and no commands; training knows nothing of distributed, nor that of run",
         {"backends", "config", "corpus", "kernels", "model", "options", "system", "vectors"},
     ),
     "show": (
@@ -52,6 +52,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
 }
 BESIDES = {
     "distributed": {"training", "reference"},
+    "run": {"training", "distributed"},
     "cli": {"commands", "distributed.communicator", "options", "system"},
     "__main__": {"cli"},
     "the_door": {"api", "system.machine"},

@@ -14,7 +14,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import Softmax
-from fastw2v.training import loop, start
+from fastw2v.training import loop, spans, start
 from fastw2v.training.checkpoint import manifest, matrices
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
@@ -48,7 +48,7 @@ class Stopping(Checkpointer):
 
 @pytest.fixture(autouse=True)
 def _calls_of_one_unit(monkeypatch):
-    monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(spans, "CALL_SECONDS", 0.0)
 
 
 def run_of(config, corpus=CORPUS, **options):

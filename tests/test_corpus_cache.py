@@ -100,7 +100,7 @@ def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path) -> N
     good = path.read_bytes()
     n_header = len(good[:HEADER_BYTES].rstrip(b"\0"))
     places = [*range(0, n_header, 7), *range(HEADER_BYTES, len(good))]
-    cache = read_module._cache_of(source, ReadConfig(min_count=1), None, folder)
+    cache = read_module.cache_of(source, ReadConfig(min_count=1), None, folder)
     assert cache is not None
     for place in places:
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])

@@ -16,7 +16,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.distributed import dealing
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.dealing import Portions, deal, moves_of, redeal, round_starts
-from fastw2v.distributed.shards import SharedCorpus
+from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.distributed.simulation import ThreadCommunicator, run_ranks
 from fastw2v.model.arrays import Tokens
 

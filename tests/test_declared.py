@@ -8,7 +8,7 @@ import click
 
 from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 
 OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
 
@@ -29,7 +29,9 @@ def test_options__hold_every_field_of_a_configuration_with_its_default() -> None
 
 
 def test_options__of_python_are_the_fields_of_the_configurations() -> None:
-    expected = {field.name for kind in (TrainConfig, ReadConfig) for field in fields(kind)}
+    expected = {
+        field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig, RunConfig) for field in fields(kind)
+    }
     assert set(api.Options.__annotations__) == expected
 
 

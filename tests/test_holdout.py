@@ -15,7 +15,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Vectors
-from fastw2v.training.holdout import Evaluation, Evaluator, held_out_loss, split, with_evaluator
+from fastw2v.training.holdout import Evaluation, Evaluator, evaluator_of, held_out_loss, split
 from fastw2v.training.hooks import Trained
 from fastw2v.training.loop import train
 
@@ -42,7 +42,8 @@ def run_evaluated(
 ) -> tuple[Corpus, list[Evaluation], Trained]:
     """Training corpus, evaluations, and what came of a judged run."""
     found: list[Evaluation] = []
-    training, evaluator = with_evaluator(corpus, config, scores, found.append)
+    training, held_out = split(corpus, config.holdout, config.seed) if config.holdout else (corpus, None)
+    evaluator = evaluator_of(config, held_out, scores, found.append)
     assert evaluator is not None
     trained = train(training, config, [evaluator])
     return training, found, trained
@@ -116,9 +117,9 @@ def test_evaluator__every_so_many_epochs_and_at_the_end(corpus: Corpus) -> None:
     assert all(np.isnan(evaluation.loss) and evaluation.scores == {"size": 40.0} for evaluation in found)
 
 
-def test_with_evaluator__nothing_to_judge_by(corpus: Corpus) -> None:
-    assert with_evaluator(corpus, TrainConfig(), {}, print) == (corpus, None)
-    assert isinstance(with_evaluator(corpus, TrainConfig(holdout=0.1), {}, print)[1], Evaluator)
+def test_evaluator_of__nothing_to_judge_by(corpus: Corpus) -> None:
+    assert evaluator_of(TrainConfig(), None, {}, print) is None
+    assert isinstance(evaluator_of(TrainConfig(holdout=0.1), corpus, {}, print), Evaluator)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_train__command_shows_and_logs_evaluations(tmp_path: Path, capfd: pytest
     assert logged[0]["scores"].keys() == {"similarity", "analogy"}
 
 
-def test_with_evaluator__refuses_held_out_sentences_without_a_pair() -> None:
+def test_split__refuses_held_out_sentences_without_a_pair() -> None:
     corpus = read_corpus([["a", "b"]] + [["a"], ["b"]] * 20, min_count=1)
     with pytest.raises(CorpusError, match="none with two words"):
-        with_evaluator(corpus, TrainConfig(holdout=0.05), {}, print)
+        split(corpus, 0.05, 1)

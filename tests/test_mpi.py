@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bench.launcher import in_ranks, mpirun, ranks_of, variables
@@ -149,8 +151,6 @@ def test_mpi__a_rank_that_dies_ends_the_job_and_it_goes_on(
     [
         (["missing.parquet"], 3, "missing.parquet: no such file; check the name"),
         (["{corpus}", "--dim", "0"], 2, "dim is 0: it must be from 1 to 65,536"),
-        (["{corpus}", "--holdout", "0.1"], 2, "holdout is judged in one process"),
-        (["{corpus}", "--shuffle"], 2, "shuffle is for one process"),
         (["{corpus}", "--lr", "1e5", "--kernel", "pair"], 4, "training diverged"),
     ],
 )
@@ -252,3 +252,100 @@ def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
     assert not {"mpi4py", "fastw2v.distributed.mpi", "fastw2v.distributed.loop"} & set(
         finished.stdout.split()
     )
+
+
+@needs_mpi
+def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, tmp_path: Path) -> None:
+    """Held-out sentences are judged, and the second run finds what it read."""
+    output, log = tmp_path / "v.bin", tmp_path / "log.jsonl"
+    options = [*OPTIONS, "--holdout", "0.1", "--shuffle", "--cache-dir", tmp_path / "cache"]
+    for _ in range(2):
+        finished = run(2, "train", corpus, "-o", output, "--log-json", log, *options)
+        assert finished.returncode == 0, finished.stderr
+    assert "nothing to read: found the encoded corpus" in finished.stderr
+    losses = [r["loss"] for r in map(json.loads, log.read_text().splitlines()) if r["event"] == "evaluation"]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
+    rows = pa.table({"user": np.arange(3_000) // 10, "item": [f"i{n * n % 50}" for n in range(3_000)]})
+    pq.write_table(rows, tmp_path / "events.parquet")
+    finished = run(2, "train", tmp_path / "events.parquet", "--group-by", "user", "-o", output, *OPTIONS)
+    assert finished.returncode == 0, finished.stderr
+    assert "read 3,000 words in 300 rows" in finished.stderr
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_mpi__a_run_of_one_process_goes_on_with_two_and_back(corpus: Path, tmp_path: Path) -> None:
+    """Stopped by a signal each time; all words are trained in the end."""
+    kept, output = tmp_path / "kept", tmp_path / "v.bin"
+    every = ["--checkpoint", kept, "--checkpoint-every", "60000 words"]
+    first: list[object] = ["train", corpus, "-o", output, *ALONE, "--epochs", "200", *every]
+    for n_ranks, arguments in ((1, first), (2, ["train", "--resume", kept])):
+        before = len(list(kept.glob("*"))) and max(kept.glob("checkpoint-*"))
+        process = start(n_ranks, *arguments)
+        try:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline and process.poll() is None:
+                newest = max(kept.glob("checkpoint-*"), default=0)
+                if newest and newest != before:
+                    break
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode != 0
+    finished = run(1, "train", "--resume", kept)
+    assert finished.returncode == 0, finished.stderr
+    assert f"trained {200 * N_TOKENS:,} words" in finished.stderr
+
+
+LIBRARY = """
+import json, sys
+import numpy as np
+import fastw2v
+from fastw2v.distributed.communicator import open_communicator
+
+corpus, folder = sys.argv[1:]
+rank = open_communicator().rank
+options = {"dim": 16, "epochs": 2, "threads": 1, "min_count": 1, "sync_words": 8192}
+told = []
+options |= {"checkpoint": f"{folder}/kept", "log_json": f"{folder}/log.jsonl"}
+vectors = fastw2v.train(corpus, on_epoch=told.append, **options)
+rows = [[str(n * n % 50) for n in range(start, start + 20)] for start in range(0, 2000, 20)]
+of_rows = fastw2v.train(rows, dim=8, epochs=1, min_count=1, threads=1, holdout=0.1)
+digest = [vectors.center_vectors.tobytes().hex()[:4000], len(vectors), len(told), len(of_rows)]
+open(f"{folder}/{rank}.json", "w").write(json.dumps(digest))
+"""
+
+
+@needs_mpi
+def test_mpi__the_library_trains_as_the_command_does(corpus: Path, tmp_path: Path) -> None:
+    """Each process calls `train`; both return the vectors, and callbacks are rank 0's."""
+    command = in_ranks(2, "-c", LIBRARY, str(corpus), str(tmp_path))
+    done = subprocess.run(command, env=variables(), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert first[:2] == second[:2]
+    assert (first[2], second[2]) == (2, 0)
+    assert first[3] == second[3] == 22
+    output = tmp_path / "v.bin"
+    assert run(2, "train", corpus, "-o", output, *OPTIONS).returncode == 0
+    assert formats.load(output).center_vectors.tobytes().hex()[:4000] == first[0]
+    events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert events[:2] == ["start", "corpus"]
+    assert events[-1] == "end"
+
+
+@needs_mpi
+def test_mpi__an_error_of_one_process_ends_all(corpus: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, fastw2v\n"
+        + f"fastw2v.train({str(corpus)!r}, dim=8, min_count=1, on_chunk=lambda m: 1/0)"
+    )
+    done = subprocess.run(
+        in_ranks(2, "-c", code), env=variables(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode != 0
+    assert "ZeroDivisionError" in done.stderr

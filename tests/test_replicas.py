@@ -427,7 +427,7 @@ def test_train_replicas__hooks_are_told_between_syncs(
     n_ranks: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each call, of one unit here, as in one process, and progress never falls."""
-    monkeypatch.setattr("fastw2v.training.loop.CALL_SECONDS", 0.0)
+    monkeypatch.setattr("fastw2v.training.spans.CALL_SECONDS", 0.0)
     path, _ = corpus_file(tmp_path)
     seen: list[int] = []
     shown = hooks.Callbacks(on_progress=lambda progress: seen.append(progress.words))

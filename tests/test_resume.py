@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastw2v import cli
-from fastw2v.training import loop
+from fastw2v.training import loop, spans
 from fastw2v.vectors import formats
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +50,7 @@ def stopped(folder, capfd, monkeypatch):
     """The output of a run kept in `kept` that failed in the fifth of its nine calls."""
     output = folder / "v.txt"
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "CALL_SECONDS", 0.0)
+        patch.setattr(spans, "CALL_SECONDS", 0.0)
         plain = loop.progress_at
 
         def progress_at(position, *arguments):
@@ -180,7 +180,7 @@ def test_checkpoint__dry_run_makes_no_folder(folder, capfd):
 
 
 def test_checkpoint__divergence_names_the_good_one(folder, capfd, monkeypatch):
-    monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(spans, "CALL_SECONDS", 0.0)
     healthy = loop.require_healthy
 
     def require_healthy(vectors, mean_loss, objective, lr, n_calls=None):

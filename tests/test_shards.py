@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v.corpus import count
+from fastw2v.corpus import count, fingerprint
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.files import pieces
 from fastw2v.corpus.ids.memory import Budget, Memory
@@ -22,16 +23,11 @@ from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words import counter
 from fastw2v.corpus.words import table as table_module
+from fastw2v.distributed import fingerprint as shared_print
 from fastw2v.distributed.communicator import SingleProcess
-from fastw2v.distributed.shards import (
-    LARGEST_PORTION,
-    SharedCorpus,
-    merge_everywhere,
-    portion_ends,
-    portion_tokens,
-    read_shared_corpus,
-    readers,
-)
+from fastw2v.distributed.merging import merge_everywhere
+from fastw2v.distributed.portions import LARGEST_PORTION, SharedCorpus, portion_ends, portion_tokens
+from fastw2v.distributed.shards import read_shared_corpus, readers
 from fastw2v.distributed.simulation import ThreadCommunicator, run_ranks
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
 from fastw2v.model.arrays import UNIT
@@ -333,31 +329,69 @@ def messages(n_ranks: int, read: Callable[[ThreadCommunicator], Any]) -> list[st
     return run_ranks(n_ranks, message)
 
 
-def test_read_shared_corpus__refuses_what_only_one_process_can_read(tmp_path: Path) -> None:
-    path = write_texts(tmp_path / "c.parquet", "a b", "b a")
-    cases: list[tuple[Any, dict[str, Any], str]] = [
-        ([["a", "b"]], {}, "cannot share a corpus in memory (list): write it to a Parquet file"),
-        (path, {"group_by": "user"}, "cannot share rows grouped by 'user'"),
-        (path, {"memory": Memory(None, tmp_path)}, "leave out --cache-dir"),
+@pytest.mark.parametrize("n_ranks", SIZES)
+def test_read_shared_corpus__objects_and_grouped_rows_are_read_by_one_for_all(
+    n_ranks: int, tmp_path: Path
+) -> None:
+    rows = [["a", "b"], ["b"], ["c", "a", "b"]]
+    table = pa.table({"user": [1, 2, 1, 3, 3, 3], "item": ["a", "b", "b", "c", "a", "b"]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    read = read_corpus(rows, min_count=1)
+    cases: list[tuple[Any, dict[str, Any]]] = [
+        (rows, {}),
+        (table, {"group_by": "user"}),
+        (tmp_path / "t.parquet", {"group_by": "user", "column": "item"}),
+        (tmp_path / "t.parquet", {"group_by": "user", "column": "item", "memory": Memory(None, tmp_path)}),
+        (read, {}),
     ]
-    for source, options, expected in cases:
-        for message in messages(2, lambda c, s=source, o=options: read_shared_corpus(s, c, **o)):
-            assert expected in message
+    alone = read_shared_corpus(rows, SingleProcess(), min_count=1).fingerprint
+    for source, options in cases:
+        parts = shared(n_ranks, source, min_count=1, **options)
+        assert together(parts) == as_plain(read)
+        assert {part.fingerprint for part in parts} == {alone}
 
 
-def test_read_shared_corpus__one_process_reads_all_that_there_is(tmp_path: Path) -> None:
-    alone = SingleProcess()
-    in_memory = read_shared_corpus([["a", "b"], ["b"]], alone, min_count=1)
-    assert together([in_memory]).ids == [1, 0, 0]
-    path = write_texts(tmp_path / "c.parquet", "a b", "b")
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__each_process_finds_its_part_again(n_ranks: int, tmp_path: Path) -> None:
+    path = many_groups(tmp_path)
+    expected, memory = shared(n_ranks, path), Memory(None, tmp_path / "cache")
     for _ in range(2):
-        cached = read_shared_corpus(path, alone, memory=Memory(None, tmp_path), min_count=1)
-        assert together([cached]).ids == [1, 0, 0]
-        assert cached.fingerprint == in_memory.fingerprint
-    assert "found the encoded corpus" in cached.corpus.notes[0]
-    table = pa.table({"user": [1, 2, 1], "item": ["a", "b", "b"]})
-    grouped = read_shared_corpus(table, alone, group_by="user", min_count=1)
-    assert together([grouped]).offsets == [0, 2, 3]
+        parts = shared(n_ranks, path, memory=memory)
+        quiet = [part._replace(corpus=part.corpus._replace(notes=())) for part in parts]
+        assert together(quiet) == together(expected)
+        assert [part.portions.tolist() for part in parts] == [part.portions.tolist() for part in expected]
+        assert {part.fingerprint for part in parts} == {expected[0].fingerprint}
+    assert all("found the encoded corpus" in part.corpus.notes[0] for part in parts)
+    assert len(list(memory.cache_dir.iterdir())) == n_ranks  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__all_read_again_where_one_finds_nothing(tmp_path: Path) -> None:
+    path, memory = many_groups(tmp_path), Memory(None, tmp_path / "cache")
+    expected = together(shared(2, path, memory=memory))
+    next(iter((tmp_path / "cache").iterdir())).unlink()
+    parts = shared(2, path, memory=memory)
+    assert together(parts) == expected
+    assert not any("found" in note for part in parts for note in part.corpus.notes)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("n_chunk", [1, 3, 7, 64, 1 << 16])
+def test_shared_fingerprint__is_that_of_one_process(
+    n_chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (fingerprint, shared_print):
+        monkeypatch.setattr(module, "CHUNK_TOKENS", n_chunk)
+    path = many_groups(tmp_path)
+    corpus = read_corpus(path)
+    expected = fingerprint.fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read)
+    for n_ranks in SIZES:
+        assert {part.fingerprint for part in shared(n_ranks, path)} == {expected}
+    others = [corpus.ids[::-1].copy(), np.roll(corpus.ids, 1)]
+    prints = {fingerprint.fingerprint_of(ids, corpus.offsets, corpus.n_words_read) for ids in others}
+    prints.add(fingerprint.fingerprint_of(corpus.ids, corpus.offsets[[0, -1]], corpus.n_words_read))
+    assert expected not in prints
 
 
 def test_read_shared_corpus__all_processes_see_the_same_files(tmp_path: Path) -> None:

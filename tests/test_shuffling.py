@@ -129,7 +129,7 @@ class Memory(Hook):
 
 @pytest.mark.parametrize("calls", [1, 3, 5, 9])
 def test_train__shuffled_goes_on_to_the_same_bytes(monkeypatch, calls):
-    monkeypatch.setattr("fastw2v.training.loop.CALL_SECONDS", 0.0)  # every unit is a call
+    monkeypatch.setattr("fastw2v.training.spans.CALL_SECONDS", 0.0)  # every unit is a call
     corpus, _ = chain_corpus(50, 25_000)
     corpus = corpus._replace(offsets=np.arange(0, 25_001, 25))
     config = TrainConfig(dim=8, epochs=2, threads=1, sample=0, shuffle=True)

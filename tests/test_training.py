@@ -13,7 +13,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
-from fastw2v.training import health, loop, start
+from fastw2v.training import health, loop, spans, start
 from fastw2v.training.hooks import Callbacks
 from tests.chains import chain_corpus
 
@@ -245,9 +245,9 @@ def test_aligned_zeros__rows_start_on_cache_lines():
 
 
 def test_next_size__aims_at_the_length_of_a_call():
-    assert loop.next_size(10, loop.CALL_SECONDS) == 10
-    assert loop.next_size(10, loop.CALL_SECONDS / 100) == 40
-    assert loop.next_size(10, loop.CALL_SECONDS * 100) == 1
+    assert spans.next_size(10, spans.CALL_SECONDS) == 10
+    assert spans.next_size(10, spans.CALL_SECONDS / 100) == 40
+    assert spans.next_size(10, spans.CALL_SECONDS * 100) == 1
 
 
 @pytest.mark.parametrize("kernel", ["pair", "block"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fastw2v.config import (
@@ -16,6 +17,7 @@ from fastw2v.config import (
     Preset,
     ReadConfig,
     ReplicaConfig,
+    RunConfig,
     TrainConfig,
     types_of,
 )
@@ -35,7 +37,6 @@ Section = Literal[
 SECTIONS: tuple[Section, ...] = get_args(Section)
 FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
 VECTORS = ("center", "outside", "sum", "concatenated")
-DEFAULT_INTERVAL = "5m"
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,14 @@ def _declared(kind: type) -> Iterator[Option]:
             tuple(flags),
             about["section"],
             about["text"],
-            str if choices else hints[field.name],
+            str if choices or hints[field.name] is Path else hints[field.name],
             field.default,
             choices,
-            shown=about.get("shown", ""),
+            **{name: value for name, value in about.items() if name not in ("flags", "section", "text")},
         )
+
+
+_RUN = {option.name: option for option in _declared(RunConfig)}
 
 
 READING = (
@@ -137,21 +141,8 @@ READING = (
     ),
     _option("--min-count", "Frequent", "Drop words that occur less often.", int, part="read"),
     _option("--max-vocab", "Input", "Keep only this many of the most frequent words.", int, part="read"),
-    _option(
-        "--memory-limit",
-        "Resources",
-        "Memory beside the matrices, like 2GB; the rest is in files.",
-        metavar="SIZE",
-        shown="half of the free",
-        part="read",
-    ),
-    _option(
-        "--cache-dir",
-        "Resources",
-        "Keep the encoded corpus here for the next run.",
-        metavar="DIR",
-        part="read",
-    ),
+    _RUN["memory_limit"],
+    _RUN["cache_dir"],
 )
 FORM = (
     _option(
@@ -211,20 +202,8 @@ START = (
         is_path=True,
         part="start",
     ),
-    _option(
-        "--eval-similarity",
-        "Evaluation",
-        "Judge by these pairs of words and scores, too.",
-        metavar="FILE",
-        is_path=True,
-    ),
-    _option(
-        "--eval-analogy",
-        "Evaluation",
-        "Judge by these questions of four words, too.",
-        metavar="FILE",
-        is_path=True,
-    ),
+    _RUN["eval_similarity"],
+    _RUN["eval_analogy"],
 )
 SETTINGS = (
     _option(
@@ -250,25 +229,13 @@ SETTINGS = (
     ),
 )
 RUNNING = (
-    _option("--checkpoint", "Checkpoints", "Keep the run in this folder as it goes on.", metavar="DIR"),
-    _option(
-        "--checkpoint-every",
-        "Checkpoints",
-        "Like 30s, 5m (minutes), 2h, '1000000 words'.",
-        default=DEFAULT_INTERVAL,
-        is_once=True,
-    ),
-    _option("--resume", "Checkpoints", "Go on with the run kept there, with its options.", metavar="DIR"),
+    _RUN["checkpoint"],
+    _RUN["checkpoint_every"],
+    _RUN["resume"],
     _option(
         "--dry-run", "Settings", "Read the corpus, print what training takes, and stop.", bool, is_once=True
     ),
-    _option(
-        "--log-json",
-        "Output",
-        "Write a JSON object a line: settings, progress, result.",
-        metavar="FILE",
-        is_once=True,
-    ),
+    _RUN["log_json"],
     _option(
         "-v --verbose", "Settings", "More lines: settings, and progress every second.", bool, is_once=True
     ),

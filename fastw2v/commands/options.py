@@ -125,20 +125,9 @@ def take_corpus_options(options: dict[str, Any]) -> tuple[ReadConfig, tuple[str,
 
 def take_memory(options: dict[str, Any]) -> Memory:
     """Move the options on memory out of a command's options."""
-    from fastw2v.corpus.ids.memory import Memory, parse_size
+    from fastw2v.run.request import memory_of
 
-    limit, folder = options.pop("memory_limit"), options.pop("cache_dir")
-    return Memory(parse_size(limit) if limit else None, Path(folder) if folder else None)
-
-
-def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
-    """The sum of vocabulary files in the order of their lines, which is that of places."""
-    import numpy as np
-
-    from fastw2v.corpus.vocabulary import Vocabulary, read_counts
-
-    counts = read_counts(paths)
-    return Vocabulary(list(counts), np.array(list(counts.values()), np.int64), is_sum=len(paths) > 1)
+    return memory_of(options.pop("memory_limit"), options.pop("cache_dir"))
 
 
 def load_corpus(

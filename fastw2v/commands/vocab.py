@@ -12,7 +12,6 @@ from fastw2v.commands.effects import refuse_idle, require_at_least
 from fastw2v.commands.options import (
     corpus_options,
     load_corpus,
-    read_vocabularies,
     take_corpus_options,
     take_memory,
 )
@@ -108,6 +107,7 @@ def count_words(
 def choose_words(read_vocab: tuple[str, ...], config: ReadConfig) -> tuple[Vocabulary, int]:
     """The words of vocabulary files that may stay, with the sums of their counts; and the tokens of all."""
     from fastw2v.corpus.words.candidates import choose
+    from fastw2v.run.request import read_vocabularies
 
     given = read_vocabularies(read_vocab)
     vocabulary, _ = choose(given, config, config.min_count, config.max_vocab)

@@ -91,7 +91,7 @@ def read_corpus(
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(config)
     with hired(threads, memory, on_progress) as workers:
-        cache = _cache_of(source, config, vocabulary, memory.cache_dir)
+        cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source)
@@ -111,10 +111,17 @@ def read_corpus(
     return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
 
 
-def _cache_of(
-    source: Any, config: ReadConfig, vocabulary: Vocabulary | None, folder: Path | None
+def cache_of(
+    source: Any,
+    config: ReadConfig,
+    vocabulary: Vocabulary | None,
+    folder: Path | None,
+    place: tuple[int, int] | None = None,
 ) -> Cache | None:
-    """The place of a corpus in the cache; None without a folder, and for an object."""
+    """The place of a corpus in the cache; None without a folder, and for an object.
+
+    place   rank and number of processes, where each of several reads a part
+    """
     if folder is None or not names_files(source):
         return None
     options = vars(config) | {
@@ -122,6 +129,8 @@ def _cache_of(
         "stop_words": sorted(config.stop_words),
         "vocabulary": vocabulary and [vocabulary.words, vocabulary.counts.tolist(), vocabulary.is_sum],
     }
+    if place:
+        options["place"] = list(place)
     return Cache(folder, find_files(source), options)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastw2v.errors import UsageError
@@ -160,6 +162,25 @@ def fair_cores(communicator: Communicator) -> int:
 def ranks_here(communicator: Communicator) -> int:
     """Ranks on this machine. All ranks must ask."""
     return communicator.gather(socket.gethostname()).count(socket.gethostname())
+
+
+@contextlib.contextmanager
+def in_concert(communicator: Communicator, *agreed: type[BaseException]) -> Iterator[None]:
+    """For programs of several processes: an error that one of them alone has in the block ends them all.
+
+    agreed   errors that all processes have; they are raised as they are
+    """
+    try:
+        yield
+    except agreed:
+        raise
+    except BaseException as error:
+        if communicator.size > 1:
+            traceback.print_exc()
+            sys.stderr.flush()
+            time.sleep(SPEAKING_SECONDS)
+            communicator.abort(getattr(error, "exit_code", 1))
+        raise
 
 
 def end_all(message: str, code: int) -> None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.ids.storage import Place, Room, forget, stored
 from fastw2v.distributed.communicator import Communicator
-from fastw2v.distributed.shards import SharedCorpus
+from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.model.arrays import Tokens
+from fastw2v.model.streams import epoch_key
 
 # Each int64 (n,): places in the corpus's portions, and the tokens of each that are trained already.
 Portions = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -49,16 +50,19 @@ def deal(sizes: NDArray[np.int64], n_ranks: int, key: int) -> list[NDArray[np.in
     return np.split(order[np.argsort(ranks, kind="stable")], ends[:-1])
 
 
-def redeal(shared: SharedCorpus, shares: Sequence[Portions], communicator: Communicator) -> Tokens:
+def redeal(
+    shared: SharedCorpus, shares: Sequence[Portions], communicator: Communicator, key: int | None = None
+) -> Tokens:
     """This rank's share of the corpus: its portions back to back, in that order; every rank calls it.
 
     shares   for each rank its portions, and how many tokens of each are trained already: what is left of the
              sentence there is then the first. The same at every rank; a portion is in one share at most
+    key      draws the order of the sentences in each portion; None leaves them as they are
 
     The share takes as much as the portions that were read, again: in memory, or where that is more than
     shared.ids_bytes in a temporary file. Raises OutputError where that cannot be written.
     """
-    held = Held(shared, shares, communicator)
+    held = Held(shared, shares, communicator, key)
     moves = moves_of(held.left, [portions for portions, _ in shares])
 
     def fill(room: Room) -> None:
@@ -90,9 +94,11 @@ class Held:
     left   int64 (n_portions, 3): as portions, with the tokens and sentences that are left, of all ranks'
     """
 
-    def __init__(self, shared: SharedCorpus, shares: Sequence[Portions], communicator: Communicator) -> None:
+    def __init__(
+        self, shared: SharedCorpus, shares: Sequence[Portions], communicator: Communicator, key: int | None
+    ) -> None:
         portions = shared.portions
-        self._tokens = shared.corpus
+        self._tokens, self._key = shared.corpus, key
         self._bounds = _bounds(portions)
         self._first_tokens = np.zeros(len(portions), np.int64)
         for of_rank, first_tokens in shares:
@@ -110,11 +116,28 @@ class Held:
         """A portion that is held here."""
         first_token, first_sentence, stop_token, stop_sentence = self._bounds[portion].tolist()
         start = first_token + int(self._first_tokens[portion])
+        if self._key is not None:
+            return self._drawn(portion, start - first_token)
         offsets = self._tokens.offsets[first_sentence : stop_sentence + 1]
         first = int(np.searchsorted(offsets, start, "right")) - 1
         lengths = np.diff(np.maximum(offsets[first:], start))
         forget(offsets)
         return Sentences(self._tokens.ids[start:stop_token], lengths)
+
+    def _drawn(self, portion: int, first: int) -> Sentences:
+        """A portion with its sentences in a drawn order, from a token of that order on.
+
+        The order is of the portion and the epoch, whoever trains it, so that it stays where others go on.
+        """
+        from fastw2v.kernels.sentences import take_sentences
+
+        first_token, first_sentence, stop_token, stop_sentence = self._bounds[portion].tolist()
+        offsets = self._tokens.offsets[first_sentence : stop_sentence + 1] - first_token
+        order = np.random.default_rng(epoch_key(self._key or 0, portion)).permutation(len(offsets) - 1)
+        ids, ends = np.empty(stop_token - first_token, np.int32), np.empty(len(offsets), np.int64)
+        take_sentences(self._tokens.ids[first_token:stop_token], offsets, order, ids, ends)
+        begun = int(np.searchsorted(ends, first, "right")) - 1
+        return Sentences(ids[first:], np.diff(np.maximum(ends[begun:], first)))
 
 
 def _bounds(portions: NDArray[np.int64]) -> NDArray[np.int64]:

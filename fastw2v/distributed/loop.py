@@ -17,17 +17,18 @@ from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.pace import Effort, Pace, Report
+from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.distributed.rows import Replica, ladder_rows
-from fastw2v.distributed.shards import SharedCorpus
-from fastw2v.distributed.shares import Legs, Share, take_share
+from fastw2v.distributed.shares import IN_ORDER, Legs, Share, take_share
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import UNIT, Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
 from fastw2v.training.health import require_neighbours
-from fastw2v.training.hooks import Hook, Position, Trained
-from fastw2v.training.loop import Loop, Meeting, Span, ended, tell_stage
+from fastw2v.training.hooks import Hook, Position, Trained, ended, tell_stage
+from fastw2v.training.loop import Loop
+from fastw2v.training.spans import Meeting, Span
 from fastw2v.training.start import (
     begin,
     compile_kernels,
@@ -72,7 +73,7 @@ def train_replicas(
     )
     if not first:
         communicator.broadcast(None)  # rank 0 fills the cache of machine code, which others often share
-    compile_seconds = compile_kernels(backend, shared.corpus)
+    compile_seconds = compile_kernels(backend, shared.corpus, hooks)
     if first:
         communicator.broadcast(None)
 
@@ -106,7 +107,8 @@ class ShareSpan(Span):
 
     def place(self, unit: int) -> dict[str, Any]:
         """Fields of the Position once each rank did so many units."""
-        return {"epoch": self._place["epoch"], "legs": (*self._legs[:-1], (self._legs[-1][0], unit))}
+        legs = (*self._legs[:-1], (self._legs[-1][0], unit))
+        return {"epoch": self._place["epoch"], "unit": 0, "legs": legs}
 
 
 class ReplicaLoop(Loop):
@@ -142,9 +144,12 @@ class ReplicaLoop(Loop):
     def spans(self, position: Position) -> Iterator[Span]:
         """This rank's share of an epoch, from a position on."""
         size, legs = self.communicator.size, position.legs
+        if position.unit:
+            legs = ((IN_ORDER, position.unit),)
         if not legs or legs[-1][0] != size:
             legs = (*legs, (size, 0))
-        share = take_share(self.shared, self.communicator, epoch_key(self.config.seed, position.epoch), legs)
+        key = epoch_key(self.config.seed, position.epoch)
+        share = take_share(self.shared, self.communicator, key, legs, self.config.shuffle)
         self.n_steps = legs[-1][1] // self.pace.step(self.backend.units_at_once)  # of this leg of the epoch
         self.n_done = position.epoch * self.n_tokens + share.tokens_after(legs[-1][1])
         yield ShareSpan(share, position.epoch, position.epoch * self.n_tokens, legs)

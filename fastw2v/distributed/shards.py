@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,48 +24,33 @@ from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import Group, Opened, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
-from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.number import number_words
-from fastw2v.corpus.read import HALF_OF_FREE, Corpus, corpus_of, names_files, read_corpus
+from fastw2v.corpus.read import HALF_OF_FREE, Corpus, cache_of, corpus_of, names_files, read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.where import left_out, places_named
-from fastw2v.corpus.words.bytes import ALL_BITS
-from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, LENGTH_BITS, Table, merge_tables, new_table
+from fastw2v.corpus.words.counter import Loss
 from fastw2v.distributed.communicator import Communicator
-from fastw2v.errors import CorpusError, UsageError
-from fastw2v.model.arrays import UNIT
-
-MANY_PORTIONS = 1024  # an epoch's share of any process is then even, and a portion small beside it
-LARGEST_PORTION = 65_536  # tokens; a quarter of a megabyte of ids is long enough to send
+from fastw2v.distributed.merging import merge_everywhere
+from fastw2v.distributed.portions import Part, SharedCorpus, in_portions
+from fastw2v.errors import CorpusError
 
 
-class SharedCorpus(NamedTuple):
-    """A corpus of which each process holds some portions: runs of tokens that are trained by one process.
+class Reading(NamedTuple):
+    """What is read, and how: the source, the options of reading it, the words to use if they are given."""
 
-    corpus       ids and offsets are of the portions held here, in the order of the corpus; its vocabulary,
-                 numbers, loss and notes are of the whole, the same everywhere
-    portions     int64 (n_portions, 3): rank that holds it, tokens, sentences; in the order of the corpus, the
-                 same everywhere. Those of a rank back to back are its ids and offsets
-    fingerprint  SHA-256 of all ids and sentences and the number of words read, in hexadecimal digits; the
-                 same for any number of processes
-    ids_bytes    what this process may keep in memory of ids and offsets, these ones or a share of an epoch
-
-    Portions are never empty. A sentence longer than one is several here, cut where the portions are.
-    """
-
-    corpus: Corpus
-    portions: NDArray[np.int64]
-    fingerprint: str
-    ids_bytes: int = sys.maxsize
-
-    @property
-    def n_tokens(self) -> int:
-        """Of the whole corpus."""
-        return int(self.portions[:, 1].sum())
+    source: Any
+    config: ReadConfig
+    vocabulary: Vocabulary | None
 
 
-def read_shared_corpus(
+def read_shared_corpus(source: Any, communicator: Communicator, **options: Any) -> SharedCorpus:
+    """`read_part` in portions: what processes train on that keep nothing out."""
+    return in_portions(read_part(source, communicator, **options), communicator)
+
+
+def read_part(
     source: Any,
     communicator: Communicator,
     *,
@@ -75,57 +59,60 @@ def read_shared_corpus(
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
     **options: Any,
-) -> SharedCorpus:
-    """Read files as `read_corpus` does, with all processes of a communicator; every one of them calls it.
+) -> Part:
+    """Read a corpus as `read_corpus` does, with all processes of a communicator; every one of them calls it.
 
-    threads, memory and on_progress are those of this process. One process alone reads also what several
-    cannot: a table of one item a row, objects, and with a folder for encoded corpora; the fingerprint is then
-    that of a corpus of one shard.
+    source  as there, or a Corpus that is read already; of an object, and of rows that are grouped, as a group
+            may be in several files, rank 0 reads all, and the others get theirs when portions are dealt
 
-    Raises what `read_corpus` does, UsageError for what several processes cannot read, and CorpusError where
-    they see different files. What only one process finds wrong is raised there alone.
+    threads, memory and on_progress are those of this process. With a cache each process finds its own part
+    again, where as many read the same files.
+
+    Raises what `read_corpus` does, and CorpusError where processes see different files. What only one process
+    finds wrong is raised there alone.
     """
-    config = ReadConfig(**options)
+    reading = Reading(source, ReadConfig(**options), vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
-        check_given_words(config)
-    obstacle = _obstacle(source, config, memory)
-    if obstacle and communicator.size > 1:
-        raise UsageError(f"{communicator.size} processes cannot share {obstacle}")
-    if obstacle:
-        corpus = read_corpus(
-            source,
-            vocabulary=vocabulary,
-            threads=threads,
-            memory=memory,
-            on_progress=on_progress,
-            **options,
-        )
-        return _in_portions(corpus, np.array([len(corpus.ids)]), communicator)
+        check_given_words(reading.config)
+    if not names_files(source) or reading.config.group_by is not None:
+        if communicator.rank:
+            return _part_of_others(communicator)
+        corpus = source
+        if not isinstance(source, Corpus):
+            known: dict[str, Any] = {"vocabulary": vocabulary, "threads": threads, "memory": memory}
+            corpus = read_corpus(source, **known, on_progress=on_progress, **options)
+        return _part_of_all(corpus, communicator)
     with hired(threads, memory, on_progress) as workers:
-        corpus, shard_ends = _read(source, config, vocabulary, workers, communicator)
-        shared = _in_portions(corpus, shard_ends, communicator)
-        return shared._replace(ids_bytes=workers.ids_bytes)
+        place = (communicator.rank, communicator.size)
+        cache = cache_of(source, reading.config, vocabulary, memory.cache_dir, place)
+        kept = cache.load(threads) if cache else None
+        if cache and all(communicator.gather(kept is not None)) and kept:
+            corpus = corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+            return Part(corpus, kept.shard_ends, workers.ids_bytes)
+        return _read(reading, workers, communicator, cache)
 
 
-def _obstacle(source: Any, config: ReadConfig, memory: Memory) -> str | None:
-    """What only one process can read, and what to do about it."""
-    if not names_files(source):
-        return f"a corpus in memory ({type(source).__name__}): write it to a Parquet file and name that"
-    if config.group_by is not None:
-        return f"rows grouped by {config.group_by!r}, as a group may be at several: write lists, one a group"
-    if memory.cache_dir is not None:
-        return f"the cache_dir {memory.cache_dir}: leave out --cache-dir"
-    return None
+def _part_of_all(corpus: Corpus, communicator: Communicator) -> Part:
+    """Rank 0's part where it read all; tells the others what they need of it."""
+    words, counts = corpus.vocabulary.words, np.asarray(corpus.vocabulary.counts).tolist()
+    communicator.broadcast(
+        [words, counts, corpus.n_words_read, corpus.n_rows, corpus.n_null, list(corpus.loss)]
+    )
+    return Part(corpus, np.array([len(corpus.ids)], np.int64))
 
 
-def _read(
-    source: Any,
-    config: ReadConfig,
-    vocabulary: Vocabulary | None,
-    workers: Workers,
-    communicator: Communicator,
-) -> tuple[Corpus, NDArray[np.int64]]:
-    """The corpus with this rank's ids, and int64 (n_shards,): the ids up to the end of each of its shards."""
+def _part_of_others(communicator: Communicator) -> Part:
+    """Another rank's part where rank 0 read all: no token, but the words and the numbers."""
+    words, counts, n_words_read, n_rows, n_null, loss = communicator.broadcast(None)
+    vocabulary = Vocabulary(words, np.array(counts, np.int64))
+    ids, offsets = np.empty(0, np.int32), np.zeros(1, np.int64)
+    corpus = Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, Loss(*loss))
+    return Part(corpus, np.empty(0, np.int64))
+
+
+def _read(reading: Reading, workers: Workers, communicator: Communicator, cache: Cache | None) -> Part:
+    """This rank's part, read from its shards of the files."""
+    source, config, vocabulary = reading
     files = find_files(source)
     _check_same_files(files, communicator)
     column, shards = _shards_of(files, config, communicator)
@@ -140,11 +127,12 @@ def _read(
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}
     shard_ends = encoder.ids_before(np.cumsum(own.n_pieces))
-    ids, offsets = encoder.stored(workers.ids_bytes)
-    return corpus_of(ids, offsets, vocabulary, numbers, notes), shard_ends
-
-
-# ---- Shards ------------------------------------------------------------------------------------------------
+    if cache and not numbers["n_dropped"]:
+        ids, offsets = cache.save(encoder, vocabulary, numbers, shard_ends)
+    else:
+        ids, offsets = encoder.stored(workers.ids_bytes)
+    corpus = corpus_of(ids, offsets, vocabulary, numbers, notes)
+    return Part(corpus, shard_ends, workers.ids_bytes)
 
 
 def _check_same_files(files: Sequence[File], communicator: Communicator) -> None:
@@ -207,146 +195,3 @@ class OwnShards:
         for number, piece in read_shards(self._shards, column):
             self.n_pieces[number] += 1
             yield piece
-
-
-# ---- Words -------------------------------------------------------------------------------------------------
-
-
-def merge_everywhere(
-    communicator: Communicator, n_keys: int, tables: Sequence[Table]
-) -> tuple[Table, list[NDArray[np.int32]]]:
-    """`merge_tables` of the tables of all ranks, with the entries of this rank's tables in the merged one.
-
-    n_keys   this rank's keys are below it; those of the ranks before it come before them
-
-    The merged table has the same entries everywhere. Two ranks merge theirs, then two pairs, and so on to
-    rank 0, which sends the result to all: no rank ever holds more than two tables beside its own.
-    """
-    merged, entries = merge_tables(tables)
-    own = _as_sent(merged)
-    first_key = sum(communicator.gather(n_keys)[: communicator.rank])
-    own.records[:, FIRST_SEEN] += first_key << LENGTH_BITS
-    whole, _ = merge_tables([new_table(), _broadcast(_merged_at_0(merged, communicator), communicator)])
-    own.records[:, COUNT] = 0  # they are in the whole already
-    whole, (_, places) = merge_tables([whole, own])
-    return whole, [places[of_worker] for of_worker in entries]
-
-
-def _as_sent(table: Table) -> Table:
-    """Views of a table without what is not in use, and without its slots: to be merged into another."""
-    n_words = int(table.n_words[0])
-    return _received(table.records[:n_words], table.ends[: n_words + 1], table.arena[: table.ends[n_words]])
-
-
-def _received(records: NDArray[np.int64], ends: NDArray[np.int64], arena: NDArray[np.uint8]) -> Table:
-    n_words = np.array([len(records)], np.int64)
-    return Table(np.empty(0, np.int32), records, ends, arena, n_words, np.uint64(ALL_BITS))
-
-
-def _parts(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """What a table sends: records, ends, arena."""
-    sent = _as_sent(table)
-    return sent.records, sent.ends, sent.arena
-
-
-def _merged_at_0(table: Table, communicator: Communicator) -> Table:
-    """At rank 0 the words of all ranks; at another those of some."""
-    rank, step = communicator.rank, 1
-    while step < communicator.size:
-        target = rank - step if rank % (2 * step) == step else None
-        for other in _sent(table, target, communicator):
-            table, _ = merge_tables([table, other])
-        step *= 2
-    return table
-
-
-def _sent(table: Table, target: int | None, communicator: Communicator) -> list[Table]:
-    """Send a table to a rank or to none; returns what was sent here."""
-    ranks = range(communicator.size)
-    received = [
-        communicator.exchange([part if rank == target else part[:0] for rank in ranks])
-        for part in _parts(table)
-    ]
-    return [_received(*parts) for parts in zip(*received, strict=True) if len(parts[1])]
-
-
-def _broadcast(table: Table, communicator: Communicator) -> Table:
-    """Rank 0's table at every rank."""
-    records, ends, arena = _parts(table)
-    n_words, n_bytes = communicator.broadcast([len(records), len(arena)])
-    if communicator.rank > 0:
-        records, ends = np.empty((n_words, 4), np.int64), np.empty(n_words + 1, np.int64)
-        arena = np.empty(n_bytes, np.uint8)
-    for part in (records, ends, arena):
-        communicator.broadcast_array(part)
-    return _received(records, ends, arena)
-
-
-# ---- Portions ----------------------------------------------------------------------------------------------
-
-
-def _in_portions(corpus: Corpus, shard_ends: NDArray[np.int64], communicator: Communicator) -> SharedCorpus:
-    """Cut this rank's sentences into portions and learn of those of the others."""
-    n_tokens = sum(communicator.gather(len(corpus.ids)))
-    ends = portion_ends(corpus.offsets, shard_ends, portion_tokens(n_tokens))
-    corpus = corpus._replace(offsets=_with_ends(corpus.offsets, ends))
-    bounds = np.column_stack([ends, np.searchsorted(corpus.offsets, ends)])
-    own = np.diff(bounds, axis=0, prepend=np.zeros((1, 2), np.int64))
-    gathered = communicator.gather_arrays(own)
-    ranks = np.repeat(np.arange(communicator.size), [len(of_rank) for of_rank in gathered])
-    digest = hashlib.sha256(b"%d" % corpus.n_words_read)
-    for of_rank in communicator.gather_arrays(_digests(corpus, own)):
-        digest.update(of_rank.data)
-    return SharedCorpus(corpus, np.column_stack([ranks, np.concatenate(gathered)]), digest.hexdigest())
-
-
-def portion_tokens(n_tokens: int) -> int:
-    """The most tokens of a portion, where the whole corpus has n_tokens."""
-    whole_units = -(-(n_tokens // MANY_PORTIONS) // UNIT) * UNIT
-    return min(max(whole_units, UNIT), LARGEST_PORTION)
-
-
-def portion_ends(
-    offsets: NDArray[np.int64], shard_ends: NDArray[np.int64], most_tokens: int
-) -> NDArray[np.int64]:
-    """Where portions end, in tokens, int64 (n_portions,): with every shard, and as late as they may.
-
-    offsets     int64 (n_sentences + 1,); only a sentence longer than a portion is cut
-    shard_ends  int64 (n_shards,), in tokens
-    """
-    start, ends = 0, []
-    for shard_end in shard_ends.tolist():
-        while start < shard_end:
-            last = int(offsets[np.searchsorted(offsets, start + most_tokens, "right") - 1])
-            start = min(last if last > start else start + most_tokens, shard_end)
-            ends.append(start)
-    return np.array(ends, np.int64)
-
-
-def _with_ends(offsets: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Offsets to which the ends of portions belong; the same array where they do, else a copy in memory."""
-    places = np.searchsorted(offsets, ends)
-    is_inside = offsets[places] != ends
-    if not is_inside.any():
-        return offsets
-    return np.insert(offsets, places[is_inside], ends[is_inside])
-
-
-def _digests(corpus: Corpus, own: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The SHA-256 of each portion's size, sentence lengths and ids, uint8 (n_portions, 32).
-
-    own   int64 (n_portions, 2), tokens and sentences
-    """
-    digests = np.empty((len(own), 32), np.uint8)
-    first_id = first_sentence = 0
-    for number, (n_tokens, n_sentences) in enumerate(own.tolist()):
-        ids = corpus.ids[first_id : first_id + n_tokens]
-        offsets = corpus.offsets[first_sentence : first_sentence + n_sentences + 1]
-        digest = hashlib.sha256(own[number].astype("<i8").data)
-        digest.update(np.diff(offsets).astype("<i8", copy=False).data)
-        digest.update(ids.astype("<i4", copy=False).data)
-        digests[number] = np.frombuffer(digest.digest(), np.uint8)
-        forget(ids)
-        first_id, first_sentence = first_id + n_tokens, first_sentence + n_sentences
-    forget(corpus.offsets)
-    return digests

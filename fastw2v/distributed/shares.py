@@ -2,7 +2,8 @@
 
 Within an epoch the number of processes may change, where a run is resumed with more or fewer: each such leg
 deals what the legs before left. So where a run stands is a number of processes and of units for each leg, and
-what is left follows from that.
+what is left follows from that. One process that trains alone takes the corpus in its order: such a leg, which
+another process or several go on from, has IN_ORDER for its number of processes.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.dealing import deal, redeal
-from fastw2v.distributed.shards import SharedCorpus
+from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.model.arrays import UNIT, Tokens
 from fastw2v.model.streams import epoch_key
 
 Legs = tuple[tuple[int, int], ...]
+IN_ORDER = 0
 
 
 class Share(NamedTuple):
@@ -40,10 +42,13 @@ class Share(NamedTuple):
         return self.tokens_before + sum(min(units * UNIT, size) for size in self.sizes)
 
 
-def take_share(shared: SharedCorpus, communicator: Communicator, key: int, legs: Legs) -> Share:
+def take_share(
+    shared: SharedCorpus, communicator: Communicator, key: int, legs: Legs, shuffle: bool = False
+) -> Share:
     """This rank's share of the last of the legs, whose number of processes is the communicator's.
 
-    key   of the epoch
+    key      of the epoch
+    shuffle  draw the order of the sentences in each portion, too
     """
     n_tokens = shared.portions[:, 1]
     first_tokens = np.zeros(len(n_tokens), np.int64)
@@ -53,7 +58,7 @@ def take_share(shared: SharedCorpus, communicator: Communicator, key: int, legs:
     left = n_tokens - first_tokens
     dealt = deal(left, communicator.size, leg_key)
     shares = [(portions, first_tokens[portions]) for portions in dealt]
-    tokens = redeal(shared, shares, communicator)
+    tokens = redeal(shared, shares, communicator, key if shuffle else None)
     sizes = [int(left[portions].sum()) for portions in dealt]
     return Share(tokens, sizes, int(first_tokens.sum()), epoch_key(leg_key, communicator.rank))
 
@@ -67,7 +72,8 @@ def trained(
     """
     first_tokens = first_tokens.copy()
     left = n_tokens - first_tokens
-    for portions in deal(left, n_ranks, key):
+    dealt = [np.arange(len(n_tokens))] if n_ranks == IN_ORDER else deal(left, n_ranks, key)
+    for portions in dealt:
         starts = np.cumsum(left[portions]) - left[portions]
         first_tokens[portions] += np.clip(units * UNIT - starts, 0, left[portions])
     return first_tokens

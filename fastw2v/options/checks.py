@@ -7,9 +7,11 @@ takes the name that a message gives the value, and raises UsageError with name, 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from fastw2v.errors import UsageError
@@ -108,6 +110,17 @@ def text(name: str, value: Any, what: str = "a text") -> str:
     if not isinstance(value, str):
         raise refuse(name, value, what)
     return str.__str__(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """The value as a Path, ~ being the home folder; a str or what os.fspath takes, and no empty one."""
+    try:
+        plain = os.fspath(unwrapped(value))
+    except TypeError:
+        plain = None
+    if not isinstance(plain, str) or not plain or "\0" in plain:
+        raise refuse(name, value, "the name of a file or folder")
+    return Path(plain).expanduser() if plain.startswith("~/") else Path(plain)
 
 
 def words(name: str, value: Any) -> frozenset[str]:

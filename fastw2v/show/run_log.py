@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.system.machine import resident_memory
-from fastw2v.training.hooks import Progress
+from fastw2v.training.hooks import Progress, Trained
 from fastw2v.version import __version__
 
 INTERVAL_SECONDS = 1.0
@@ -46,6 +46,12 @@ class RunLog:
     def start(self, settings: dict[str, Any]) -> None:
         """The first record: version and every option."""
         self.record("start", version=__version__, settings=settings)
+
+    def end(self, trained: Trained, **more: Any) -> None:
+        """The last record: what the run came to."""
+        embeddings, numbers = trained.embeddings, vars(trained).copy()
+        del numbers["embeddings"]
+        self.record("end", **numbers, **more, vectors=len(embeddings), dim=embeddings.dim)
 
     def progress(self, progress: Progress) -> None:
         """How training goes, once a second and at its end."""

@@ -101,6 +101,32 @@ def handled() -> Iterator[None]:
         _State.received = None
 
 
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """For programs: within the block a first Ctrl-C waits for the one who asks `received`.
+
+    A second one is Python's again. Outside the main thread, and where a program handles SIGINT itself, it
+    does nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or before is not signal.default_int_handler:
+        yield
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        _State.received = signum
+        signal.signal(signum, before)
+
+    _State.received, _State.outcome = None, NOTHING
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _State.received = None
+
+
 def _on_signal(signum: int, frame: FrameType | None) -> None:
     is_first = _State.received is None
     _State.received = _State.received or signum

@@ -114,44 +114,48 @@ def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> fl
 def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
     """Sentences to train on, and a share of them, drawn from the seed, to keep out; one vocabulary for both.
 
-    Raises UsageError for a corpus of one sentence.
+    Raises UsageError for a corpus of one sentence, CorpusError where no held-out word has a neighbour.
     """
-    n_sentences = len(corpus.offsets) - 1
+    is_out = drawn_out(len(corpus.offsets) - 1, share, seed)
+    corpus, held_out = (only(corpus, chosen, len(corpus.ids)) for chosen in (~is_out, is_out))
+    longest = longest_sentence(held_out.offsets), longest_sentence(corpus.offsets)
+    require_pairs(share, held_out.n_rows, *longest)
+    return corpus, held_out
+
+
+def drawn_out(n_sentences: int, share: float, seed: int) -> NDArray[np.bool_]:
+    """Which of so many sentences are kept out, bool (n_sentences,). Raises UsageError for one sentence."""
     if n_sentences < 2:
         raise UsageError("holdout needs 2 sentences or more, the corpus has 1: give it in shorter rows")
     n_out = min(max(1, round(share * n_sentences)), n_sentences - 1)
     is_out = np.zeros(n_sentences, bool)
     is_out[np.random.Generator(np.random.PCG64(seed)).permutation(n_sentences)[:n_out]] = True
-    return _sentences(corpus, ~is_out), _sentences(corpus, is_out)
+    return is_out
 
 
-def _sentences(corpus: Corpus, chosen: NDArray[np.bool_]) -> Corpus:
-    """Only these sentences; words out of the vocabulary are counted by their share."""
+def only(corpus: Corpus, chosen: NDArray[np.bool_], n_tokens: int) -> Corpus:
+    """Only these sentences; words out of the vocabulary are counted by their share of all n_tokens."""
     lengths = np.diff(corpus.offsets)
     ids = corpus.ids[np.repeat(chosen, lengths)]
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
-    n_words = round(corpus.n_words_read * len(ids) / max(len(corpus.ids), 1))
+    n_words = round(corpus.n_words_read * len(ids) / max(n_tokens, 1))
     return corpus._replace(ids=ids, offsets=offsets, n_words_read=n_words, n_rows=int(chosen.sum()))
 
 
-def with_evaluator(
-    corpus: Corpus,
+def require_pairs(share: float, n_out: int, longest_out: int, longest: int) -> None:
+    """Raise CorpusError where none of n_out held-out sentences has two words, and one of the others has."""
+    if longest_out < 2 <= longest:
+        raise CorpusError(
+            f"holdout {share:g} keeps out {n_out:,} sentences, none with two words of the vocabulary: there "
+            "is no loss on them; raise --holdout or leave it out"
+        )
+
+
+def evaluator_of(
     config: TrainConfig,
+    held_out: Corpus | None,
     scores: Mapping[str, Score],
     on_evaluation: Callable[[Evaluation], None],
-) -> tuple[Corpus, Evaluator | None]:
-    """The corpus to train on, and the hook that evaluates the run, if there is anything to do it by.
-
-    Raises CorpusError where no held-out word has a neighbour.
-    """
-    if not config.holdout and not scores:
-        return corpus, None
-    held_out = None
-    if config.holdout:
-        corpus, held_out = split(corpus, config.holdout, config.seed)
-        if longest_sentence(held_out.offsets) < 2 <= longest_sentence(corpus.offsets):
-            raise CorpusError(
-                f"holdout {config.holdout:g} keeps out {held_out.n_rows:,} sentences, none with two words "
-                "of the vocabulary: there is no loss on them; raise --holdout or leave it out"
-            )
-    return corpus, Evaluator(config, held_out, scores, on_evaluation)
+) -> Evaluator | None:
+    """The hook that evaluates a run, if there is anything to do it by."""
+    return Evaluator(config, held_out, scores, on_evaluation) if held_out or scores else None

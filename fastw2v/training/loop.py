@@ -1,26 +1,36 @@
 """The training loop: epochs × steps × calls of at most half a second; the only place that knows their order.
 
-A step is what a process trains before it looks about: for signals, for its hooks and, where there are several
-processes, for the others. One process looks about after each call.
+A step is what a process trains before it looks about: for signals, hooks and, where there are several, the
+other processes. One process looks about after each call.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
+from fastw2v.model.arrays import NOTHING, Tokens, Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.system import interrupts
 from fastw2v.training.health import require_healthy, require_neighbours
-from fastw2v.training.hooks import START, Hook, Moment, Position, Progress, Trained, is_stopped
+from fastw2v.training.hooks import (
+    START,
+    Hook,
+    Moment,
+    Position,
+    Progress,
+    Trained,
+    ended,
+    is_stopped,
+    signals_of,
+    tell_stage,
+)
 from fastw2v.training.shuffling import epoch_parts
+from fastw2v.training.spans import Meeting, Span, next_size, progress_at
 from fastw2v.training.start import (
     begin,
     compile_kernels,
@@ -31,8 +41,6 @@ from fastw2v.training.start import (
     settled,
 )
 from fastw2v.vectors.embeddings import Embeddings
-
-CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 
 
 def train(
@@ -55,73 +63,17 @@ def train(
     plan = plan_of(config, corpus.vocabulary.counts, longest)
     backend = make(plan, vectors, config.backend, config.threads)
     tell_stage(hooks, "compile")
-    compile_seconds = compile_kernels(backend, corpus)
+    compile_seconds = compile_kernels(backend, corpus, hooks)
     tell_stage(hooks, "train")
     with signals_of(hooks):
         end, words = Loop(backend, corpus, config, hooks).run(start)
     return ended(finish(corpus, config, backend, end, words, compile_seconds), hooks)
 
 
-def tell_stage(hooks: Sequence[Hook], stage: str) -> None:
-    """Tell hooks that a stage begins."""
-    for hook in hooks:
-        hook.on_stage(stage)
-
-
-def ended(trained: Trained, hooks: Sequence[Hook]) -> Trained:
-    """What a run came to, after its hooks had it one after the other."""
-    for hook in hooks:
-        trained = hook.on_end(trained)
-    return trained
-
-
-def signals_of(hooks: Sequence[Hook]) -> contextlib.AbstractContextManager[None]:
-    """Within the block signals wait for the end of a call, where a hook wants that."""
-    if any(hook.defers_signals for hook in hooks):
-        return interrupts.deferred()
-    return contextlib.nullcontext()
-
-
-class Span:
-    """Tokens that this process trains one unit after the other, and where the run stands after each of them.
-
-    tokens         ids and offsets
-    key            names the random streams
-    first, end     units to train; end is that of the process that has most
-    tokens_before  of the whole run
-    place          fields of the Position, without `unit`, and that of the first unit
-    """
-
-    def __init__(
-        self, tokens: Tokens, key: int, first: int, tokens_before: int, place: dict[str, int]
-    ) -> None:
-        self.tokens, self.key, self.first = tokens, key, first
-        self.end = n_units(len(tokens.ids))
-        self.tokens_before, self._place = tokens_before, place
-
-    def tokens_after(self, unit: int) -> int:
-        """Tokens of the run that are trained before this unit, by all processes."""
-        return self.tokens_before + min(unit * UNIT, len(self.tokens.ids))
-
-    def place(self, unit: int) -> dict[str, Any]:
-        """Fields of the Position before this unit."""
-        return {"epoch": self._place["epoch"], "unit": self._place["unit"] + unit}
-
-
-class Meeting(NamedTuple):
-    """What a process knows after a step: what all together trained in it, and the signal that came, or 0."""
-
-    totals: Totals
-    signum: int
-
-
 class Loop:
-    """The steps of a run.
+    """The steps of a run; where it is cut into calls does not change what is trained.
 
     corpus   Corpus, or the part of it that this process has
-    hooks    told of the run
-
-    Where it is cut into calls does not change what is trained.
     """
 
     def __init__(
@@ -246,26 +198,3 @@ class Loop:
         """Of the run, by all processes."""
         sizes = (self.n_tokens, self.corpus.n_words_read)
         return progress_at(position, self.n_done, mean_loss, sizes, self.config)
-
-
-def progress_at(
-    position: Position, n_done: int, mean_loss: float, corpus_words: tuple[int, int], config: TrainConfig
-) -> Progress:
-    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss.
-
-    corpus_words   of one epoch: tokens in the vocabulary, and all
-    """
-    n_tokens, n_words = corpus_words
-    decayed = config.lr * (1 - n_done / (config.epochs * n_tokens))
-    return Progress(
-        words=round(n_done * n_words / n_tokens),
-        words_total=n_words * config.epochs,
-        seconds=position.seconds,
-        learning_rate=max(decayed, config.min_learning_rate),
-        mean_loss=mean_loss,
-    )
-
-
-def next_size(size: int, seconds: float) -> int:
-    """Units for the next call so that it lasts about CALL_SECONDS; grows at most fourfold at a time."""
-    return max(1, min(4 * size, round(size * CALL_SECONDS / max(seconds, 1e-6))))

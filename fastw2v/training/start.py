@@ -201,9 +201,20 @@ def begin(
     return vectors, START
 
 
-def compile_kernels(backend: Backend, corpus: Corpus) -> float:
-    """Compile the kernels of a run or load them from the cache; returns the seconds it took."""
+def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> float:
+    """Compile the kernels of a run or load them from the cache; returns the seconds it took.
+
+    Hooks are told of the stage "compiling" where code is not in the cache.
+    """
+    from fastw2v.kernels.code_cache import CodeCache
+
     started = time.perf_counter()
+
+    def announce() -> None:
+        for hook in hooks:
+            hook.on_stage("compiling")
+
+    CodeCache.announce = announce
     backend.compile(Tokens(corpus.ids, corpus.offsets))
     return time.perf_counter() - started
 

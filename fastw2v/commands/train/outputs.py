@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.places import kept_config
-from fastw2v.commands.train import roles as replicas
 from fastw2v.commands.train.settings import CONFIG, config_path, differs
 
 if TYPE_CHECKING:
     from fastw2v.corpus.read import Corpus
     from fastw2v.distributed.pace import Effort
+    from fastw2v.run.processes import Run
     from fastw2v.show.progress import Display
     from fastw2v.show.run_log import RunLog
     from fastw2v.training.hooks import Trained
@@ -104,18 +104,18 @@ class Outputs:
             )
 
 
-def estimate(corpus: Corpus, trainer: replicas.Trainer, outputs: Outputs) -> list[str]:
+def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
     """What a run on this corpus takes: tokens, memory, disk; of several processes, ids and memory of one."""
     from fastw2v.training.start import matrix_bytes
 
-    n_words, config = len(corpus.vocabulary), trainer.config
+    n_words, config = len(corpus.vocabulary), run.training
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
     matrices = matrix_bytes(n_words, config.dim)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()
     return [
         f"vocabulary  {n_words:,} words",
-        f"tokens      {trainer.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
+        f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
         ids_line(corpus),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
@@ -138,8 +138,6 @@ def ids_line(corpus: Corpus) -> str:
 
 def summarise(trained: Trained, effort: Effort | None, target: Path, display: Display, log: RunLog) -> None:
     """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone."""
-    from dataclasses import fields
-
     from fastw2v.show.progress import significant
 
     display.say(
@@ -154,8 +152,6 @@ def summarise(trained: Trained, effort: Effort | None, target: Path, display: Di
         log.record("replicas", **effort._asdict())
     embeddings = trained.embeddings
     display.say(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}")
-    summary = {field.name: getattr(trained, field.name) for field in fields(trained)}
-    del summary["embeddings"]
-    log.record("end", **summary, output=str(target), vectors=len(embeddings), dim=embeddings.dim)
+    log.end(trained, output=str(target))
     rate = significant(trained.words / max(trained.train_seconds, 1e-9))
     display.say(f"trained {trained.words:,} words in {trained.train_seconds:.1f} s: {rate} words/s")

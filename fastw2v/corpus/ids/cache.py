@@ -1,7 +1,8 @@
 """An encoded corpus in a file, to be found again by what it was made from.
 
     4096 bytes: a line with the magic words and the CRC-32 of the next, a line of JSON, zeros
-    ids int32, offsets int64 (`storage.FileRoom`), counts int64, ends of words int64, words in UTF-8
+    ids int32, offsets int64 (`storage.FileRoom`), counts int64, ends of words int64, words in UTF-8,
+    ends of shards int64, where the corpus is a part that one of several processes read
     pieces uint64 (n_pieces, 3): position, bytes and CRC-32 of parts that together are all of the above
 
 Nothing of a file is believed before it was checked, and it holds data only.
@@ -31,13 +32,14 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
 from fastw2v.system.files import atomic_writer, require_writable
 
-MAGIC = "fastw2v corpus 1"
+MAGIC = "fastw2v corpus 2"
 MAX_PIECE = 1 << 28  # bytes, so that checking takes little memory
 LIMITS = {
     "n_ids": 2**48,
     "n_sentences": 2**48,
     "n_words": 2**31 - 1,
     "n_text": 2**48,
+    "n_shards": 2**32,
     "n_pieces": 2**32,
     "n_words_read": 2**62,
     "n_rows": 2**62,
@@ -46,17 +48,22 @@ LIMITS = {
     "n_dropped_tokens": 0,
     "short_by": 0,
 }
+NO_SHARDS = np.empty(0, np.int64)
 TAIL_BYTES = 1 << 16  # of a file without a footer
 MAX_FOOTER = 1 << 28
 
 
 class Entry(NamedTuple):
-    """A cached corpus: as in `corpus.Corpus`, and the numbers that were kept with it."""
+    """A cached corpus: as in `corpus.Corpus`, and the numbers that were kept with it.
+
+    shard_ends   int64 (n_shards,), the ids up to the end of each shard, where it is a part of a corpus
+    """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     vocabulary: Vocabulary
     numbers: dict[str, int]
+    shard_ends: NDArray[np.int64]
 
 
 class BadCacheError(Exception):
@@ -116,11 +123,15 @@ class Cache:
         return entry
 
     def save(
-        self, encoder: Encoder, vocabulary: Vocabulary, numbers: Mapping[str, int]
+        self,
+        encoder: Encoder,
+        vocabulary: Vocabulary,
+        numbers: Mapping[str, int],
+        shard_ends: NDArray[np.int64] = NO_SHARDS,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Write a corpus, complete or not at all; its ids and offsets in the file. Raises OutputError."""
         with atomic_writer(self.path) as file:
-            write(file.fileno(), self._state, encoder, vocabulary, numbers)
+            write(file.fileno(), {"state": self._state, **numbers}, encoder, vocabulary, shard_ends)
         try:
             with self.path.open("rb") as written:
                 return mapped_corpus(written.fileno(), encoder.n_ids, encoder.n_sentences)
@@ -158,9 +169,13 @@ def digest_of(value: Any) -> str:
 
 
 def write(
-    descriptor: int, state: str, encoder: Encoder, vocabulary: Vocabulary, numbers: Mapping[str, int]
+    descriptor: int,
+    known: Mapping[str, Any],
+    encoder: Encoder,
+    vocabulary: Vocabulary,
+    shard_ends: NDArray[np.int64],
 ) -> None:
-    """Write a whole file. Raises OSError."""
+    """Write a whole file; known is what its header has beside sizes. Raises OSError."""
     words = [word.encode() for word in vocabulary.words]
     ends = np.cumsum([len(word) for word in words], dtype=np.int64)
     text = np.frombuffer(b"".join(words), np.uint8)
@@ -168,20 +183,22 @@ def write(
     encoder.write(room)
     position = room.end
     arrays: list[NDArray[Any]] = [np.asarray(vocabulary.counts, np.int64), ends]
-    for array in arrays + [text[start : start + MAX_PIECE] for start in range(0, len(text), MAX_PIECE)]:
-        room.write(array, position)
-        position += array.nbytes
+    arrays += [text[start : start + MAX_PIECE] for start in range(0, len(text), MAX_PIECE)]
+    for array in [*arrays, np.asarray(shard_ends, np.int64)]:
+        if array.size:
+            room.write(array, position)
+            position += array.nbytes
     pieces = np.array(sorted(room.pieces), np.uint64)
     write_at(descriptor, pieces, position)
     header = {
-        "state": state,
+        **known,
         "n_ids": encoder.n_ids,
         "n_sentences": encoder.n_sentences,
         "n_words": len(words),
         "n_text": len(text),
+        "n_shards": len(shard_ends),
         "n_pieces": len(pieces),
         "pieces_checksum": zlib.crc32(pieces.data),
-        **numbers,
     }
     write_at(descriptor, np.frombuffer(sealed(header), np.uint8), 0)
 
@@ -202,6 +219,7 @@ class Parts(NamedTuple):
     counts: int
     ends: int
     text: int
+    shards: int
     pieces: int
     stop: int
 
@@ -224,9 +242,12 @@ def checked(descriptor: int, state: str, threads: int) -> Entry:
         for position in (parts.counts, parts.ends)
     )
     text = read(descriptor, header["n_text"], parts.text)
+    shard_ends = np.frombuffer(read(descriptor, 8 * header["n_shards"], parts.shards), np.int64).copy()
+    is_rising = bool((np.diff(shard_ends, prepend=0) >= 0).all())
+    require(is_rising and shard_ends[-1:].tolist() in ([], [len(ids)]), "ends of shards do not fit the ids")
     bounds = [0, *ends.tolist()]
     words = [text[start:stop].decode() for start, stop in itertools.pairwise(bounds)]
-    return Entry(ids, offsets, Vocabulary(words, counts.copy()), header)
+    return Entry(ids, offsets, Vocabulary(words, counts.copy()), header, shard_ends)
 
 
 def opened(data: bytes) -> dict[str, Any]:
@@ -246,8 +267,9 @@ def parts_in(header: Mapping[str, Any]) -> Parts:
     n_words = header["n_words"]
     counts = HEADER_BYTES + -(-4 * header["n_ids"] // 8) * 8 + 8 * (header["n_sentences"] + 1)
     ends, text = counts + 8 * n_words, counts + 16 * n_words
-    pieces = text + header["n_text"]
-    return Parts(counts, ends, text, pieces, pieces + 24 * header["n_pieces"])
+    shards = text + header["n_text"]
+    pieces = shards + 8 * header["n_shards"]
+    return Parts(counts, ends, text, shards, pieces, pieces + 24 * header["n_pieces"])
 
 
 def read(descriptor: int, n_bytes: int, position: int) -> bytes:

@@ -28,7 +28,12 @@ from fastw2v.model.arrays import Vectors
 from fastw2v.system import interrupts
 from fastw2v.system.files import atomic_folder, remove_folder
 from fastw2v.training.checkpoint.folder import Folder, number_of
-from fastw2v.training.checkpoint.manifest import Fingerprints, Saved, write_manifest
+from fastw2v.training.checkpoint.manifest import (
+    Fingerprints,
+    Saved,
+    earlier_fingerprint,
+    write_manifest,
+)
 from fastw2v.training.checkpoint.matrices import read_matrix, write_matrix
 from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import Hook, Moment, Position, Progress
@@ -151,7 +156,8 @@ class Checkpointer(Hook):
 
 def _require_same(saved: Saved, run: Run) -> None:
     for name in Fingerprints._fields:
-        if getattr(saved.fingerprints, name) != getattr(run.fingerprints, name):
+        found = getattr(saved.fingerprints, name)
+        if found != getattr(run.fingerprints, name) and found != earlier_fingerprint(run.corpus):
             raise UsageError(
                 f"the {name} is not that of the run in {saved.path.parent}: give what that run was started "
                 "with, or start a new one without --resume"

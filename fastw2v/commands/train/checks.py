@@ -1,0 +1,52 @@
+"""What is checked of the options of `fastw2v train` before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fastw2v.commands.options import default_output
+from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
+from fastw2v.commands.train.settings import CONFIG, config_path
+from fastw2v.config import TrainConfig, check_judging
+from fastw2v.errors import UsageError
+
+
+def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resumed: bool) -> None:
+    """Raise UsageError or CorpusError for options that only what follows the reading of the corpus uses.
+
+    resumed  whether vectors to start from are those of a checkpoint
+    """
+    from fastw2v.training.checkpoint.checkpointer import parse_interval
+    from fastw2v.training.start import require_known
+    from fastw2v.vectors import formats
+    from fastw2v.vectors.embeddings import with_outside
+
+    check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
+    parse_interval(options["checkpoint_every"])
+    center, outside = options["init_vectors"], options["init_outside"]
+    if outside and not center:
+        raise UsageError("--init-outside needs --init-vectors: give both files of one training")
+    if resumed:
+        return
+    init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
+    if init and outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
+    require_known(config, init)
+
+
+def check_outputs(options: dict[str, Any]) -> list[str]:
+    """Lines on what of the corpus is left out; raises UsageError for an output that is an input."""
+    context = click.get_current_context()
+    named_output("--checkpoint", options["checkpoint"], streams=False)
+    source = options["source"] or context.lookup_default("source") or ()
+    if not source:
+        return []  # which is told elsewhere
+    named_output("-o", options["output"])
+    named_output("--cache-dir", options["cache_dir"], streams=False)
+    target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
+    beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
+    outputs = train_outputs(options, target, options["log_json"], beside)
+    return check_places(source, inputs_of(options, config), outputs)

@@ -1,0 +1,232 @@
+"""A run of `fastw2v train` and what is around it: processes, checkpoints, display, log, outputs.
+
+Of several processes rank 0 does what is said and written; the others read and train their parts in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from fastw2v.commands.declared import names_of
+from fastw2v.commands.options import default_output, say_read, take_corpus_options
+from fastw2v.commands.train.checks import check_before_reading, check_outputs
+from fastw2v.commands.train.outputs import Outputs, estimate, summarise
+from fastw2v.commands.train.resume import run_folder, settled
+from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolute_paths, write_config
+from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
+from fastw2v.corpus.read import Corpus
+from fastw2v.distributed.communicator import Communicator, open_communicator
+from fastw2v.run.carry_out import Kept, carry_out, load_scores
+from fastw2v.run.checkpoints import RunFolder
+from fastw2v.run.processes import Run
+from fastw2v.run.request import Request, memory_of, read_vocabularies
+from fastw2v.run.resume import begun
+from fastw2v.show.listener import Listener
+from fastw2v.show.progress import Display, reading_shown
+from fastw2v.show.run_log import RunLog
+from fastw2v.system.machine import usable_cores
+from fastw2v.training.health import step_size_warning
+from fastw2v.training.holdout import Score
+from fastw2v.training.hooks import Trained
+from fastw2v.training.start import no_pair_line
+from fastw2v.vectors import formats
+from fastw2v.vectors.embeddings import Embeddings, with_outside
+
+
+class Job(Protocol):
+    """The steps of the command."""
+
+    def read(self) -> Corpus:
+        """The corpus, or this process's part of it."""
+
+    def estimate(self, corpus: Corpus) -> None:
+        """Say what training would take."""
+
+    def train(self, corpus: Corpus) -> Trained:
+        """Train on it."""
+
+    def write(self, trained: Trained) -> None:
+        """Write the vectors and what is beside them."""
+
+
+class Silent:
+    """What another rank than 0 does."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def read(self) -> Corpus:
+        """Its part of the corpus; the process ends where rank 0 wants no more."""
+        corpus = self.run.read()
+        if self.run.only_reads:
+            raise click.exceptions.Exit(0)
+        return corpus
+
+    def estimate(self, corpus: Corpus) -> None:
+        """Nothing: rank 0 does."""
+
+    def train(self, corpus: Corpus) -> Trained:
+        """Train with the others."""
+        self.run.settle()
+        return self.run.train()
+
+    def write(self, trained: Trained) -> None:
+        """Nothing: rank 0 does."""
+
+
+@contextlib.contextmanager
+def opened(options: dict[str, Any]) -> Iterator[Job]:
+    """A run with the command's options, all of them checked before anything is read.
+
+    Raises UsageError, OutputError for what cannot be written, CorpusError for damaged checkpoints.
+    """
+    communicator = open_communicator()
+    if communicator.rank:
+        yield Silent(Run.of_others(communicator, options["threads"]))
+        return
+    # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
+    notes = [] if options["resume"] else check_outputs(options)
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(run_folder(options))
+        options = settled(options, place)
+        notes = check_outputs(options) if options["resume"] else notes
+        saved = place.saved if place else None
+        run = Run(request_of(options), communicator, saved, only_reads=options["dry_run"])
+        display = stack.enter_context(open_display(run.training, options["quiet"], options["verbose"]))
+        job = Speaking(run, options, place, display)
+        job.outputs.keep_config(job.settings, notes, display)
+        job.outputs.require_writable()
+        job.load_scores()
+        check_before_reading(options, run.training, resumed=saved is not None)
+        stack.enter_context(job.start_log())
+        yield job
+
+
+def request_of(options: dict[str, Any]) -> Request:
+    """What the options ask for; they stay as they are."""
+    reading, read_vocab = take_corpus_options(dict(options))
+    vocabulary = read_vocabularies(read_vocab) if read_vocab else None
+    training = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
+    replicas = ReplicaConfig(**{name: options[name] for name in ReplicaConfig.__dataclass_fields__})
+    memory = memory_of(options["memory_limit"], options["cache_dir"])
+    source = list(options["source"])
+    return Request(source if len(source) > 1 else source[0], training, reading, replicas, vocabulary, memory)
+
+
+@contextlib.contextmanager
+def open_display(config: TrainConfig, quiet: bool, verbose: bool) -> Iterator[Display]:
+    """What shows progress, closed in the end so that an error gets a line of its own.
+
+    Of a step size beyond use it is said what a useful one is, also where nothing else is.
+    """
+    if line := step_size_warning(config):
+        click.echo(f"Warning: {line}", err=True)
+    with contextlib.closing(Display(sys.stderr, quiet=quiet, verbose=verbose)) as display:
+        yield display
+
+
+class Speaking:
+    """What the process does that the user sees.
+
+    options   of the command, those of a run that goes on among them
+    place     where the run is kept, if it is
+    settings  what would make the run again
+    """
+
+    def __init__(self, run: Run, options: dict[str, Any], place: RunFolder | None, display: Display) -> None:
+        self.run, self.options, self.place, self.display = run, options, place, display
+        options |= {name: getattr(run.request.replicas, name) for name in ReplicaConfig.__dataclass_fields__}
+        target = Path(options["output"] or default_output(options["source"]))
+        form = {name: options[name] for name in names_of("form")}
+        written = (options[name] for name in names_of("output"))
+        self.outputs = Outputs(target, options["log_json"], form, *written)
+        n_threads = 1 if run.training.backend == "reference" else run.training.threads or usable_cores()
+        self.settings = resolved(options, run.training, target, n_threads)
+        self.scores: dict[str, Score] = {}
+
+    def load_scores(self) -> None:
+        """Read the files to evaluate by."""
+        names = (self.options[name] for name in ("eval_similarity", "eval_analogy"))
+        self.scores = load_scores(*(Path(name) if name else None for name in names))
+
+    def start_log(self) -> RunLog:
+        """Open the log, with the settings first."""
+        self.log = RunLog(self.outputs.log)
+        self.log.start(self.settings)
+        return self.log
+
+    def read(self) -> Corpus:
+        """Read the corpus, telling how far it is."""
+        started = time.perf_counter()
+        corpus = self.run.read(reading_shown(self.display))
+        say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
+        self.say_processes(self.run.communicator)
+        self.outputs.require_writable_words(corpus.vocabulary.words)
+        return corpus
+
+    def say_processes(self, communicator: Communicator) -> None:
+        """How several processes work together."""
+        if communicator.size > 1:
+            words, size = self.options["sync_words"], communicator.size
+            step = f"{words // SYNC_UNIT * SYNC_UNIT:,} words" if words else "what suits the network"
+            self.display.say(
+                f"{size} processes of {self.run.training.threads} threads combine after {step} each; "
+                f"lr {self.run.training.lr:g} (try one process's times {size**0.5:.2f})"
+            )
+
+    def estimate(self, corpus: Corpus) -> None:
+        """Print what training takes."""
+        self.display.close()
+        click.echo("\n".join(estimate(corpus, self.run, self.outputs)))
+
+    def train(self, corpus: Corpus) -> Trained:
+        """Train, telling how it goes."""
+        run, options, display = self.run, self.options, self.display
+        self.outputs.save_vocabulary(corpus)
+        saved = self.place.saved if self.place else None
+        init = None if saved else load_init(options, corpus, display)
+        if display.verbose:
+            display.say(as_typed_line(run.training))
+        if saved:
+            display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
+        self.log.record("corpus", **begun(corpus, run.n_tokens))
+        listener = Listener(display, self.log)
+        trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
+        display.close()
+        if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, run.training.sample):
+            click.echo(f"Warning: {line}", err=True)
+        return trained
+
+    def kept(self) -> Kept | None:
+        """How the run is kept, if it is."""
+        named = self.options | {"output": self.outputs.target}
+        every = self.options["checkpoint_every"]
+        return Kept(self.place, every, with_absolute_paths(named)) if self.place else None
+
+    def write(self, trained: Trained) -> None:
+        """Write the vectors, beside them the options, and say what came of it."""
+        self.display.update(f"writing {self.outputs.target}")
+        self.outputs.save(trained.embeddings)
+        if self.outputs.config:
+            write_config(self.outputs.config, self.settings, click.get_current_context().command)
+        summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
+
+
+def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:
+    """The vectors to start from, if any; raises UsageError for outside vectors of other words."""
+    center, outside = options["init_vectors"], options["init_outside"]
+    if not center:
+        return None
+    init = formats.load(Path(center), unescape=options["escape"])
+    if outside:
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"]))
+    words = corpus.vocabulary.words
+    display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
+    return init

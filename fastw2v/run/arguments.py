@@ -1,0 +1,132 @@
+"""What `fastw2v.train` takes, and the configurations that it makes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, get_args
+
+from fastw2v.config import (
+    PRESETS,
+    Architecture,
+    Backend,
+    Combine,
+    Ids,
+    Kernel,
+    Loss,
+    Matrix,
+    Precision,
+    Preset,
+    ReadConfig,
+    ReplicaConfig,
+    RunConfig,
+    TrainConfig,
+)
+from fastw2v.errors import UsageError
+from fastw2v.options import checks, synonyms
+from fastw2v.vectors.embeddings import Embeddings
+
+# Arguments of `fastw2v.train` beside the options.
+ARGUMENTS = (
+    "corpus",
+    "preset",
+    "vocabulary",
+    "init",
+    "on_chunk",
+    "on_epoch",
+    "on_evaluation",
+    "verbose",
+)
+
+
+class Options(TypedDict, total=False):
+    """What `train` takes beside its own arguments: the fields of all four configurations."""
+
+    dim: int
+    window: int
+    negatives: int
+    epochs: int
+    lr: float
+    min_lr: float | None
+    sample: float
+    ns_exponent: float
+    dynamic_window: bool
+    threads: int | None
+    seed: int
+    shuffle: bool
+    deterministic: bool
+    backend: Backend
+    architecture: Architecture
+    kernel: Kernel
+    block_size: int
+    shared_negatives: int
+    precision: Precision
+    loss: Loss
+    freeze: Matrix | None
+    holdout: float
+    eval_every: float
+    patience: int | None
+    column: str | None
+    group_by: str | None
+    order_by: str | None
+    ids: Ids | None
+    min_count: int
+    max_vocab: int | None
+    lowercase: bool
+    keep_words: frozenset[str] | None
+    stop_words: frozenset[str]
+    sync_words: int | None
+    combine: Combine
+    overlap: bool
+    memory_limit: str | None
+    cache_dir: Path | None
+    checkpoint: Path | None
+    checkpoint_every: str
+    resume: Path | None
+    eval_similarity: Path | None
+    eval_analogy: Path | None
+    log_json: Path | None
+
+
+class Configs(NamedTuple):
+    """The four configurations of a run, and the names of the options that were given."""
+
+    training: TrainConfig
+    reading: ReadConfig
+    replicas: ReplicaConfig
+    running: RunConfig
+    given: frozenset[str]
+
+
+def configure(preset: str | None, options: dict[str, Any], init: Embeddings | None) -> Configs:
+    """The configurations of a run; dim is that of the vectors to start from, unless it is given.
+
+    Raises UsageError for a preset or an option that there is not, and for a value that it cannot have.
+    """
+    given = frozenset(options)
+    if preset is not None:
+        options = PRESETS[checks.choice("preset", preset, get_args(Preset))] | options
+    if init is not None and not isinstance(init, Embeddings):
+        raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
+    if init is not None and "dim" not in given:
+        options = options | {"dim": init.dim}
+    synonyms.require_known(options, [*Options.__annotations__, *ARGUMENTS], "train")
+    return configs_of(options, given)
+
+
+def configs_of(options: dict[str, Any], given: frozenset[str]) -> Configs:
+    """The configurations of options by name; what none of them has is left out. Raises UsageError."""
+
+    def of(kind: Any) -> Any:
+        names = {field.name for field in fields(kind)}
+        return kind(**{name: value for name, value in options.items() if name in names})
+
+    return Configs(of(TrainConfig), of(ReadConfig), of(ReplicaConfig), of(RunConfig), given)
+
+
+def require_unread(vocabulary: Any, given: frozenset[str]) -> None:
+    """Raise UsageError for options of reading beside a corpus that is read already."""
+    reading = [field.name for field in fields(ReadConfig) if field.name in given]
+    reading += [name for name in ("memory_limit", "cache_dir") if name in given]
+    for name in ["vocabulary"] * (vocabulary is not None) + reading:
+        raise UsageError(f"{name} is of reading, and this corpus is read: give it to read_corpus", [name])

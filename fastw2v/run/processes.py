@@ -1,0 +1,158 @@
+"""One run: in this process alone, or in several, each of which does its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from fastw2v.backends import require_supported
+from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.corpus.read import Corpus, read_corpus
+from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
+from fastw2v.errors import UsageError
+from fastw2v.run.request import Request, heard
+from fastw2v.system.machine import usable_cores
+from fastw2v.training import loop
+from fastw2v.training.checkpoint.manifest import Saved
+from fastw2v.training.holdout import split
+from fastw2v.training.hooks import Hook, Trained
+from fastw2v.vectors.embeddings import Embeddings
+
+if TYPE_CHECKING:  # what only several processes need is imported where they do
+    from fastw2v.distributed.pace import Effort
+
+OnRead = Callable[[float, int], None]
+
+
+class Run:
+    """A run of one process, or what one of several does of it.
+
+    request      Request, with the threads of this process, and words of a step, settled where several train
+    is_shared    whether several train, or began what this process goes on with
+    n_tokens     of the whole corpus, once it is read
+    fingerprint  of the corpus to train on, once that is settled; None where this process holds all of it
+    held_out     Corpus of the sentences kept out, once that is settled; at rank 0
+    effort       of combining replicas, after training; None where there is one
+    """
+
+    n_tokens = 0
+    fingerprint: str | None = None
+    held_out: Corpus | None = None
+    effort: Effort | None = None
+
+    def __init__(
+        self,
+        request: Request,
+        communicator: Communicator,
+        saved: Saved | None = None,
+        *,
+        only_reads: bool = False,
+    ) -> None:
+        """Settle who trains; saved is the checkpoint to go on from. Of several, rank 0 tells the others.
+
+        Raises UsageError for options of several processes in a run of one, and what cannot go on.
+        """
+        require_supported(request.training)
+        self.communicator, self.only_reads = communicator, only_reads
+        self.is_shared = communicator.size > 1 or bool(saved and saved.position.legs)
+        if saved:
+            require_an_order(request.training, saved, communicator.size)
+        if self.is_shared:
+            request = settled(request, fair_cores(communicator))
+            communicator.broadcast([*request.told(), only_reads])
+        elif not has_launcher():
+            require_no_plan(request.replicas)
+        self.request, self.training = request, request.training
+
+    @classmethod
+    def of_others(cls, communicator: Communicator, threads: int | None) -> Run:
+        """What another rank than 0 does: the run that rank 0 tells, with threads of its own."""
+        run = cls.__new__(cls)
+        run.communicator, run.is_shared = communicator, True
+        cores = fair_cores(communicator)
+        *told, run.only_reads = communicator.broadcast(None)
+        request = heard(told)
+        run.training = replace(request.training, threads=threads or cores)
+        run.request = request._replace(training=run.training)
+        return run
+
+    def read(self, on_progress: OnRead | None = None) -> Corpus:
+        """The corpus, or this process's part of it: before anything is kept out."""
+        request, corpus = self.request, self.request.source
+        known: dict[str, Any] = {"vocabulary": request.vocabulary, "on_progress": on_progress}
+        known |= vars(request.reading)
+        if self.is_shared:
+            from fastw2v.distributed.shards import read_part
+
+            memory = request.memory._replace(n_sharing=ranks_here(self.communicator))
+            threads = self.training.threads or 1
+            self.part = read_part(corpus, self.communicator, threads=threads, memory=memory, **known)
+            corpus = self.part.corpus
+        elif not isinstance(corpus, Corpus):
+            threads = self.training.threads or usable_cores()
+            corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)
+        self.corpus: Corpus = corpus
+        n_here = len(corpus.ids)
+        self.n_tokens = sum(self.communicator.gather(n_here)) if self.is_shared else n_here
+        return corpus
+
+    def settle(self) -> Corpus:
+        """What is trained on: without what is kept out, and dealt in portions where several train."""
+        if self.is_shared:
+            self._share()
+        elif self.training.holdout:
+            self.corpus, self.held_out = split(self.corpus, self.training.holdout, self.training.seed)
+        return self.corpus
+
+    def _share(self) -> None:
+        """`settle` where several train."""
+        from fastw2v.distributed.holdout import hold_out
+        from fastw2v.distributed.portions import in_portions
+
+        part, share = self.part, self.training.holdout
+        if share:
+            part, held_out = hold_out(part, share, self.training.seed, self.communicator)
+            self.held_out = held_out if self.communicator.rank == 0 else None
+        self.shared = in_portions(part, self.communicator)
+        self.n_tokens, self.fingerprint = self.shared.n_tokens, self.shared.fingerprint
+        self.corpus = self.shared.corpus
+
+    def train(self, hooks: Sequence[Hook] = (), init: Embeddings | None = None) -> Trained:
+        """Train, as `fastw2v.training.loop.train` does; all processes return the same vectors."""
+        if not self.is_shared:
+            return loop.train(self.corpus, self.training, hooks, init)
+        from fastw2v.distributed.loop import train_replicas
+
+        request, communicator = self.request, self.communicator
+        trained, self.effort = train_replicas(
+            self.shared, self.training, request.replicas, communicator, hooks, init
+        )
+        return trained
+
+
+def settled(request: Request, cores: int) -> Request:
+    """With the threads of this process and the words of a step."""
+    training, replicas = request.training, request.replicas
+    training = replace(training, threads=training.threads or cores)
+    if replicas.sync_words is None:
+        replicas = replace(replicas, sync_words=SYNC_WORDS * (training.threads or 1))
+    return request._replace(training=training, replicas=replicas)
+
+
+def require_an_order(training: TrainConfig, saved: Saved, n_processes: int) -> None:
+    """Raise UsageError where a shuffled epoch was begun by one process: several draw another order."""
+    if training.shuffle and saved.position.unit and n_processes > 1:
+        raise UsageError(
+            "one process is amid an epoch that it shuffled, and several draw another order: go on without "
+            "mpirun until that epoch ends, or start a new run"
+        )
+
+
+def require_no_plan(replicas: ReplicaConfig) -> None:
+    """Raise UsageError for options of several processes in a run that no launcher started."""
+    for name, value in asdict(replicas).items():
+        if value != getattr(ReplicaConfig, name):
+            given = f"{name} is for several processes" if value is True else f"{name} is {value}: that is for"
+            given = given if value is True else f"{given} several processes"
+            raise UsageError(f"{given}: start them with mpirun -n 2, or leave {name} out", (name,))

@@ -1,0 +1,70 @@
+"""What a run is asked for, as one process tells it to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.corpus.ids.memory import Memory, parse_size
+from fastw2v.corpus.read import names_files
+from fastw2v.corpus.vocabulary import Vocabulary, read_counts
+
+
+class Request(NamedTuple):
+    """What to read, how, and what to train on it.
+
+    source      names of the corpus, or an object that holds it
+    vocabulary  words and counts to use, where they are given
+    """
+
+    source: Any
+    training: TrainConfig
+    reading: ReadConfig
+    replicas: ReplicaConfig
+    vocabulary: Vocabulary | None
+    memory: Memory
+
+    def told(self) -> list[Any]:
+        """As JSON can hold it; an object stays where it is."""
+        source, reading = self.source, vars(self.reading)
+        names = [source] if isinstance(source, str | Path) else list(source) if names_files(source) else None
+        words = {name: sorted(value) for name, value in reading.items() if isinstance(value, frozenset)}
+        given = self.vocabulary
+        return [
+            names and [str(name) for name in names],
+            asdict(self.training),
+            reading | words,
+            asdict(self.replicas),
+            given and [given.words, given.counts.tolist(), given.is_sum],
+            [self.memory.limit, self.memory.cache_dir and str(self.memory.cache_dir)],
+        ]
+
+
+def heard(told: Sequence[Any]) -> Request:
+    """The request that another process told."""
+    source, training, reading, replicas, given, memory = told
+    limit, cache_dir = memory
+    return Request(
+        source if source else [[]],  # an object, which only rank 0 has
+        TrainConfig(**training),
+        ReadConfig(**reading),
+        ReplicaConfig(**replicas),
+        given and Vocabulary(given[0], np.array(given[1], np.int64), is_sum=given[2]),
+        Memory(limit, cache_dir and Path(cache_dir)),
+    )
+
+
+def memory_of(limit: str | None, cache_dir: Path | str | None) -> Memory:
+    """What --memory-limit and --cache-dir say. Raises UsageError for what is no size."""
+    return Memory(parse_size(limit) if limit else None, Path(cache_dir) if cache_dir else None)
+
+
+def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
+    """The sum of vocabulary files in the order of their lines, which is that of places."""
+    counts = read_counts(paths)
+    return Vocabulary(list(counts), np.array(list(counts.values()), np.int64), is_sum=len(paths) > 1)

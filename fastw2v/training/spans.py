@@ -1,0 +1,67 @@
+"""What a process trains one unit after the other, and what is told of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fastw2v.config import TrainConfig
+from fastw2v.model.arrays import UNIT, Tokens, Totals, n_units
+from fastw2v.training.hooks import Position, Progress
+
+CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
+
+
+class Span:
+    """Tokens that this process trains one unit after the other, and where the run stands after each of them.
+
+    tokens         ids and offsets
+    key            names the random streams
+    first, end     units to train; end is that of the process that has most
+    tokens_before  of the whole run
+    place          fields of the Position, without `unit`, and that of the first unit
+    """
+
+    def __init__(
+        self, tokens: Tokens, key: int, first: int, tokens_before: int, place: dict[str, int]
+    ) -> None:
+        self.tokens, self.key, self.first = tokens, key, first
+        self.end = n_units(len(tokens.ids))
+        self.tokens_before, self._place = tokens_before, place
+
+    def tokens_after(self, unit: int) -> int:
+        """Tokens of the run that are trained before this unit, by all processes."""
+        return self.tokens_before + min(unit * UNIT, len(self.tokens.ids))
+
+    def place(self, unit: int) -> dict[str, Any]:
+        """Fields of the Position before this unit."""
+        return {"epoch": self._place["epoch"], "unit": self._place["unit"] + unit}
+
+
+class Meeting(NamedTuple):
+    """What a process knows after a step: what all together trained in it, and the signal that came, or 0."""
+
+    totals: Totals
+    signum: int
+
+
+def progress_at(
+    position: Position, n_done: int, mean_loss: float, corpus_words: tuple[int, int], config: TrainConfig
+) -> Progress:
+    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss.
+
+    corpus_words   of one epoch: tokens in the vocabulary, and all
+    """
+    n_tokens, n_words = corpus_words
+    decayed = config.lr * (1 - n_done / (config.epochs * n_tokens))
+    return Progress(
+        words=round(n_done * n_words / n_tokens),
+        words_total=n_words * config.epochs,
+        seconds=position.seconds,
+        learning_rate=max(decayed, config.min_learning_rate),
+        mean_loss=mean_loss,
+    )
+
+
+def next_size(size: int, seconds: float) -> int:
+    """Units for the next call so that it lasts about CALL_SECONDS; grows at most fourfold at a time."""
+    return max(1, min(4 * size, round(size * CALL_SECONDS / max(seconds, 1e-6))))

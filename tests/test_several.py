@@ -1,0 +1,250 @@
+"""What one process does, several do: holdout, another order each epoch, going on with more or fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.read import read_corpus
+from fastw2v.distributed.communicator import SingleProcess
+from fastw2v.distributed.holdout import hold_out
+from fastw2v.distributed.portions import in_portions
+from fastw2v.distributed.shards import read_part, read_shared_corpus
+from fastw2v.distributed.shares import IN_ORDER, take_share
+from fastw2v.distributed.simulation import run_ranks
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.model.arrays import UNIT
+from fastw2v.run.processes import Run
+from fastw2v.run.request import Request
+from fastw2v.training import holdout, hooks
+from fastw2v.training.hooks import Position
+from tests.parquet import write
+
+CONFIG = TrainConfig(dim=16, epochs=2, threads=1, sample=0, seed=3)
+SIZES = [1, 2, 3, 5]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Sentences of 1 to 40 of 50 words, in row groups that are shards."""
+    draw = np.random.default_rng(0)
+    sentences = [[f"w{word}" for word in draw.integers(0, 50, draw.integers(1, 40))] for _ in range(3_000)]
+    return write(tmp_path / "c.parquet", sentences, row_group_size=100)
+
+
+def request_of(corpus: Path, config: TrainConfig, n_ranks: int) -> Request:
+    replicas = ReplicaConfig(8192) if n_ranks > 1 else ReplicaConfig()
+    return Request(str(corpus), config, ReadConfig(min_count=1), replicas, None, Memory())
+
+
+class Stops(hooks.Hook):
+    """Ends a run after so many calls, and notes where it stands."""
+
+    may_stop = True
+
+    def __init__(self, n_calls: int, start: tuple[Any, Position] | None = None) -> None:
+        self.n_left, self.start = n_calls, start
+        self.saved: tuple[Any, Position] | None = None
+
+    def restore(self, vectors: Any) -> Position | None:
+        if self.start is None:
+            return None
+        for own, kept in zip(vectors, self.start[0], strict=True):
+            own[:] = kept
+        return self.start[1]
+
+    def is_due(self, progress: hooks.Progress) -> bool:
+        return True
+
+    def when_due(self, moment: hooks.Moment, position: Position) -> object:
+        self.n_left -= 1
+        self.saved = tuple(matrix.copy() for matrix in moment.vectors), position
+        return self.n_left == 0
+
+
+def train(
+    corpus: Path, config: TrainConfig, n_ranks: int, stops: Stops, position: Position | None = None
+) -> list[hooks.Trained]:
+    """What each rank comes to, with the hook at rank 0."""
+
+    class Saved:  # what a run needs of a checkpoint
+        def __init__(self, position: Position) -> None:
+            self.position = position
+
+    def at_rank(communicator: Any) -> hooks.Trained:
+        run: Run
+        if communicator.rank:
+            run = Run.of_others(communicator, 1)
+        else:
+            saved: Any = Saved(position) if position else None
+            run = Run(request_of(corpus, config, communicator.size), communicator, saved)
+        run.read()
+        run.settle()
+        return run.train([stops] if communicator.rank == 0 else [])
+
+    return run_ranks(n_ranks, at_rank)
+
+
+# ---- Sentences that are kept out ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_ranks", SIZES)
+def test_hold_out__keeps_what_one_process_keeps(n_ranks: int, corpus: Path) -> None:
+    whole = read_corpus(corpus, min_count=1)
+    kept, out = holdout.split(whole, 0.1, 7)
+
+    def at_rank(communicator: Any) -> Any:
+        part, held_out = hold_out(read_part(str(corpus), communicator, min_count=1), 0.1, 7, communicator)
+        return part, held_out, in_portions(part, communicator)
+
+    results = run_ranks(n_ranks, at_rank)
+    ids = np.concatenate([part.corpus.ids for part, _, _ in results])
+    lengths = np.concatenate([np.diff(part.corpus.offsets) for part, _, _ in results])
+    assert ids.tolist() == kept.ids.tolist()
+    assert lengths.tolist() == np.diff(kept.offsets).tolist()
+    for part, _, shared in results:
+        assert (part.corpus.n_words_read, part.corpus.n_rows) == (kept.n_words_read, kept.n_rows)
+        assert part.shard_ends.tolist()[-1:] in ([], [len(part.corpus.ids)])
+        assert shared.fingerprint == in_portions_alone(kept)
+    first = results[0][1]
+    assert first.ids.tolist() == out.ids.tolist()
+    assert first.offsets.tolist() == out.offsets.tolist()
+    assert (first.n_words_read, first.n_rows) == (out.n_words_read, out.n_rows)
+
+
+def in_portions_alone(corpus: Any) -> str:
+    """The fingerprint of a corpus that one process holds."""
+    return read_shared_corpus(corpus, SingleProcess()).fingerprint
+
+
+def test_hold_out__refuses_what_one_process_refuses(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.parquet", [["a", "b"]])
+    short = write(tmp_path / "short.parquet", [["a", "b"]] + [["a"], ["b"]] * 20)
+    for path, share, error, message in (
+        (one, 0.1, UsageError, "holdout needs 2 sentences"),
+        (short, 0.05, CorpusError, "none with two words"),
+    ):
+        for size in (1, 2):
+
+            def at_rank(c: Any, path: Path = path, share: float = share, error: Any = error) -> str:
+                with pytest.raises(error) as caught:
+                    hold_out(read_part(str(path), c, min_count=1), share, 1, c)
+                return str(caught.value)
+
+            assert all(message in line for line in run_ranks(size, at_rank))
+
+
+def test_run__several_judge_by_the_sentences_of_one(corpus: Path) -> None:
+    """An evaluation of vectors that steps hardly change: the same loss, for any number of processes."""
+    config = replace(CONFIG, holdout=0.1, lr=1e-12, min_lr=1e-12, epochs=1)
+    losses = []
+    for n_ranks in (1, 2, 3):
+
+        def at_rank(communicator: Any) -> float | None:
+            if communicator.rank:
+                run = Run.of_others(communicator, 1)
+            else:
+                run = Run(request_of(corpus, config, communicator.size), communicator)
+            run.read()
+            run.settle()
+            found: list[holdout.Evaluation] = []
+            evaluator = holdout.evaluator_of(config, run.held_out, {}, found.append)
+            run.train([evaluator] if evaluator else [])
+            return found[0].loss if found else None
+
+        first, *others = run_ranks(n_ranks, at_rank)
+        assert others == [None] * (n_ranks - 1)
+        losses.append(first)
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+# ---- Another order each epoch ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_take_share__shuffled_holds_the_same_sentences(n_ranks: int, corpus: Path) -> None:
+    def at_rank(communicator: Any) -> list[list[tuple[int, ...]]]:
+        shared = read_shared_corpus(str(corpus), communicator, min_count=1)
+        orders = []
+        for key, shuffle in ((1, False), (1, True), (2, True), (1, True)):
+            share = take_share(shared, communicator, key, ((n_ranks, 0),), shuffle)
+            cut = np.split(share.tokens.ids, share.tokens.offsets[1:-1])
+            orders.append([tuple(sentence.tolist()) for sentence in cut])
+        return orders
+
+    by_rank = run_ranks(n_ranks, at_rank)
+    plain, first, second, again = (
+        [sentence for orders in by_rank for sentence in orders[i]] for i in range(4)
+    )
+    assert sorted(plain) == sorted(first) == sorted(second)
+    assert plain != first != second
+    assert first == again
+
+
+def test_take_share__a_shuffled_rest_is_what_the_legs_before_left(corpus: Path) -> None:
+    """Two ranks train two units each of a shuffled epoch; three go on: nothing twice, nothing lost."""
+
+    def tokens(n_ranks: int, legs: Any) -> list[int]:
+        def at_rank(communicator: Any) -> Any:
+            shared = read_shared_corpus(str(corpus), communicator, min_count=1)
+            return take_share(shared, communicator, 5, legs, True).tokens.ids
+
+        return [part[: 2 * UNIT] if legs == ((2, 0),) else part for part in run_ranks(n_ranks, at_rank)]
+
+    begun, rest = tokens(2, ((2, 0),)), tokens(3, ((2, 2), (3, 0)))
+    whole = np.sort(read_corpus(corpus, min_count=1).ids)
+    assert (np.sort(np.concatenate([*begun, *rest])) == whole).all()
+
+
+# ---- Going on ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (1, 3, 1), (2, 1, 3), (1, 2, 1)])
+@pytest.mark.parametrize("options", [{}, {"holdout": 0.1}], ids=str)
+def test_run__goes_on_with_another_number_of_processes(
+    numbers: Sequence[int], options: dict[str, Any], corpus: Path
+) -> None:
+    """Every token of every epoch is trained once, whoever began it, and all agree on the vectors."""
+    config, start = replace(CONFIG, **options), None
+    for number, n_ranks in enumerate(numbers):
+        stops = Stops(1 if number < len(numbers) - 1 else 10**9, start)
+        results = train(corpus, config, n_ranks, stops, start[1] if start else None)
+        start = stops.saved
+        if number < len(numbers) - 1:
+            assert start is not None
+            assert start[1].totals.n_kept < 2 * 59_000
+    whole = read_corpus(corpus, min_count=1)
+    n_tokens = len(holdout.split(whole, 0.1, 3)[0].ids) if options else len(whole.ids)
+    assert results[0].kept_words == 2 * n_tokens
+    vectors = [one.embeddings.center_vectors for one in results]
+    assert all((own == vectors[0]).all() for own in vectors)
+    assert np.isfinite(vectors[0]).all()
+
+
+def test_take_share__goes_on_from_where_one_process_stands(corpus: Path) -> None:
+    """What is left are the tokens from that unit on."""
+    ids = read_corpus(corpus, min_count=1).ids
+
+    def at_rank(communicator: Any) -> Any:
+        shared = read_shared_corpus(str(corpus), communicator, min_count=1)
+        return take_share(shared, communicator, 5, ((IN_ORDER, 3), (2, 0))).tokens.ids
+
+    left = np.concatenate(run_ranks(2, at_rank))
+    assert (np.sort(left) == np.sort(ids[3 * UNIT :])).all()
+
+
+def test_run__a_shuffled_epoch_that_one_process_began_is_its_own(corpus: Path) -> None:
+    config = replace(CONFIG, shuffle=True)
+    stops = Stops(1)
+    train(corpus, config, 1, stops)
+    assert stops.saved is not None
+    _, position = stops.saved
+    with pytest.raises(UsageError, match="go on without mpirun until that epoch ends"):
+        train(corpus, config, 2, Stops(1, stops.saved), position)
