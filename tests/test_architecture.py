@@ -21,7 +21,10 @@ ALL = {"*"}
 # The rules of import: what each room (a folder, or a module beside the folders) may import, modules or rooms.
 # Everything may import errors and version.
 RULES: dict[str, tuple[str, set[str]]] = {
-    "system options config": ("know nothing of the rest, but config its checks", {"options.checks"}),
+    "system options config": (
+        "know nothing of the rest, but config its checks",
+        {"options.checks", "options.fields"},
+    ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
     "backends": (

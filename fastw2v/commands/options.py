@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.declared import FORMATS, READING, Option
+from fastw2v.commands.kinds import FILE
 from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError, UsageError
 
@@ -35,6 +36,8 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
         settings["type"] = click.Choice(option.choices)
     elif option.kind is bool:
         settings["is_flag"] = True
+    elif option.file == "read":
+        settings["type"] = FILE
     else:
         settings["type"] = option.kind
     if not any(flag.startswith(f"--{option.name.replace('_', '-')}") for flag in option.flags):

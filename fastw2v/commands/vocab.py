@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.kinds import AtLeast
 from fastw2v.commands.options import (
     corpus_options,
     load_corpus,
@@ -34,7 +35,9 @@ OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_d
 @click.option("--picture", metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
 @corpus_options(min_count=1)
 @click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]")
-@click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
+@click.option(
+    "-n", "--number", type=AtLeast(0), default=10, help="Show this many of the most frequent words."
+)
 @click.option(
     "-q", "--quiet", is_flag=True, help="Print nothing: write the files, or only see that SOURCE is read."
 )
@@ -64,7 +67,6 @@ def vocab(
         refuse_idle(OF_A_CORPUS, "with --read-vocab, which holds counts", "give a SOURCE to count instead")
     if quiet:
         refuse_idle(["number"], "with --quiet", "leave out --quiet")
-    require_at_least("--number", number, 0)
     outputs = named_output("-o", output) + named_output("--picture", picture, streams=False)
     named_output("--cache-dir", options["cache_dir"], streams=False)
     for note in check_places(source, inputs_of(options), outputs):

@@ -199,7 +199,8 @@ def check_outputs(options: dict[str, Any], log: str | None) -> list[str]:
     named_output("--cache-dir", options["cache_dir"], streams=False)
     target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
     beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
-    return check_places(source, inputs_of(options, config), train_outputs(options, target, log, beside))
+    inputs = inputs_of({**options, "config": config})
+    return check_places(source, inputs, train_outputs(options, target, log, beside))
 
 
 def load_scores(similarity: str | None, analogy: str | None) -> dict[str, Score]:
