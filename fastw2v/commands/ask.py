@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.kinds import AtLeast
+from fastw2v.commands.kinds import READ, AtLeast
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
 from fastw2v.options.spelling import as_typed
@@ -21,7 +21,7 @@ Answer = Callable[["Embeddings", Sequence[str]], list[str]]  # lines to print, o
 
 
 @click.command(short_help="Print the words nearest to words.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1)
 @click.option("-n", "--number", type=AtLeast(1), default=10, help="Neighbours of each word.")
 @vectors_options
@@ -46,7 +46,7 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
 
 
 @click.command(short_help="Print the words that are to C as B is to A.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1, metavar="[A B C]")
 @click.option("-n", "--number", type=AtLeast(1), default=10, help="Answers to each question.")
 @vectors_options
@@ -72,7 +72,7 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
 
 
 @click.command(short_help="Print the cosine of two words.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1, metavar="[A B]")
 @vectors_options
 def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
@@ -96,7 +96,7 @@ def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command(short_help="Print the word least like the others.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1)
 @vectors_options
 def odd_one_out(vectors: str, words: tuple[str, ...], **options: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.kinds import FILE, AtLeast
+from fastw2v.commands.kinds import READ, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
@@ -31,14 +31,14 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option(
             "--similarity",
-            type=FILE,
+            type=READ,
             multiple=True,
             metavar="FILE",
             help="Word pairs with scores; may be repeated.",
         ),
         click.option(
             "--analogy",
-            type=FILE,
+            type=READ,
             multiple=True,
             metavar="FILE",
             help="Questions of four words; may be repeated.",
@@ -57,11 +57,11 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(short_help="Judge vectors by similarity, analogies or next items.")
-@click.argument("vectors", type=FILE, nargs=-1, required=True)
+@click.argument("vectors", type=READ, nargs=-1, required=True)
 @word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
 @click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
-@click.option("--outside", type=FILE, metavar="FILE", help="Outside vectors to score next items by.")
+@click.option("--outside", type=READ, metavar="FILE", help="Outside vectors to score next items by.")
 @click.option("--context", type=AtLeast(1), default=1, help="Items before the last that make the query.")
 @click.option("-k", "--top", type=AtLeast(1), default=10, help="Guesses that count as a hit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

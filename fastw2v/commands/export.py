@@ -9,7 +9,7 @@ import click
 
 from fastw2v.commands.declared import FORM, FORMATS
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.kinds import FILE
+from fastw2v.commands.kinds import READ, WRITE
 from fastw2v.commands.options import declared, require_vectors
 from fastw2v.commands.places import (
     check_places,
@@ -21,8 +21,8 @@ from fastw2v.errors import UsageError
 
 
 @click.command()
-@click.argument("source", type=FILE)
-@click.argument("target")
+@click.argument("source", type=READ)
+@click.argument("target", type=WRITE)
 @click.option(
     "--from", "source_format", type=click.Choice(FORMATS), help="SOURCE's format.  [default: by suffix]"
 )
@@ -30,8 +30,8 @@ from fastw2v.errors import UsageError
     "--to", "target_format", type=click.Choice(FORMATS), help="TARGET's format.  [default: by suffix]"
 )
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
-@click.option("--outside", type=FILE, metavar="FILE", help="The outside vectors, from train --save-outside.")
-@click.option("--read-vocab", type=FILE, metavar="FILE", help="Counts of the words, from train --save-vocab.")
+@click.option("--outside", type=READ, metavar="FILE", help="The outside vectors, from train --save-outside.")
+@click.option("--read-vocab", type=READ, metavar="FILE", help="Counts of the words, from train --save-vocab.")
 @declared(*FORM)
 def export(
     source: str,

@@ -1,4 +1,4 @@
-"""Kinds of parameters that click has not: a file to read, and a number that has a least."""
+"""Kinds of parameters that click has not: files to read and to write, and a number that has a least."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from typing import Any
 import click
 
 from fastw2v.errors import UsageError
+from fastw2v.options.checks import Whole
 
 
 class FileToRead(click.types.StringParamType):
     """The name of a file that the command reads: no output may replace it."""
 
 
+class FileToWrite(click.types.StringParamType):
+    """The name of a file that the command writes."""
+
+
 class AtLeast(click.types.IntParamType):
     """A whole number that has a least; `why` is what else a message says of it."""
 
     def __init__(self, least: int, why: str = "") -> None:
-        self.least, self.why = least, why
+        self.limits = Whole(least, why=why)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number; raises UsageError where it is below the least."""
         number = super().convert(value, param, ctx)
-        if number < self.least:
-            raise UsageError(f"{typed(param)} is {number}: it must be at least {self.least}{self.why}")
+        if number < self.limits.lowest:
+            raise UsageError(f"{typed(param)} is {number}: it must be {self.limits}")
         return number
 
 
-FILE = FileToRead()
+READ, WRITE = FileToRead(), FileToWrite()
 
 
 def typed(parameter: click.Parameter | None) -> str:

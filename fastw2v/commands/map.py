@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.kinds import FILE, AtLeast
+from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.errors import UsageError
@@ -21,8 +21,8 @@ METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 @click.command("map", short_help="Draw the most frequent words in the plane.")
-@click.argument("vectors", type=FILE)
-@click.option("-o", "--output", required=True, help="Page (.html) or picture (.png, .svg).")
+@click.argument("vectors", type=READ)
+@click.option("-o", "--output", type=WRITE, required=True, help="Page (.html) or picture (.png, .svg).")
 @click.option("-n", "--number", type=AtLeast(1), default=1000, help="Most frequent words to show.")
 @click.option(
     "--method",

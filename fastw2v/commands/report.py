@@ -17,7 +17,7 @@ from fastw2v.commands.evaluate import (
     table_row,
     word_test_options,
 )
-from fastw2v.commands.kinds import FILE, AtLeast
+from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.commands.train.settings import config_path, read_toml, shown
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Write a page on a run and its vectors.")
-@click.argument("vectors", type=FILE)
-@click.option("-o", "--output", required=True, help="The page, NAME.html.")
+@click.argument("vectors", type=READ)
+@click.option("-o", "--output", type=WRITE, required=True, help="The page, NAME.html.")
 @click.option(
-    "--log", type=FILE, metavar="FILE", help="The run, as train --log-json wrote it: loss and speed."
+    "--log", type=READ, metavar="FILE", help="The run, as train --log-json wrote it: loss and speed."
 )
 @word_test_options
 @click.option("--word", "words", multiple=True, help="Show its neighbours; may be repeated.  [default: some]")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastw2v.commands.declared import BY_NAME
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.kinds import AtLeast
+from fastw2v.commands.kinds import WRITE, AtLeast
 from fastw2v.commands.options import (
     corpus_options,
+    declared,
     load_corpus,
     read_vocabularies,
     take_corpus_options,
@@ -31,10 +33,10 @@ OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_d
 
 @click.command(short_help="Count the words of a corpus, or look at a vocabulary.")
 @click.argument("source", nargs=-1)
-@click.option("-o", "--output", help="Write the vocabulary here, `word count` lines.")
-@click.option("--picture", metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
+@click.option("-o", "--output", type=WRITE, help="Write the vocabulary here, `word count` lines.")
+@click.option("--picture", type=WRITE, metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
 @corpus_options(min_count=1)
-@click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]")
+@declared(BY_NAME["threads"])
 @click.option(
     "-n", "--number", type=AtLeast(0), default=10, help="Show this many of the most frequent words."
 )
