@@ -26,6 +26,7 @@ from bench.rows import (
 
 
 def table(head: list[str], lines: Iterable[list[str]]) -> str:
+    """Cells as a table of Markdown."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -102,6 +103,7 @@ def quality(rows: list[Row]) -> str:
 
 
 def mean_and_deviation(values: list[float], judge: str) -> str:
+    """The mean of scores over seeds, and their standard deviation where there are several."""
     digits = 1 if judge.endswith("%") else 3
     deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{deviation}"
@@ -165,6 +167,7 @@ def kernels(rows: list[Row]) -> str:
 
 
 def phase_line(name: str, rows: list[Row], total: float, peak: float) -> list[str]:
+    """The cells of some phases together: nanoseconds, share of the total, GFLOP/s and share of the peak."""
     nanoseconds, flops = (sum(row[key] for row in rows) for key in ("nanoseconds", "flops"))
     rate = flops / nanoseconds
     speeds = [f"{rate:.0f}", f"{rate / peak:.0%}"] if flops else ["", ""]

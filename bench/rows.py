@@ -21,6 +21,7 @@ def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]
 
 
 def of_bench(rows: Iterable[Row], *names: str) -> list[Row]:
+    """The rows of these measurements."""
     return [row for row in rows if row["bench"] in names]
 
 
@@ -39,6 +40,7 @@ def label(row: Row) -> str:
 
 
 def speed(row: Row) -> float:
+    """Words a second."""
     return float(row["words"] / row["seconds"])
 
 
