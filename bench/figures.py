@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench.report import OURS, Row, groups, headline_runs, judges_of, newest_run, of_bench, speed
+from bench.rows import OURS, Row, groups, headline_runs, judges_of, newest_run, of_bench, speed
 
 AXES = {
     "threads": "threads",

@@ -6,47 +6,27 @@ import re
 import statistics
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
-Row = dict[str, Any]
-OURS = "fastw2v block"
-SETTINGS = ("corpus", "dim", "window", "negatives", "sample", "lr", "min_count")
-DEFAULT_BLOCK = (32, 32)  # T and S are named in a table only where they differ
-
-
-def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
-    """Rows by the values of some fields, in order of first appearance."""
-    found: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        found.setdefault(tuple(row.get(name) for name in names), []).append(row)
-    return found
-
-
-def of_bench(rows: Iterable[Row], *names: str) -> list[Row]:
-    return [row for row in rows if row["bench"] in names]
-
-
-def newest_run(rows: list[Row], *names: str) -> list[list[Row]]:
-    """For every combination of the fields the rows of its last command: ratios are formed within one."""
-    return [list(groups(own, "run").values())[-1] for own in groups(rows, *names).values()]
-
-
-def label(row: Row) -> str:
-    """The trainer, with the options of the block where they are not the defaults."""
-    own, size = str(row["trainer"]), (row["block_size"], row["shared_negatives"])
-    if own != OURS:
-        return own
-    sizes = f", T={size[0]} S={size[1]}" if size != DEFAULT_BLOCK else ""
-    return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "")
-
-
-def speed(row: Row) -> float:
-    return float(row["words"] / row["seconds"])
+from bench.rows import (
+    OURS,
+    SETTINGS,
+    Row,
+    groups,
+    headline_runs,
+    judges_of,
+    largest,
+    newest_by_label,
+    newest_run,
+    of_bench,
+    speed,
+    speeds_by_round,
+)
 
 
 def table(head: list[str], lines: Iterable[list[str]]) -> str:
+    """Cells as a table of Markdown."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -70,20 +50,6 @@ def spread(values: list[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.1f} x"
     return f"{statistics.median(values):.1f} x ({min(values):.1f} to {max(values):.1f})"
-
-
-def speeds_by_round(rows: list[Row]) -> dict[str, dict[int, float]]:
-    """Words a second of each trainer by round, in the last command that ran it; the fastest trainer first."""
-    speeds = {
-        name: {row["seed"]: speed(row) for row in last_run(of_trainer)}
-        for (name,), of_trainer in groups(rows, "trainer").items()
-    }
-    return dict(sorted(speeds.items(), key=lambda item: -statistics.median(item[1].values())))
-
-
-def last_run(rows: list[Row]) -> list[Row]:
-    """Those of the last command."""
-    return list(groups(rows, "run").values())[-1]
 
 
 def advantage(rows: list[Row], name: str) -> str:
@@ -136,20 +102,8 @@ def quality(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def newest_by_label(rows: list[Row]) -> dict[str, list[Row]]:
-    """The last row of each seed, by trainer."""
-    found: dict[str, dict[int, Row]] = {}
-    for row in rows:
-        found.setdefault(label(row), {})[row["seed"]] = row
-    return {name: list(by_seed.values()) for name, by_seed in found.items()}
-
-
-def judges_of(scored: dict[str, list[Row]]) -> list[str]:
-    """Names of all scores, in order of first appearance."""
-    return list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
-
-
 def mean_and_deviation(values: list[float], judge: str) -> str:
+    """The mean of scores over seeds, and their standard deviation where there are several."""
     digits = 1 if judge.endswith("%") else 3
     deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{deviation}"
@@ -213,6 +167,7 @@ def kernels(rows: list[Row]) -> str:
 
 
 def phase_line(name: str, rows: list[Row], total: float, peak: float) -> list[str]:
+    """The cells of some phases together: nanoseconds, share of the total, GFLOP/s and share of the peak."""
     nanoseconds, flops = (sum(row[key] for row in rows) for key in ("nanoseconds", "flops"))
     rate = flops / nanoseconds
     speeds = [f"{rate:.0f}", f"{rate / peak:.0%}"] if flops else ["", ""]
@@ -240,29 +195,6 @@ def sharing(rows: list[Row]) -> str:
         ]
         parts.append(f"{table(head, lines)}\n\n{caption(own[0], 'simulated')}")
     return "\n\n".join(parts)
-
-
-def largest(rows: list[Row]) -> list[Row]:
-    """The throughput measurements of the longest vectors and the most words."""
-    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values()
-    return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)), default=[])
-
-
-def headline_runs(
-    rows: list[Row],
-) -> tuple[dict[str, dict[int, float]], dict[str, list[Row]], int]:
-    """Words/s by trainer and round, the trainers' rows with scores, and their epochs.
-
-    Of the largest throughput measurement, and the longest quality measurement of the same corpus and dim.
-    """
-    own = largest(rows)
-    if not own:
-        return {}, {}, 0
-    speeds = speeds_by_round(own)
-    same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
-    same = [row for row in same if (row["corpus"], row["dim"]) == (own[0]["corpus"], own[0]["dim"])]
-    epochs = max((row["epochs"] for row in same), default=0)
-    return speeds, newest_by_label([row for row in same if row["epochs"] == epochs]), epochs
 
 
 def headline(rows: list[Row]) -> str:

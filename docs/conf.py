@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from fastw2v.version import __version__
 
+sys.path.insert(0, str(Path(__file__).parent))  # option_tables
 project = "fastw2v"
 release = __version__
 copyright = "the fastw2v authors, MIT licence"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_click"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "option_tables"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_theme = "furo"
@@ -29,20 +32,6 @@ def keep_layout(app: Any, what: str, name: str, obj: Any, options: Any, lines: l
         lines[end:] = ["", ".. code-block:: text", "", *rest, ""]
 
 
-def show_examples(app: Any, context: Any, lines: list[str]) -> None:
-    """Show the examples of --help as commands; sphinx-click marks their lines with a bar."""
-    shown: list[str] = []
-    for line in lines:
-        if line.startswith("| Examples:"):
-            shown += ["", ".. code-block:: console", ""]
-        elif line.startswith("| "):
-            shown.append("   " + line.removeprefix("| ").strip())
-        else:
-            shown.append(line.replace("*", r"\*"))
-    lines[:] = [*shown, ""]
-
-
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", keep_layout)
-    app.connect("sphinx-click-process-description", show_examples)

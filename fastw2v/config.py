@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import types
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
+from fastw2v.options.checks import Real, Whole
+from fastw2v.options.fields import described, option, settle
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -39,7 +37,7 @@ MAX_WINDOW = 10_000
 MAX_NEGATIVES = 10_000
 MAX_BLOCK = 1_024
 MAX_THREADS = 4_096
-MAX_FLOAT = sys.float_info.max
+ABOVE_0 = 5e-324  # the least float there is
 
 # Words that a thread of several processes trains between two combinations. 4 ranks of one thread, dim 300,
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
@@ -49,80 +47,88 @@ DEFAULT_INTERVAL = "5m"  # between checkpoints
 SYNC_UNIT = 4_096  # model.arrays.UNIT: whole units are trained between two combinations
 
 
-def option(default: Any, section: str, text: str, **more: Any) -> Any:
-    """A field of a configuration, and what the command says of it.
-
-    section  the heading of --help that it stands under
-    text     one line
-    more     flags, where they are not --name; shown, a default in words where None stands for one; further
-             fields of `commands.declared.Option`
-    """
-    return field(default=default, metadata={"section": section, "text": text, **more})
-
-
+@described
 @dataclass(frozen=True)
 class TrainConfig:
-    """Options of `fastw2v train`; names and defaults are word2vec's.
+    """Options of `fastw2v train`; names and defaults are word2vec's."""
 
-    dim             length of a vector
-    window          largest window radius, tokens on either side
-    negatives       K, noise words for each (centre, outside) pair
-    epochs          passes over the corpus
-    lr              step size at the start; falls linearly over the whole run
-    min_lr          floor of the step size; None means lr/10,000
-    sample          subsampling threshold t; 0 keeps every token
-    ns_exponent     noise distribution ∝ count^ns_exponent, any real
-    dynamic_window  draw the radius uniformly from 1..window, else always window
-    threads         workers; None means every core the process may use
-    seed            of the initial vectors and of every draw
-    shuffle         each epoch meets the sentences in another order, drawn from the seed
-    deterministic   the same vectors for any number of threads (kernel block)
-    backend         numba, or the NumPy reference
-    architecture    skip-gram: a word predicts each of its neighbours; cbow: their mean predicts the word
-    kernel          estimator: block (shared, weighted noise), or pair (the textbook)
-    block_size      T, centres that share noise words (kernel block)
-    shared_negatives  S, noise words they share (kernel block)
-    precision       of the factors in kernel block's products with the noise: float32, or bfloat16, which some
-                    processors multiply twice as fast. Vectors and sums are float32 in any case
-    loss            negative-sampling, or softmax (reference backend only)
-    freeze          the matrix to leave as it starts: center or outside
-    holdout         share of the sentences, drawn from the seed, to keep out of training and judge it by
-    eval_every      epochs from one judgement to the next
-    patience        stop after so many judgements without a lower held-out loss, keep the best vectors; None:
-                    train to the end, keep the last
-    """
-
-    dim: int = option(100, "Frequent", "Length of a vector.")
-    window: int = option(5, "Frequent", "Largest window radius, in tokens.")
-    negatives: int = option(5, "Frequent", "Noise words for each pair.", flags="-k --negatives")
-    epochs: int = option(5, "Frequent", "Passes over the corpus.")
-    lr: float = option(0.025, "Frequent", "Step size at the start.", flags="--lr --alpha lr")
-    min_lr: float | None = option(None, "Training", "Floor of the step size.", shown="lr/10000")
-    sample: float = option(1e-3, "Frequent", "Subsampling of frequent words; 0 is off.")
-    ns_exponent: float = option(0.75, "Model", "Noise ∝ count^exponent, any real.")
+    dim: int = option(100, "Frequent", "Length of a vector.", limits=Whole(1, MAX_DIM))
+    window: int = option(
+        5, "Frequent", "Largest window radius, in tokens on either side.", limits=Whole(1, MAX_WINDOW)
+    )
+    negatives: int = option(
+        5, "Frequent", "Noise words for each pair.", limits=Whole(1, MAX_NEGATIVES), flags="-k --negatives"
+    )
+    epochs: int = option(5, "Frequent", "Passes over the corpus.", limits=Whole(1, 1_000_000))
+    lr: float = option(
+        0.025,
+        "Frequent",
+        "Step size at the start; falls linearly over the run.",
+        limits=Real("above 0", ABOVE_0),
+        flags="--lr --alpha lr",
+    )
+    min_lr: float | None = option(
+        None, "Training", "Floor of the step size.", limits=Real("from 0 to lr", 0.0), shown="lr/10000"
+    )
+    sample: float = option(
+        1e-3,
+        "Frequent",
+        "Subsampling of frequent words; 0 is off.",
+        limits=Real("0 (off) or more, usually 1e-5 to 1e-3", 0.0),
+    )
+    ns_exponent: float = option(0.75, "Model", "Noise ∝ count^exponent, any real.", limits=Real("finite"))
     dynamic_window: bool = option(
         True,
         "Model",
         "Draw each radius from 1..window, or always use window.",
         flags="--dynamic-window/--fixed-window",
     )
-    threads: int | None = option(None, "Frequent", "Threads that work at once.", shown="every usable core")
-    seed: int = option(1, "Training", "Seed of the initial vectors and all draws.")
+    threads: int | None = option(
+        None,
+        "Frequent",
+        "Threads that work at once.",
+        limits=Whole(1, MAX_THREADS),
+        shown="every usable core",
+    )
+    seed: int = option(
+        1, "Training", "Seed of the initial vectors and all draws.", limits=Whole(0, 2**64 - 1)
+    )
     shuffle: bool = option(False, "Training", "Take the sentences in another order each epoch.")
-    deterministic: bool = option(False, "Training", "The same vectors for any number of threads; slower.")
+    deterministic: bool = option(
+        False, "Training", "The same vectors for any number of threads (kernel block); slower."
+    )
     backend: Backend = option("numba", "Model", "Compiled kernels, or NumPy: slow, one thread.")
     architecture: Architecture = option(
         "skip-gram", "Model", "A word predicts its neighbours, or their mean the word (cbow, kernel pair)."
     )
     kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
-    block_size: int = option(32, "Model", "Centres that share noise (kernel block).")
-    shared_negatives: int = option(32, "Model", "Noise words that a block shares (kernel block).")
+    block_size: int = option(
+        32, "Model", "Centres that share noise (kernel block).", limits=Whole(1, MAX_BLOCK)
+    )
+    shared_negatives: int = option(
+        32, "Model", "Noise words that a block shares (kernel block).", limits=Whole(1, MAX_BLOCK)
+    )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
     loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
     freeze: Matrix | None = option(None, "Training", "Leave these vectors as they start.")
-    holdout: float = option(0.0, "Evaluation", "Share of sentences to keep out and judge by; 0 is off.")
-    eval_every: float = option(1.0, "Evaluation", "Judge after so many epochs, such as 0.5.")
-    patience: int | None = option(None, "Evaluation", "Stop after so many judgements that are no better.")
+    holdout: float = option(
+        0.0,
+        "Evaluation",
+        "Share of sentences, drawn from the seed, to keep out and judge by; 0 is off.",
+        limits=Real("from 0 (off) to 0.5", 0.0, 0.5),
+    )
+    eval_every: float = option(
+        1.0,
+        "Evaluation",
+        "Judge after so many epochs, such as 0.5, and at the end.",
+        limits=Real("above 0, in epochs", ABOVE_0),
+    )
+    patience: int | None = option(
+        None,
+        "Evaluation",
+        "Stop after so many judgements without a lower held-out loss; keep the best vectors.",
+        limits=Whole(1, 1_000_000),
+    )
 
     def __post_init__(self) -> None:
         """Check every limit.
@@ -142,27 +148,27 @@ class TrainConfig:
         return self.lr * 1e-4 if self.min_lr is None else self.min_lr
 
 
+@described
 @dataclass(frozen=True)
 class ReplicaConfig:
-    """Options of a run in several processes, each with its own replica of the vectors.
-
-    sync_words  corpus tokens that each process trains between two combinations of what they learned; 0 adapts
-                the number so that combining takes less than a tenth of the time; None means 262,144 a thread
-    combine     how steps on one row are combined: adasum (adds those that differ in direction, averages those
-                that agree), or their mean
-    overlap     combine in a thread of its own while the next step is trained
-    """
+    """Options of a run in several processes, each with its own replica of the vectors."""
 
     sync_words: int | None = option(
         None,
         "Several processes",
-        "Words that several processes train between two combinations; 0 adapts it to the network.",
+        "Words that each trains between two combinations; 0 adapts it to the network.",
+        limits=Whole(0, 2**40),
         shown="262144 a thread",
     )
     combine: Combine = option(
-        "adasum", "Several processes", "How steps of several processes on one row are combined."
+        "adasum",
+        "Several processes",
+        "How their steps on one row are combined: adasum adds those that differ in direction and averages "
+        "those that agree.",
     )
-    overlap: bool = option(False, "Several processes", "Combine processes while the next step is trained.")
+    overlap: bool = option(
+        False, "Several processes", "Combine while the next step is trained: for slow networks."
+    )
 
     def __post_init__(self) -> None:
         """Check the limits; raises UsageError."""
@@ -174,32 +180,57 @@ class ReplicaConfig:
             )
 
 
+@described
 @dataclass(frozen=True)
 class ReadConfig:
-    """Options of reading a corpus.
+    """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
-    column      of strings, split at white space as str.split() does, or of lists of strings, taken as they
-                are; None: found by type and usual names
-    group_by    for a table of one item a row: the column that says which rows make a sentence
-    order_by    the column that orders them; None: as they come
-    ids         what integers are: `words`, their digits; `places` from 0 in the given vocabulary; None:
-                places if a vocabulary is given and not all its words are integers themselves
-    min_count   words rarer than this are left out
-    max_vocab   only the so many most frequent words are kept
-    lowercase   map every character by Unicode's simple lower-case mapping, without regard to its neighbours
-    keep_words  only these words may be in the vocabulary; None: all
-    stop_words  these may not. All words that are left out leave the text, so that others become neighbours
-    """
-
-    column: str | None = None
-    group_by: str | None = None
-    order_by: str | None = None
-    ids: Ids | None = None
-    min_count: int = 5
-    max_vocab: int | None = None
-    lowercase: bool = False
-    keep_words: frozenset[str] | None = None
-    stop_words: frozenset[str] = frozenset()
+    column: str | None = option(
+        None,
+        "Input",
+        "Column of texts, split at white space, or of lists, taken as they are.",
+        shown="found by type and usual names",
+    )
+    group_by: str | None = option(
+        None, "Input", "Make a sentence of the rows equal here, an item each.", metavar="NAME"
+    )
+    order_by: str | None = option(
+        None,
+        "Input",
+        "Order of a group's rows; equal ones stay as they come.",
+        metavar="NAME",
+        shown="as they come",
+    )
+    ids: Ids | None = option(
+        None,
+        "Input",
+        "Integers are words by their digits, or places from 0 in --read-vocab.",
+        shown="by the words there",
+    )
+    min_count: int = option(
+        5,
+        "Frequent",
+        "Drop words that occur less often.",
+        limits=Whole(0, why="; 1 keeps every word"),
+    )
+    max_vocab: int | None = option(
+        None,
+        "Input",
+        "Keep only this many of the most frequent words.",
+        limits=Whole(2, why="; negative sampling needs two words"),
+    )
+    lowercase: bool = option(False, "Input", "Put words in lower case, character by character.")
+    keep_words: frozenset[str] | None = option(
+        None, "Input", "Only these words, one a line.", flags="--keep-list", metavar="FILE", file="read"
+    )
+    stop_words: frozenset[str] = option(
+        frozenset(),
+        "Input",
+        "Not these words, one a line.",
+        flags="--stop-list",
+        metavar="FILE",
+        file="read",
+    )
 
     def __post_init__(self) -> None:
         """Check every limit.
@@ -214,19 +245,10 @@ class ReadConfig:
             )
 
 
+@described
 @dataclass(frozen=True)
 class RunConfig:
-    """Options of a run that do not name its vectors: its memory, what it keeps, what it is judged by.
-
-    memory_limit      beside the matrices, like 2GB; the rest goes to temporary files. None: half of the free
-    cache_dir         folder that keeps the encoded corpus for the next run
-    checkpoint        folder that keeps the run as it goes on
-    checkpoint_every  at least this between two: 30s, 5m (minutes), 2h, or '1000000 words'
-    resume            folder of a run to go on with, with its options
-    eval_similarity   file of pairs of words and scores to judge the run by
-    eval_analogy      file of questions of four words to judge it by
-    log_json          file for a JSON object a line: settings, progress, evaluations, result
-    """
+    """Options of a run that do not name its vectors: its memory, what it keeps, what it is judged by."""
 
     memory_limit: str | None = option(
         None,
@@ -249,48 +271,23 @@ class RunConfig:
         None, "Checkpoints", "Go on with the run kept there, with its options.", metavar="DIR"
     )
     eval_similarity: Path | None = option(
-        None, "Evaluation", "Judge by these pairs of words and scores, too.", metavar="FILE", is_path=True
+        None, "Evaluation", "Judge by these pairs of words and scores, too.", metavar="FILE", file="read"
     )
     eval_analogy: Path | None = option(
-        None, "Evaluation", "Judge by these questions of four words, too.", metavar="FILE", is_path=True
+        None, "Evaluation", "Judge by these questions of four words, too.", metavar="FILE", file="read"
     )
     log_json: Path | None = option(
         None,
         "Output",
         "Write a JSON object a line: settings, progress, result.",
         metavar="FILE",
+        file="write",
         is_once=True,
     )
 
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
-
-
-# Of every number that a configuration takes: the limits, and what a message says of them.
-WHOLES: dict[str, tuple[int, int, str]] = {
-    "dim": (1, MAX_DIM, ""),
-    "window": (1, MAX_WINDOW, ""),
-    "negatives": (1, MAX_NEGATIVES, ""),
-    "epochs": (1, 1_000_000, ""),
-    "threads": (1, MAX_THREADS, ""),
-    "seed": (0, 2**64 - 1, ""),
-    "block_size": (1, MAX_BLOCK, ""),
-    "shared_negatives": (1, MAX_BLOCK, ""),
-    "patience": (1, 1_000_000, ""),
-    "sync_words": (0, 2**40, ""),
-    "min_count": (0, checks.NO_LIMIT, "; 1 keeps every word"),
-    "max_vocab": (2, checks.NO_LIMIT, "; negative sampling needs two words"),
-}
-ABOVE_0 = 5e-324  # the least float there is
-REALS: dict[str, tuple[str, float, float]] = {
-    "lr": ("above 0", ABOVE_0, MAX_FLOAT),
-    "min_lr": ("from 0 to lr", 0.0, MAX_FLOAT),
-    "sample": ("0 (off) or more, usually 1e-5 to 1e-3", 0.0, MAX_FLOAT),
-    "ns_exponent": ("finite", -MAX_FLOAT, MAX_FLOAT),
-    "holdout": ("from 0 (off) to 0.5", 0.0, 0.5),
-    "eval_every": ("above 0, in epochs", ABOVE_0, MAX_FLOAT),
-}
 
 
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
@@ -309,16 +306,16 @@ def check_combination(config: TrainConfig) -> None:
 
     Raises UsageError naming both, and what cures it.
     """
-    for (option, value), (idle, why) in WITHOUT_EFFECT.items():
-        if getattr(config, option) != value:
+    for (cause, value), (idle, why) in WITHOUT_EFFECT.items():
+        if getattr(config, cause) != value:
             continue
         for name in idle:
             given, default = getattr(config, name), TrainConfig.__dataclass_fields__[name].default
             if given != default:
                 raise UsageError(
-                    f"{name} is {given}, but {option} {value} {why}: leave {name} out ({default} is its "
-                    f"default), or {option} {value}",
-                    (name, option),
+                    f"{name} is {given}, but {cause} {value} {why}: leave {name} out ({default} is its "
+                    f"default), or {cause} {value}",
+                    (name, cause),
                 )
     if config.backend == "reference" and (config.threads or 1) > 1:
         raise UsageError(
@@ -356,45 +353,6 @@ def check_given_words(config: ReadConfig) -> None:
     )
 
 
-def settle(config: TrainConfig | ReplicaConfig | ReadConfig | RunConfig) -> None:
-    """Make every value of a new configuration plain, by the type and the limits of its field.
-
-    Raises UsageError naming the option, its value and the limit.
-    """
-    for name, (is_optional, check) in _checks_of(type(config)).items():  # type: ignore[arg-type]
-        value = getattr(config, name)
-        if not (value is None and is_optional):
-            object.__setattr__(config, name, check(value))
-
-
 def refused(message: str, *options: str) -> UsageError:
     """The error for options that do not go together, which the message names."""
     return UsageError(message, options)
-
-
-def types_of(kind: Any) -> Iterator[tuple[str, bool, Any]]:
-    """Of each field of a configuration: its name, whether it may be None, the type of its other values."""
-    for name, hint in get_type_hints(kind).items():
-        is_union = get_origin(hint) is types.UnionType or type(None) in get_args(hint)
-        kinds = [part for part in get_args(hint) if part is not type(None)] if is_union else [hint]
-        yield name, is_union, kinds[0]
-
-
-@functools.cache
-def _checks_of(kind: Hashable) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
-    """For each field of a configuration: whether it may be None, and what makes its value plain."""
-    return {name: (is_optional, _check_for(name, hint)) for name, is_optional, hint in types_of(kind)}
-
-
-def _check_for(name: str, hint: Any) -> Callable[[Any], Any]:
-    """What makes a value of a field plain; a number without limits is a KeyError when it is first made."""
-    if get_origin(hint) is Literal:
-        return functools.partial(checks.choice, name, choices=get_args(hint))
-    if hint is int:
-        lowest, highest, why = WHOLES[name]
-        return functools.partial(checks.whole, name, lowest=lowest, highest=highest, why=why)
-    if hint is float:
-        limit, least, most = REALS[name]
-        return functools.partial(checks.real, name, limit=limit, lowest=least, highest=most)
-    plain: dict[Any, Callable[[str, Any], Any]] = {bool: checks.flag, str: checks.text, Path: checks.path}
-    return functools.partial(plain.get(hint, checks.words), name)

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pytest
 
 import fastw2v
-from fastw2v import config
 from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
+from fastw2v.options.fields import option, settle
 from fastw2v.options.spelling import as_called, as_typed
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.evaluation import (
@@ -113,10 +113,30 @@ def test_configs__make_texts_and_words_plain() -> None:
     assert type(TrainConfig(kernel=np.str_("pair")).kernel) is str  # type: ignore[arg-type]
 
 
-def test_limits__are_of_fields_only() -> None:
-    """Every number has its limits, and there are no limits of an option that is gone."""
-    expected = {name for _, name, _ in NUMBERS}
-    assert {*config.WHOLES, *config.REALS} == expected
+def test_limits__are_of_every_number_and_of_nothing_else() -> None:
+    with_limits = {
+        field.name
+        for kind in (TrainConfig, ReadConfig, ReplicaConfig)
+        for field in dataclasses.fields(kind)
+        if "limits" in field.metadata
+    }
+    assert with_limits == {name for _, name, _ in NUMBERS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgetful:
+    """A configuration whose number was declared without its limits."""
+
+    size: int = option(3, "Model", "A size.")
+
+
+def test_settle__a_number_without_limits_fails_when_first_made() -> None:
+    with pytest.raises(TypeError, match="size is declared without limits"):
+        settle(Forgetful())
+
+
+def test_described__shows_each_field_with_its_text() -> None:
+    assert "    dim               Length of a vector.\n" in (TrainConfig.__doc__ or "")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +272,7 @@ def test_python__wrong_values_are_one_line(
     with pytest.raises(UsageError) as caught:
         call(vectors, tmp_path)
     assert message in str(caught.value)
-    assert len(str(caught.value)) < 600
+    assert len(str(caught.value)) < 700
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

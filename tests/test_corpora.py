@@ -20,7 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora import CountMismatch, convert, planted, rows_per_group, text8
-from corpora.planted import Plan
+from corpora.planted import Plan, command, draws, writing
+from corpora.planted import items as catalogues
+from corpora.planted import plan as plans
+from corpora.planted import text as languages
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.vectors.evaluation import read_analogies, read_similarity, spearman
 
@@ -76,7 +79,7 @@ def items(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def language():
-    return planted.build_language(Plan())
+    return languages.build_language(Plan())
 
 
 # planted: the files
@@ -91,7 +94,7 @@ def test_generate__default_counts_are_those_expected_and_those_on_disk(default):
 
 
 def test_generate__default_items_have_the_expected_counts(tmp_path):
-    result = run(planted.main, "--items", "-o", tmp_path)
+    result = run(command.main, "--items", "-o", tmp_path)
     assert result.exit_code == 0, result.output
     assert f"{planted.EXPECTED[planted.ITEM_PLAN].sentences:,} sentences" in result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["items.parquet", "items.similarity.txt"]
@@ -125,7 +128,7 @@ def test_generate__sentences_have_the_lengths_asked_for(default):
 
 def test_generate__long_sentences_are_made_in_bounded_chunks():
     plan = replace(SMALL, tokens=3_000_000, sentence_length=600_000)
-    lengths = [chunk.sum() for chunk in planted.length_chunks(plan, plan.stream(planted.SENTENCES))]
+    lengths = [chunk.sum() for chunk in draws.length_chunks(plan, plan.stream(plans.SENTENCES))]
     assert sum(lengths) == 3_000_000
     assert max(lengths) <= 1_200_000
 
@@ -134,7 +137,7 @@ def test_generate__long_sentences_are_made_in_bounded_chunks():
 
 
 def test_words__are_distinct_pronounceable_and_short_when_frequent(language):
-    syllable = f"[{planted.CONSONANTS}][{planted.VOWELS}]"
+    syllable = f"[{draws.CONSONANTS}][{draws.VOWELS}]"
     assert len(set(language.words)) == 4_000
     assert all(re.fullmatch(f"(?:{syllable})+(?:s|ly)?", word) for word in language.words)
     assert max(len(word) for word in language.words[:20]) == 2
@@ -150,7 +153,7 @@ def test_words__plurals_and_adverbs_carry_their_suffix(default):
 
 
 def test_relation_at__numbers_relations_beyond_the_named_ones():
-    assert [planted.relation_at(i).name for i in (0, 3, 4)] == ["capital", "adverb", "relation-5"]
+    assert [languages.relation_at(i).name for i in (0, 3, 4)] == ["capital", "adverb", "relation-5"]
 
 
 def test_frequencies__follow_zipf_in_the_text(default):
@@ -169,7 +172,7 @@ def test_frequencies__are_those_of_the_language(default, language):
 def test_kinds__are_distributions_and_function_words_tell_nothing(language):
     assert language.kinds.sum(axis=1) == pytest.approx(np.ones(4_000))
     assert language.kind_probabilities.sum() == pytest.approx(1)
-    everything = planted.association(language, np.arange(planted.N_FUNCTION), np.arange(4_000))
+    everything = languages.association(language, np.arange(plans.N_FUNCTION), np.arange(4_000))
     assert everything.max() < 1e-9
 
 
@@ -225,7 +228,7 @@ def counted_association(sentences, words, window=5):
 def test_structure__true_distributions_answer_every_analogy(default, language):
     everything = np.arange(len(language.words))
     questions = read_analogies(default.path("analogies.txt"))
-    truth = planted.association(language, everything, everything)
+    truth = languages.association(language, everything, everything)
     assert accuracy(truth, language.words, questions) >= 0.99
 
 
@@ -250,33 +253,33 @@ def test_structure__entities_have_their_own_kind_and_share_attributes(language):
     a, b = language.entity.reshape(-1, 2).T
     assert of_entity[a].argmax(axis=1).tolist() == list(range(0, 400, 2))
     assert of_entity[b].argmax(axis=1).tolist() == list(range(1, 400, 2))
-    assert of_entity[a].max(axis=1).min() >= planted.ENTITY_SHARE
+    assert of_entity[a].max(axis=1).min() >= languages.ENTITY_SHARE
 
 
 # planted: items
 
 
 def test_items__stay_walk_and_jump_between_categories_as_stated(tmp_path):
-    catalogue = planted.build_catalogue(FEW_ITEMS)
+    catalogue = catalogues.build_catalogue(FEW_ITEMS)
     category = dict(zip(catalogue.words, catalogue.category, strict=True))
     sessions = make(FEW_ITEMS, tmp_path).sentences
     steps = np.array([(category[x], category[y]) for session in sessions for x, y in pairwise(session)])
     counted = np.zeros((20, 20))
     np.add.at(counted, tuple(steps.T), 1)
     actual = counted / counted.sum(axis=1, keepdims=True)
-    assert np.abs(actual - planted.transitions(catalogue)).max() < 0.03
-    assert (steps[:, 0] == steps[:, 1]).mean() > planted.STAY
+    assert np.abs(actual - catalogues.transitions(catalogue)).max() < 0.03
+    assert (steps[:, 0] == steps[:, 1]).mean() > catalogues.STAY
 
 
 def test_items__have_their_frequencies(items):
-    catalogue = planted.build_catalogue(SMALL_ITEMS)
+    catalogue = catalogues.build_catalogue(SMALL_ITEMS)
     counts = Counter(item for session in items.sentences for item in session)
     actual = np.array([counts[word] for word in catalogue.words]) / items.counts.tokens
     assert np.abs(actual - catalogue.frequencies).sum() < 0.05
 
 
 def test_items__similarity_is_that_of_their_categories(items):
-    catalogue = planted.build_catalogue(SMALL_ITEMS)
+    catalogue = catalogues.build_catalogue(SMALL_ITEMS)
     category = dict(zip(catalogue.words, catalogue.category.tolist(), strict=True))
     levels = {"same": [], "near": [], "far": []}
     for pair in read_similarity(items.path("similarity.txt")):
@@ -297,7 +300,7 @@ def test_items__are_named_by_number(items):
 def test_check__wrong_counts_name_the_count_and_exit_with_1(tmp_path, monkeypatch):
     expected = planted.Counts(20_000, 300, 1_001, 500, 181)
     monkeypatch.setitem(planted.EXPECTED, SMALL, expected)
-    result = run(planted.main, *options(SMALL), "-o", tmp_path)
+    result = run(command.main, *options(SMALL), "-o", tmp_path)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "Error: 180 questions were made, not 181; do not compare results on this corpus"
@@ -307,24 +310,24 @@ def test_check__wrong_counts_name_the_count_and_exit_with_1(tmp_path, monkeypatc
 @pytest.mark.parametrize("name", planted.Counts._fields)
 def test_check__every_count_counts(name):
     counts = planted.Counts(20_000, 300, 1_001, 500, 180)
-    intended = planted.intended_ranges(SMALL, planted.zipf_frequencies(300))
-    planted.check(counts, intended)
+    intended = writing.intended_ranges(SMALL, draws.zipf_frequencies(300))
+    writing.check(counts, intended)
     with pytest.raises(CountMismatch, match=f"{name} were made"):
-        planted.check(counts._replace(**{name: getattr(counts, name) // 2}), intended)
+        writing.check(counts._replace(**{name: getattr(counts, name) // 2}), intended)
 
 
 def test_assign_roles__names_the_fewest_words_that_suffice(rng):
     plan = Plan(words=100)
     with pytest.raises(UsageError, match="at least") as error:
-        planted.assign_roles(plan, rng)
+        languages.assign_roles(plan, rng)
     least = int(re.search(r"at least (\d+)", str(error.value)).group(1))
-    roles = planted.assign_roles(replace(plan, words=least), rng)
+    roles = languages.assign_roles(replace(plan, words=least), rng)
     ranks = np.concatenate([roles.side.ravel(), roles.attribute, roles.entity.ravel()])
     assert len(np.unique(ranks)) == len(ranks)
-    assert ranks.min() >= planted.N_FUNCTION
+    assert ranks.min() >= plans.N_FUNCTION
     assert ranks.max() == least - 1
     with pytest.raises(UsageError, match="too few"):
-        planted.assign_roles(replace(plan, words=least - 1), rng)
+        languages.assign_roles(replace(plan, words=least - 1), rng)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +341,7 @@ def test_assign_roles__names_the_fewest_words_that_suffice(rng):
     ],
 )
 def test_planted__an_impossible_plan_is_one_line(arguments, message, tmp_path):
-    result = run(planted.main, *arguments, "-o", tmp_path)
+    result = run(command.main, *arguments, "-o", tmp_path)
     assert result.exit_code == 2
     assert message in result.output
     assert result.output.count("\n") == 1
@@ -347,7 +350,7 @@ def test_planted__an_impossible_plan_is_one_line(arguments, message, tmp_path):
 
 def test_planted__a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    result = run(planted.main, *options(SMALL), "-o", tmp_path / "file" / "folder")
+    result = run(command.main, *options(SMALL), "-o", tmp_path / "file" / "folder")
     assert result.exit_code == 5
     assert "choose another folder" in result.output
 

@@ -8,6 +8,7 @@ import click
 
 from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
+from fastw2v.commands.kinds import FileToRead, FileToWrite
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 
 OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
@@ -50,3 +51,14 @@ def test_fixed__are_what_decides_the_vectors_of_a_run() -> None:
     assert {"dim", "seed", "column", "init_vectors", "combine"} <= fixed()
     assert not {"threads", "output", "log_json", "verbose"} & fixed()
     assert set(names_of("form")) == {"escape", "vectors", "normalize", "float16"}
+
+
+def test_options__that_name_a_file_say_whether_it_is_read_or_written() -> None:
+    """No output may replace what is read, which is known by the kind of the parameter."""
+    parameters = [parameter for command in cli.cli.commands.values() for parameter in command.params]
+    of_files = [one for one in parameters if getattr(one, "metavar", None) == "FILE" or one.name == "output"]
+    of_files += [
+        one for one in parameters if isinstance(one, click.Argument) and one.name in ("vectors", "target")
+    ]
+    assert len(of_files) > 20
+    assert [one.name for one in of_files if not isinstance(one.type, FileToRead | FileToWrite)] == []

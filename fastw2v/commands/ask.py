@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.effects import require_at_least
+from fastw2v.commands.kinds import READ, AtLeast
 from fastw2v.commands.options import load_vectors, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
 from fastw2v.options.spelling import as_typed
@@ -21,9 +21,9 @@ Answer = Callable[["Embeddings", Sequence[str]], list[str]]  # lines to print, o
 
 
 @click.command(short_help="Print the words nearest to words.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1)
-@click.option("-n", "--number", type=int, default=10, help="Neighbours of each word.")
+@click.option("-n", "--number", type=AtLeast(1), default=10, help="Neighbours of each word.")
 @vectors_options
 def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -> None:
     """Print the words nearest to each of WORDS by cosine: word, neighbour, cosine, separated by tabs.
@@ -38,8 +38,6 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     """
     from fastw2v.vectors import query
 
-    require_at_least("--number", number, 1)
-
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         answers = [(word, query.nearest(embeddings, word, number)) for word in asked]
         return [f"{word}\t{near}\t{cosine:.4f}" for word, found in answers for near, cosine in found]
@@ -48,9 +46,9 @@ def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
 
 
 @click.command(short_help="Print the words that are to C as B is to A.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1, metavar="[A B C]")
-@click.option("-n", "--number", type=int, default=10, help="Answers to each question.")
+@click.option("-n", "--number", type=AtLeast(1), default=10, help="Answers to each question.")
 @vectors_options
 def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -> None:
     """Print the words that are to C as B is to A (3CosAdd): A, B, C, answer, cosine, separated by tabs.
@@ -64,8 +62,6 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
     """
     from fastw2v.vectors import query
 
-    require_at_least("--number", number, 1)
-
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         require_words(asked, 3, "A B C")
         a, b, c = asked
@@ -76,7 +72,7 @@ def analogy(vectors: str, words: tuple[str, ...], number: int, **options: Any) -
 
 
 @click.command(short_help="Print the cosine of two words.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1, metavar="[A B]")
 @vectors_options
 def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
@@ -100,7 +96,7 @@ def similarity(vectors: str, words: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command(short_help="Print the word least like the others.")
-@click.argument("vectors")
+@click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1)
 @vectors_options
 def odd_one_out(vectors: str, words: tuple[str, ...], **options: Any) -> None:

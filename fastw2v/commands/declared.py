@@ -1,7 +1,7 @@
 """Every option of `fastw2v train`, once: flags, type, choices, section, help, and what else is known of it.
 
-The command, the keys and types of configuration files, what a run that goes on must keep, and the table of
-the documentation are made of these. Defaults and limits of numbers are those of the classes in `config`.
+The command, the keys and types of configuration files, what a run that goes on must keep, and the tables of
+the documentation are made of these. Those that set a field of a configuration are declared in `config`.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from fastw2v.config import (
-    Ids,
     Preset,
     ReadConfig,
     ReplicaConfig,
     RunConfig,
     TrainConfig,
-    types_of,
 )
+from fastw2v.options.checks import Real, Whole
+from fastw2v.options.fields import types_of
 
 Section = Literal[
     "Frequent",
@@ -51,11 +50,13 @@ class Option:
     choices     the values that a text may have
     metavar     what the value is called
     shown       a default in words, where it is none of its kind
-    is_path     names a file that moves with the run: written with its whole path
+    file        names a file that the command reads or writes; it has its whole path in NAME.config.toml
     is_multiple may be given several times
     is_once     of this call, not of the vectors: not kept in NAME.config.toml
     part        what it is of: `read` (how the corpus is read), `form` (what is written for a word),
                 `output` (what is written where), `start` (what training starts from), or nothing of these
+    limits      of a number
+    field       the field of a configuration that it sets
     """
 
     flags: tuple[str, ...]
@@ -66,81 +67,52 @@ class Option:
     choices: tuple[str, ...] = ()
     metavar: str | None = None
     shown: str = ""
-    is_path: bool = False
+    file: Literal["", "read", "write"] = ""
     is_multiple: bool = False
     is_once: bool = False
     part: Literal["", "read", "form", "output", "start"] = ""
+    limits: Whole | Real | None = None
+    field: str = ""
 
     @property
     def name(self) -> str:
-        """What the command's parameter is called, and Python's argument."""
+        """What the command's parameter is called."""
         named = [flag for flag in self.flags if not flag.startswith("-")]
         long = named or [flag for flag in self.flags if flag.startswith("--")]
         return long[0].partition("/")[0].removeprefix("--").replace("-", "_")
 
 
-_FIELDS = {
-    field.name: field
-    for kind in (TrainConfig, ReadConfig, ReplicaConfig)
-    for field in dataclasses.fields(kind)
-}
-
-
 def _option(flags: str, section: Section, text: str, kind: type = str, **more: Any) -> Option:
     option = Option(tuple(flags.split()), section, text, kind, **more)
-    if option.name in _FIELDS:
-        return dataclasses.replace(option, default=_FIELDS[option.name].default)
     return dataclasses.replace(option, default=False) if kind is bool and option.default is None else option
 
 
-def _declared(kind: type) -> Iterator[Option]:
-    """The options of a configuration whose fields say what the command says of them."""
+def _declared(kind: type, **more: Any) -> Iterator[Option]:
+    """The options of a configuration, whose fields say what the command says of them; more is said of all."""
     hints = {name: hint for name, _, hint in types_of(kind)}
     for field in dataclasses.fields(kind):
-        about = field.metadata
-        flags = about.get("flags", f"--{field.name.replace('_', '-')}").split()
-        choices = get_args(hints[field.name])  # of a Literal
-        yield Option(
-            tuple(flags),
-            about["section"],
-            about["text"],
-            str if choices or hints[field.name] is Path else hints[field.name],
-            field.default,
-            choices,
-            **{name: value for name, value in about.items() if name not in ("flags", "section", "text")},
-        )
+        about, hint = dict(field.metadata), hints[field.name]
+        flags = about.pop("flags", f"--{field.name.replace('_', '-')}").split()
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        is_plain = hint in (int, float, bool)
+        default = None if get_origin(hint) is frozenset else field.default  # words come from a file
+        known = {"choices": choices, "field": field.name, **more}
+        section, text = about.pop("section"), about.pop("text")
+        yield Option(tuple(flags), section, text, hint if is_plain else str, default, **known, **about)
 
 
 _RUN = {option.name: option for option in _declared(RunConfig)}
-
-
 READING = (
     _option(
-        "--read-vocab", "Input", "Use these words and counts.", metavar="FILE", is_multiple=True, part="read"
-    ),
-    _option("--column", "Input", "Column of the corpus.", shown="found by type and name", part="read"),
-    _option(
-        "--group-by",
+        "--read-vocab",
         "Input",
-        "Make a sentence of the rows equal here, an item each.",
-        metavar="NAME",
+        "Use these words and counts; those of several files are added.",
+        metavar="FILE",
+        file="read",
+        is_multiple=True,
         part="read",
     ),
-    _option(
-        "--order-by", "Input", "Order of a group's rows.", metavar="NAME", shown="as they come", part="read"
-    ),
-    _option(
-        "--ids", "Input", "Integers are words, or places in --read-vocab.", choices=get_args(Ids), part="read"
-    ),
-    _option("--lowercase", "Input", "Put words in lower case.", bool, part="read"),
-    _option(
-        "--keep-list", "Input", "Only these words, one a line.", metavar="FILE", is_path=True, part="read"
-    ),
-    _option(
-        "--stop-list", "Input", "Not these words, one a line.", metavar="FILE", is_path=True, part="read"
-    ),
-    _option("--min-count", "Frequent", "Drop words that occur less often.", int, part="read"),
-    _option("--max-vocab", "Input", "Keep only this many of the most frequent words.", int, part="read"),
+    *_declared(ReadConfig, part="read"),
     _RUN["memory_limit"],
     _RUN["cache_dir"],
 )
@@ -157,7 +129,7 @@ FORM = (
     _option("--float16", "Output", "Numbers of 16 bits (npy, parquet, safetensors).", bool, part="form"),
 )
 OUTPUT = (
-    _option("-o --output", "Frequent", "Vectors file.", shown="NAME.vectors.txt here", is_path=True),
+    _option("-o --output", "Frequent", "Vectors file.", shown="NAME.vectors.txt here", file="write"),
     _option(
         "--format file_format",
         "Output",
@@ -170,9 +142,9 @@ OUTPUT = (
     _option(
         "--save-outside",
         "Output",
-        "Also write the outside vectors.",
+        "Also write the outside vectors, as they are.",
         metavar="FILE",
-        is_path=True,
+        file="write",
         part="output",
     ),
     _option(
@@ -180,7 +152,7 @@ OUTPUT = (
         "Output",
         "Write the vocabulary, `word count` lines.",
         metavar="FILE",
-        is_path=True,
+        file="write",
         part="output",
     ),
 )
@@ -191,7 +163,7 @@ START = (
         "Training",
         "Start from these vectors, words matched by name.",
         metavar="FILE",
-        is_path=True,
+        file="read",
         part="start",
     ),
     _option(
@@ -199,7 +171,7 @@ START = (
         "Training",
         "Start from these outside vectors of the same words.",
         metavar="FILE",
-        is_path=True,
+        file="read",
         part="start",
     ),
     _RUN["eval_similarity"],
@@ -211,6 +183,7 @@ SETTINGS = (
         "Settings",
         "Options from a TOML file, such as NAME.config.toml beside other vectors.",
         metavar="FILE",
+        file="read",
     ),
     _option(
         "--preset",
@@ -221,7 +194,7 @@ SETTINGS = (
     _option(
         "--save-config/--no-save-config",
         "Settings",
-        "Write NAME.config.toml.",
+        "Write every option to NAME.config.toml beside the vectors.",
         bool,
         default=True,
         is_once=True,
@@ -252,4 +225,6 @@ def names_of(part: str) -> tuple[str, ...]:
 
 def fixed() -> set[str]:
     """The options that a run which goes on must keep: they decide its vectors."""
-    return {name for name in _FIELDS if name != "threads"} | set(names_of("start"))
+    kinds = (TrainConfig, ReadConfig, ReplicaConfig)
+    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    return fields - {"threads"} | set(names_of("start"))

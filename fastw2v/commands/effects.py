@@ -27,12 +27,6 @@ def refuse_idle(names: Iterable[str], where: str, cure: str) -> None:
             raise UsageError(f"{flag} does nothing {where}: leave it out, or {cure}")
 
 
-def require_at_least(flag: str, value: int, least: int, why: str = "") -> None:
-    """Raise UsageError for a number below the least that an option may have."""
-    if value < least:
-        raise UsageError(f"{flag} is {value}: it must be at least {least}{why}")
-
-
 def require_one_voice(verbose: bool, quiet: bool) -> None:
     """Raise UsageError where more lines and none are asked for at once."""
     if verbose and quiet:

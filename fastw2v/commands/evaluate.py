@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.kinds import READ, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
@@ -29,13 +30,24 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The files of pairs and of questions, and how they are asked; arguments of `read_tests`."""
     options = [
         click.option(
-            "--similarity", multiple=True, metavar="FILE", help="Word pairs with scores; may be repeated."
+            "--similarity",
+            type=READ,
+            multiple=True,
+            metavar="FILE",
+            help="Word pairs with scores; may be repeated.",
         ),
         click.option(
-            "--analogy", multiple=True, metavar="FILE", help="Questions of four words; may be repeated."
+            "--analogy",
+            type=READ,
+            multiple=True,
+            metavar="FILE",
+            help="Questions of four words; may be repeated.",
         ),
         click.option(
-            "--restrict-vocab", type=int, default=30_000, help="Most frequent words in analogies; 0 is all."
+            "--restrict-vocab",
+            type=AtLeast(0, ", which is all words"),
+            default=30_000,
+            help="Most frequent words in analogies; 0 is all.",
         ),
         click.option("--case-sensitive", is_flag=True, help="Words that differ in case are different words."),
     ]
@@ -45,13 +57,13 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(short_help="Judge vectors by similarity, analogies or next items.")
-@click.argument("vectors", nargs=-1, required=True)
+@click.argument("vectors", type=READ, nargs=-1, required=True)
 @word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
 @click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
-@click.option("--outside", metavar="FILE", help="Outside vectors to score next items by.")
-@click.option("--context", type=int, default=1, help="Items before the last that make the query.")
-@click.option("-k", "--top", type=int, default=10, help="Guesses that count as a hit.")
+@click.option("--outside", type=READ, metavar="FILE", help="Outside vectors to score next items by.")
+@click.option("--context", type=AtLeast(1), default=1, help="Items before the last that make the query.")
+@click.option("-k", "--top", type=AtLeast(1), default=10, help="Guesses that count as a hit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @vectors_options
 def evaluate(
@@ -148,9 +160,6 @@ def read_tests(
 
     if not (similarity or analogy or next_item):
         raise UsageError("nothing to judge by: give --similarity FILE, --analogy FILE or --next-item CORPUS")
-    require_at_least("--restrict-vocab", restrict_vocab, 0, ", which is all words")
-    require_at_least("--top", top, 1)
-    require_at_least("--context", context, 1)
     return Tests(
         {name: read_similarity(Path(name)) for name in similarity},
         {name: read_analogies(Path(name)) for name in analogy},

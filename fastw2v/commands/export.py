@@ -9,21 +9,20 @@ import click
 
 from fastw2v.commands.declared import FORM, FORMATS
 from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.kinds import READ, WRITE
 from fastw2v.commands.options import declared, require_vectors
 from fastw2v.commands.places import (
-    Place,
     check_places,
     inputs_of,
     named_output,
     vectors_output,
-    with_sidecars,
 )
 from fastw2v.errors import UsageError
 
 
 @click.command()
-@click.argument("source")
-@click.argument("target")
+@click.argument("source", type=READ)
+@click.argument("target", type=WRITE)
 @click.option(
     "--from", "source_format", type=click.Choice(FORMATS), help="SOURCE's format.  [default: by suffix]"
 )
@@ -31,8 +30,8 @@ from fastw2v.errors import UsageError
     "--to", "target_format", type=click.Choice(FORMATS), help="TARGET's format.  [default: by suffix]"
 )
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
-@click.option("--outside", metavar="FILE", help="The outside vectors, from train --save-outside.")
-@click.option("--read-vocab", metavar="FILE", help="Counts of the words, from train --save-vocab.")
+@click.option("--outside", type=READ, metavar="FILE", help="The outside vectors, from train --save-outside.")
+@click.option("--read-vocab", type=READ, metavar="FILE", help="Counts of the words, from train --save-vocab.")
 @declared(*FORM)
 def export(
     source: str,
@@ -74,9 +73,9 @@ def export(
         formats.require_halves(target_format)
     if read_vocab:
         formats.require_counts(target_format)
-    inputs = [Place("SOURCE", path) for path in with_sidecars(Path(source))]
+    inputs = inputs_of({"source": source, "outside": outside, "read_vocab": read_vocab})
     outputs = [place for one in named for place in vectors_output(one, target_format)]
-    check_places((), inputs + inputs_of({"outside": outside, "read_vocab": read_vocab}), outputs)
+    check_places((), inputs, outputs)
     for place in outputs:
         require_writable(place.path)
     require_vectors(source, source_format)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.errors import UsageError
@@ -20,9 +21,9 @@ METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 @click.command("map", short_help="Draw the most frequent words in the plane.")
-@click.argument("vectors")
-@click.option("-o", "--output", required=True, help="Page (.html) or picture (.png, .svg).")
-@click.option("-n", "--number", type=int, default=1000, help="Most frequent words to show.")
+@click.argument("vectors", type=READ)
+@click.option("-o", "--output", type=WRITE, required=True, help="Page (.html) or picture (.png, .svg).")
+@click.option("-n", "--number", type=AtLeast(1), default=1000, help="Most frequent words to show.")
 @click.option(
     "--method",
     type=click.Choice(tuple(METHODS)),
@@ -52,7 +53,6 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
         raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
     if method == "pca":
         refuse_idle(["seed"], "with --method pca", "add --method tsne or umap")
-    require_at_least("--number", number, 1)
     check_places((), inputs_of({"vectors": vectors}), [Place("-o", path)])
     require_vectors(vectors, options["file_format"])
     require_writable(path)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.declared import FORMATS, READING, Option
+from fastw2v.commands.kinds import READ, WRITE
 from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError, UsageError
 
@@ -24,9 +25,18 @@ if TYPE_CHECKING:
     from fastw2v.vectors.embeddings import Embeddings
 
 
+class DeclaredOption(click.Option):
+    """What click makes of a declared option, which it knows."""
+
+    def __init__(self, *arguments: Any, declared: Option, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.declared = declared
+
+
 def click_option(option: Option, **more: Any) -> Callable[..., Any]:
     """What click makes of a declared option; more replaces what is declared."""
-    settings: dict[str, Any] = {"default": option.default, "metavar": option.metavar, "help": option.help}
+    settings: dict[str, Any] = {"cls": DeclaredOption, "declared": option}
+    settings |= {"default": option.default, "metavar": option.metavar, "help": option.help}
     if option.shown:
         settings["help"] = f"{option.help}  [default: {option.shown}]"
     if option.is_multiple:
@@ -35,6 +45,8 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
         settings["type"] = click.Choice(option.choices)
     elif option.kind is bool:
         settings["is_flag"] = True
+    elif option.file:
+        settings["type"] = READ if option.file == "read" else WRITE
     else:
         settings["type"] = option.kind
     if not any(flag.startswith(f"--{option.name.replace('_', '-')}") for flag in option.flags):

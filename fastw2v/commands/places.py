@@ -8,23 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import click
+
+from fastw2v.commands.kinds import FileToRead, typed
 from fastw2v.errors import CorpusError, UsageError
 
-# How options are typed that name a file or more to read, by the names of the commands' parameters.
-READ = {
-    "keep_list": "--keep-list",
-    "stop_list": "--stop-list",
-    "read_vocab": "--read-vocab",
-    "init_vectors": "--init-vectors",
-    "init_outside": "--init-outside",
-    "eval_similarity": "--eval-similarity",
-    "eval_analogy": "--eval-analogy",
-    "similarity": "--similarity",
-    "analogy": "--analogy",
-    "outside": "--outside",
-    "log": "--log",
-    "vectors": "VECTORS",
-}
 DATA = (".parquet", ".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # what a folder may be read for
 
 
@@ -46,13 +34,14 @@ class Covered(NamedTuple):
     folders: list[Place]
 
 
-def inputs_of(options: dict[str, Any], config: str | None = None) -> list[Place]:
-    """The files to read that a command's options name, without its corpus; config is the file of --config."""
-    places = [Place("--config", Path(config))] if config else []
-    for name, option in READ.items():
-        given = options.get(name) or ()
-        for path in [given] if isinstance(given, str) else given:
-            places += [Place(option, file) for file in with_sidecars(Path(path))]
+def inputs_of(options: dict[str, Any]) -> list[Place]:
+    """The files to read that options of the running command name, without its corpus."""
+    places = []
+    for parameter in click.get_current_context().command.params:
+        if isinstance(parameter.type, FileToRead):
+            given = options.get(parameter.name or "") or ()
+            for path in [given] if isinstance(given, str) else given:
+                places += [Place(typed(parameter), file) for file in with_sidecars(Path(path))]
     return places
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.effects import require_at_least
 from fastw2v.commands.evaluate import (
     Tests,
     judge,
@@ -18,6 +17,7 @@ from fastw2v.commands.evaluate import (
     table_row,
     word_test_options,
 )
+from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import Place, check_places, inputs_of
 from fastw2v.commands.train.settings import config_path, read_toml, shown
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Write a page on a run and its vectors.")
-@click.argument("vectors")
-@click.option("-o", "--output", required=True, help="The page, NAME.html.")
-@click.option("--log", metavar="FILE", help="The run, as train --log-json wrote it: loss and speed.")
+@click.argument("vectors", type=READ)
+@click.option("-o", "--output", type=WRITE, required=True, help="The page, NAME.html.")
+@click.option(
+    "--log", type=READ, metavar="FILE", help="The run, as train --log-json wrote it: loss and speed."
+)
 @word_test_options
 @click.option("--word", "words", multiple=True, help="Show its neighbours; may be repeated.  [default: some]")
-@click.option("-n", "--number", type=int, default=8, help="Neighbours of each word.")
+@click.option("-n", "--number", type=AtLeast(1), default=8, help="Neighbours of each word.")
 @vectors_options
 def report(
     vectors: str,
@@ -66,7 +68,6 @@ def report(
     if path.suffix.lower() != ".html":
         raise UsageError(f"{output}: a report is a page; name it {path.stem or 'report'}.html")
     refuse_idle_tests(tests["similarity"], tests["analogy"])
-    require_at_least("--number", number, 1)
     check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [Place("-o", path)])
     require_vectors(vectors, file_format)
     require_writable(path)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.effects import refuse_idle, require_at_least
+from fastw2v.commands.declared import BY_NAME
+from fastw2v.commands.effects import refuse_idle
+from fastw2v.commands.kinds import WRITE, AtLeast
 from fastw2v.commands.options import (
     corpus_options,
+    declared,
     load_corpus,
     take_corpus_options,
     take_memory,
@@ -29,11 +32,13 @@ OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_d
 
 @click.command(short_help="Count the words of a corpus, or look at a vocabulary.")
 @click.argument("source", nargs=-1)
-@click.option("-o", "--output", help="Write the vocabulary here, `word count` lines.")
-@click.option("--picture", metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
+@click.option("-o", "--output", type=WRITE, help="Write the vocabulary here, `word count` lines.")
+@click.option("--picture", type=WRITE, metavar="FILE", help="Draw Zipf's plot here: .png, .svg or .pdf.")
 @corpus_options(min_count=1)
-@click.option("--threads", type=int, help="Threads that work at once.  [default: every usable core]")
-@click.option("-n", "--number", type=int, default=10, help="Show this many of the most frequent words.")
+@declared(BY_NAME["threads"])
+@click.option(
+    "-n", "--number", type=AtLeast(0), default=10, help="Show this many of the most frequent words."
+)
 @click.option(
     "-q", "--quiet", is_flag=True, help="Print nothing: write the files, or only see that SOURCE is read."
 )
@@ -63,7 +68,6 @@ def vocab(
         refuse_idle(OF_A_CORPUS, "with --read-vocab, which holds counts", "give a SOURCE to count instead")
     if quiet:
         refuse_idle(["number"], "with --quiet", "leave out --quiet")
-    require_at_least("--number", number, 0)
     outputs = named_output("-o", output) + named_output("--picture", picture, streams=False)
     named_output("--cache-dir", options["cache_dir"], streams=False)
     for note in check_places(source, inputs_of(options), outputs):

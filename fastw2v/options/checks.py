@@ -7,18 +7,50 @@ takes the name that a message gives the value, and raises UsageError with name, 
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastw2v.errors import UsageError
 
 NO_LIMIT = 2**63 - 1
 SHOWN_WORDS = 5
 MAX_SHOWN = 60  # characters of a value in a message
+
+
+class Whole(NamedTuple):
+    """The limits of a whole number, and what else a message says of them."""
+
+    lowest: int
+    highest: int = NO_LIMIT
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.highest == NO_LIMIT:
+            return f"at least {self.lowest:,}{self.why}"
+        return f"from {self.lowest:,} to {self.highest:,}{self.why}"
+
+    def plain(self, name: str, value: Any) -> int:
+        """The value as an int within the limits; raises UsageError."""
+        return whole(name, value, *self)
+
+
+class Real(NamedTuple):
+    """The limits of a finite number, and how a message says them."""
+
+    text: str
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+    def __str__(self) -> str:
+        return self.text
+
+    def plain(self, name: str, value: Any) -> float:
+        """The value as a float within the limits; raises UsageError."""
+        return real(name, value, *self)
 
 
 def shown(value: Any) -> str:
@@ -48,7 +80,7 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
-def refuse(name: str, value: Any, limit: str) -> UsageError:
+def refuse(name: str, value: Any, limit: object) -> UsageError:
     """The error for a value, its limit being a phrase such as `from 1 to 5`."""
     return UsageError(f"{name} is {shown(value)}: it must be {limit}", [name])
 
@@ -58,9 +90,9 @@ def whole(name: str, value: Any, lowest: int, highest: int, why: str = "") -> in
 
     why   what else the message says of the limit
     """
-    limit = f"at least {lowest:,}{why}" if highest == NO_LIMIT else f"from {lowest:,} to {highest:,}{why}"
+    limit = Whole(lowest, highest, why)
     value = unwrapped(value)
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise refuse(name, value, f"a whole number, {limit}")
     try:
         number = int(value)  # type: ignore[arg-type]
@@ -76,7 +108,7 @@ def whole(name: str, value: Any, lowest: int, highest: int, why: str = "") -> in
 def real(name: str, value: Any, limit: str, lowest: float = -math.inf, highest: float = math.inf) -> float:
     """The value as a finite float from lowest to highest; limit is how a message says so."""
     value = unwrapped(value)
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise refuse(name, value, f"a number, {limit}")
     try:
         number = float(value)

@@ -49,4 +49,4 @@ def check_outputs(options: dict[str, Any]) -> list[str]:
     target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
     beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
     outputs = train_outputs(options, target, options["log_json"], beside)
-    return check_places(source, inputs_of(options, config), outputs)
+    return check_places(source, inputs_of({**options, "config": config}), outputs)

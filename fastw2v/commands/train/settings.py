@@ -17,7 +17,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from fastw2v.commands.declared import OPTIONS, SETTINGS
+from fastw2v.commands.declared import BY_NAME, OPTIONS, SETTINGS
 from fastw2v.commands.options import click_option
 from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.corpus.files.own import CONFIG_HEAD, CONFIG_SUFFIX, own_config
@@ -28,14 +28,7 @@ from fastw2v.version import __version__
 
 CONFIG = "fastw2v.config"  # in the meta of a context: the file of --config
 NOT_IN_FILES = {"config", "help"}
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "integer": int,
-    "float": (int, float),
-    "boolean": bool,
-    "text": str,
-    "choice": str,
-}
-SHOWN = {"integer": "a whole number", "float": "a number", "boolean": "true or false"}
+SHOWN = {int: "a whole number", float: "a number", bool: "true or false", str: "a text in quotes"}
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,8 +82,8 @@ def at_home(name: str | None, value: Any) -> Any:
     """The value of an option; of one that names files with the home folder for ~, as no shell saw it."""
     if isinstance(value, tuple):
         return tuple(at_home(name, one) for one in value)
-    is_path = name in (*paths(), "source", "read_vocab")
-    return str(Path(value).expanduser()) if is_path and str(value).startswith("~/") else value
+    is_file = name == "source" or (name in BY_NAME and BY_NAME[name].file)
+    return str(Path(value).expanduser()) if is_file and str(value).startswith("~/") else value
 
 
 def tell_version(path: Path, version: Any) -> None:
@@ -142,12 +135,11 @@ def checked(path: Path, key: str, parameter: click.Parameter, value: Any) -> Any
         if values and all(isinstance(one, str) for one in values):
             return tuple(values)
         raise UsageError(f"{path}: {key} is {shown(value)}: it must be a name or a list of names")
-    kind = parameter.type.name
-    fits = isinstance(value, KINDS[kind]) and isinstance(value, bool) == (kind == "boolean")
-    wanted = SHOWN.get(kind, "a text in quotes")
-    if isinstance(parameter.type, click.Choice):
-        fits = fits and value in parameter.type.choices
-        wanted = f"one of {', '.join(map(str, parameter.type.choices))}"
+    option = BY_NAME[parameter.name or ""]
+    fits = type(value) is option.kind or (option.kind is float and type(value) is int)
+    wanted = SHOWN[option.kind]
+    if option.choices:
+        fits, wanted = value in option.choices, f"one of {', '.join(option.choices)}"
     if not fits:
         raise UsageError(f"{path}: {key} is {shown(value)}: it must be {wanted}")
     return value
@@ -181,14 +173,11 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
 
 def with_absolute_paths(options: dict[str, Any]) -> dict[str, Any]:
     """The options with absolute paths, so that the run can be made or gone on with from any folder."""
-    files = {name: str(Path(options[name]).absolute()) for name in paths() if options.get(name)}
-    lists = {name: [absolute(path) for path in options[name]] for name in ("source", "read_vocab")}
-    return options | files | lists
-
-
-def paths() -> list[str]:
-    """The options that name a file."""
-    return [option.name for option in OPTIONS if option.is_path]
+    named = [option for option in OPTIONS if option.file]
+    one = [option.name for option in named if not option.is_multiple and options.get(option.name)]
+    several = ["source", *(option.name for option in named if option.is_multiple)]
+    files = {name: str(Path(options[name]).absolute()) for name in one}
+    return options | files | {name: [absolute(path) for path in options[name]] for name in several}
 
 
 def absolute(source: str) -> str:
