@@ -28,7 +28,7 @@ from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.system.files import require_writable
 from fastw2v.training import start
-from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
 from fastw2v.training.hooks import Position, Progress
@@ -114,13 +114,13 @@ class Trial(NamedTuple):
     is_sound: Callable[[Path], bool]
 
 
-def small_run() -> tuple[Run, Vectors]:
+def small_run() -> tuple[RunIdentity, Vectors]:
     words = [f"w{i}" for i in range(N_WORDS)]
     ids = np.arange(N_WORDS, dtype=np.int32)
     vocabulary = Vocabulary(words, np.ones(N_WORDS, np.int64))
     corpus = Corpus(ids, np.array([0, N_WORDS]), vocabulary, N_WORDS, 1, 0)
     vectors = Vectors(*(start.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
-    return Run(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
+    return RunIdentity(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
 
 
 RUN, VECTORS = small_run()

@@ -39,7 +39,7 @@ class SlowNetwork:
     def __post_init__(self) -> None:
         self.rank, self.size = self.inner.rank, self.inner.size
         self.broadcast, self.gather, self.abort = self.inner.broadcast, self.inner.gather, self.inner.abort
-        self.broadcast_array = self.inner.broadcast_array
+        self.broadcast_array, self.barrier = self.inner.broadcast_array, self.inner.barrier
 
     def gather_arrays(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """What a rank receives passes its link."""

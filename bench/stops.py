@@ -22,7 +22,7 @@ from corpora.parquet import write_text_parquet
 from fastw2v.config import Kernel, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.training import loop
-from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.hooks import Moment, Position
@@ -296,7 +296,9 @@ def soak(seconds: float) -> Soaked:
             while trained is None:
                 with Folder(Path(name)) as folder:
                     saved = folder.newest(wrong.append) if folder.checkpoints() else None
-                    checkpointer = Stopping(folder, Interval(words=1), Run(config, corpus, prints, {}), saved)
+                    checkpointer = Stopping(
+                        folder, Interval(words=1), RunIdentity(config, corpus, prints, {}), saved
+                    )
                     try:
                         trained = loop.train(corpus, config, [checkpointer])
                     except Stop:

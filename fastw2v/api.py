@@ -19,7 +19,7 @@ from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageE
 from fastw2v.options import checks
 from fastw2v.options.spelling import as_called, for_python
 from fastw2v.run.arguments import Configs, Options, configure, require_unread
-from fastw2v.run.carry_out import Kept, carry_out, load_scores
+from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of
@@ -148,10 +148,10 @@ def follow(run: Run) -> Trained:
     return run.train()
 
 
-def kept_of(place: RunFolder | None, request: Request, configs: Configs) -> Kept | None:
+def kept_of(place: RunFolder | None, request: Request, configs: Configs) -> CheckpointPlan | None:
     """How a run is kept, if it is."""
     running = configs.running
-    return Kept(place, running.checkpoint_every, options_of(request, running)) if place else None
+    return CheckpointPlan(place, running.checkpoint_every, options_of(request, running)) if place else None
 
 
 def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> Request:

@@ -17,7 +17,7 @@ Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "softmax"]
 Ids = Literal["words", "places"]
-Matrix = Literal["center", "outside"]
+MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
 Preset = Literal["text", "items", "graph"]
 
@@ -110,7 +110,7 @@ class TrainConfig:
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
     loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
-    freeze: Matrix | None = option(None, "Training", "Leave these vectors as they start.")
+    freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
         0.0,
         "Evaluation",

@@ -273,6 +273,19 @@ def test_files__are_short() -> None:
     assert offenders == {}
 
 
+def test_road__is_short_and_free_of_machinery() -> None:
+    """README → cli → the train command → the loop → reference → kernels: a newcomer's way, each under 200 lines.
+
+    Neither the command nor the loop meets processes, checkpoints or the display.
+    """
+    road = ["cli.py", "commands/train/command.py", "training/loop.py"]
+    lines = {name: len((PACKAGE / name).read_text().splitlines()) for name in road}
+    assert {name: n for name, n in lines.items() if n > 200} == {}
+    machinery = {"distributed", "training.checkpoint", "show"}
+    for name in road[1:]:
+        assert not {other for other in own_imports(PACKAGE / name) if is_in(other, machinery)}, name
+
+
 def test_functions__fit_on_a_screen_and_take_few_parameters() -> None:
     offenders = [
         f"{path.name}:{node.lineno}: {node.name}: {length(node)} lines, {n_parameters(node)} parameters"

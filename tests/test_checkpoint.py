@@ -16,7 +16,7 @@ from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import Softmax
 from fastw2v.training import loop, spans, start
 from fastw2v.training.checkpoint import manifest, matrices
-from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, Run, parse_interval
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.hooks import Position, Progress
@@ -52,7 +52,7 @@ def _calls_of_one_unit(monkeypatch):
 
 
 def run_of(config, corpus=CORPUS, **options):
-    return Run(config, corpus, fingerprints(corpus), options)
+    return RunIdentity(config, corpus, fingerprints(corpus), options)
 
 
 def train_in(path, config, corpus=CORPUS, *, stop=(-1, -1), interval=EVERY_CALL):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastw2v.config import Ids
 from fastw2v.corpus import count, number
 from fastw2v.corpus.arrow import layouts
-from fastw2v.corpus.count import Feed
+from fastw2v.corpus.count import BatchQueue
 from fastw2v.corpus.ids.memory import Budget
 from fastw2v.corpus.ids.storage import pages_of
 from fastw2v.corpus.read import read_corpus
@@ -194,22 +194,22 @@ def test_read_corpus__tells_progress(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Feed]:
+def feeds(monkeypatch: pytest.MonkeyPatch) -> list[BatchQueue]:
     """The feeds that were made, of one row a batch."""
-    made: list[Feed] = []
+    made: list[BatchQueue] = []
 
-    class WatchedFeed(Feed):
+    class WatchedFeed(BatchQueue):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             made.append(self)
 
-    monkeypatch.setattr(count, "Feed", WatchedFeed)
+    monkeypatch.setattr(count, "BatchQueue", WatchedFeed)
     monkeypatch.setattr(layouts, "BATCH_ROWS", 1)
     return made
 
 
 def test_read_corpus__stops_at_an_exception_of_the_caller(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[Feed]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[BatchQueue]
 ) -> None:
     monkeypatch.setattr(count, "PROGRESS_SECONDS", 0.0)
     path = write(tmp_path / "c.parquet", ["a b c"] * 30_000)
@@ -223,7 +223,7 @@ def test_read_corpus__stops_at_an_exception_of_the_caller(
 
 
 def test_read_corpus__stops_all_workers_when_one_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[Feed]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feeds: list[BatchQueue]
 ) -> None:
     monkeypatch.setattr(table, "FIRST_WORDS", 4)
     monkeypatch.setattr(table, "MAX_WORDS", 7)
@@ -279,10 +279,12 @@ def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.
     assert corpus.vocabulary.words[0] == "a"
     assert corpus.vocabulary.counts[0] == 5
     assert corpus.n_words_read == 105
-    assert corpus.loss.n_dropped_tokens == 105 - len(corpus.ids) > 50
+    assert corpus.dropped.n_dropped_tokens == 105 - len(corpus.ids) > 50
     [note] = corpus.notes
-    assert f"dropped {corpus.loss.n_dropped} rare ones with {corpus.loss.n_dropped_tokens} tokens" in note
-    assert f"may be short by up to {corpus.loss.short_by}: raise --memory-limit to count exactly" in note
+    assert (
+        f"dropped {corpus.dropped.n_dropped} rare ones with {corpus.dropped.n_dropped_tokens} tokens" in note
+    )
+    assert f"may be short by up to {corpus.dropped.short_by}: raise --memory-limit to count exactly" in note
 
 
 @pytest.mark.parametrize("ids", ["words", "places"])
@@ -296,6 +298,6 @@ def test_read_corpus__never_drops_words_of_a_given_vocabulary(
     options: dict[str, Any] = {"ids": ids, "threads": 2, "keep_words": frozenset(["7", "9", "30"])}
     path = write(tmp_path / "c.parquet", pa.array(rows, pa.list_(pa.int32())))
     corpus = read_corpus(path, vocabulary=given, **options)
-    assert corpus.loss.n_dropped > 50
+    assert corpus.dropped.n_dropped > 50
     assert corpus.vocabulary.words == ["7", "9", "30"]
     assert corpus.ids.tolist() == [{7: 0, 9: 1, 30: 2}[n] for row in rows for n in row if n in (7, 9, 30)]

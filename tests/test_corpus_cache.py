@@ -188,6 +188,6 @@ def test_cache__keeps_no_corpus_with_dropped_words(tmp_path: Path, monkeypatch: 
     )
     monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 4 << 20))
     corpus = read(source, tmp_path / "cache")
-    assert corpus.loss.n_dropped > 1000
-    assert f"dropped {corpus.loss.n_dropped:,} rare ones" in corpus.notes[0]
+    assert corpus.dropped.n_dropped > 1000
+    assert f"dropped {corpus.dropped.n_dropped:,} rare ones" in corpus.notes[0]
     assert list((tmp_path / "cache").iterdir()) == []

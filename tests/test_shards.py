@@ -66,7 +66,7 @@ def together(parts: list[SharedCorpus]) -> NaiveCorpus:
         assert part.portions.tolist() == parts[0].portions.tolist()
         assert (part.portions[:, 1:] > 0).all()
         assert part.fingerprint == parts[0].fingerprint
-        assert (part.corpus.loss, part.corpus.notes) == (parts[0].corpus.loss, parts[0].corpus.notes)
+        assert (part.corpus.dropped, part.corpus.notes) == (parts[0].corpus.dropped, parts[0].corpus.notes)
     return plain[0]
 
 
@@ -444,7 +444,7 @@ def test_read_shared_corpus__says_everywhere_what_was_dropped(
     monkeypatch.setattr(count, "budget", lambda limit, threads, *_: Budget(1 << 30, 0))
     rows = [f"a a rare{n} rare{n + 1000}" for n in range(50)]
     parts = shared(2, write_texts(tmp_path / "c.parquet", *rows), min_count=1)
-    loss, [note] = parts[1].corpus.loss, parts[1].corpus.notes
+    loss, [note] = parts[1].corpus.dropped, parts[1].corpus.notes
     assert together(parts).counts[0] == 100
     assert loss.n_dropped_tokens == 200 - len(together(parts).ids) > 50
     assert f"dropped {loss.n_dropped} rare ones" in note

@@ -13,7 +13,7 @@ from fastw2v.model.arrays import Tokens, n_units
 from fastw2v.training import shuffling
 from fastw2v.training.hooks import Hook
 from fastw2v.training.loop import train
-from fastw2v.training.shuffling import epoch_parts
+from fastw2v.training.shuffling import epoch_buffers
 from tests.chains import chain_corpus
 
 
@@ -40,7 +40,7 @@ def sentences_in(parts):
 
 
 def test_epoch_parts__hold_every_sentence_once(tokens):
-    parts = list(epoch_parts(tokens, 1, 0, True))
+    parts = list(epoch_buffers(tokens, 1, 0, True))
     assert len(parts) > 3
     actual = sentences_in(parts)
     assert sorted(actual) == sentences_of(tokens)
@@ -50,7 +50,7 @@ def test_epoch_parts__hold_every_sentence_once(tokens):
 
 def test_epoch_parts__neighbours_are_scattered(tokens):
     """Sentences that follow one another do so after shuffling about as often as by chance: almost never."""
-    order = [sentence[0] for sentence in sentences_in(epoch_parts(tokens, 1, 0, True))]
+    order = [sentence[0] for sentence in sentences_in(epoch_buffers(tokens, 1, 0, True))]
     follows = dict(itertools.pairwise(order))
     firsts = [sentence[0] for sentence in sentences_of(tokens)]
     kept = sum(follows.get(a) == b for a, b in itertools.pairwise(firsts))
@@ -59,7 +59,7 @@ def test_epoch_parts__neighbours_are_scattered(tokens):
 
 def test_epoch_parts__depend_on_seed_and_epoch_only(tokens):
     first, again, other_epoch, other_seed = (
-        sentences_in(epoch_parts(tokens, seed, epoch, True))
+        sentences_in(epoch_buffers(tokens, seed, epoch, True))
         for seed, epoch in ((1, 0), (1, 0), (1, 1), (2, 0))
     )
     assert first == again
@@ -68,7 +68,7 @@ def test_epoch_parts__depend_on_seed_and_epoch_only(tokens):
 
 
 def test_epoch_parts__say_where_they_begin(tokens):
-    parts = list(epoch_parts(tokens, 1, 0, True))
+    parts = list(epoch_buffers(tokens, 1, 0, True))
     sizes = [len(part.tokens.ids) for part in parts]
     assert [part.first_token for part in parts] == np.concatenate([[0], np.cumsum(sizes)[:-1]]).tolist()
     units = [n_units(size) for size in sizes]
@@ -77,13 +77,13 @@ def test_epoch_parts__say_where_they_begin(tokens):
 
 
 def test_epoch_parts__go_on_in_the_middle(tokens):
-    parts = list(epoch_parts(tokens, 1, 0, True))
-    rest = list(epoch_parts(tokens, 1, 0, True, parts[2].first_unit))
+    parts = list(epoch_buffers(tokens, 1, 0, True))
+    rest = list(epoch_buffers(tokens, 1, 0, True, parts[2].first_unit))
     assert sentences_in(rest) == sentences_in(parts[2:])
 
 
 def test_epoch_parts__without_shuffling_are_the_corpus(tokens):
-    (part,) = epoch_parts(tokens, 1, 0, False)
+    (part,) = epoch_buffers(tokens, 1, 0, False)
     assert part.tokens is tokens
 
 

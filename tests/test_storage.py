@@ -12,11 +12,11 @@ import pytest
 from numba import typeof
 
 from fastw2v.corpus.ids.storage import (
-    FileRoom,
-    Place,
-    Room,
-    Shelf,
-    Stored,
+    CorpusBuffer,
+    FileBuffer,
+    FileSlice,
+    Slice,
+    SpillBuffer,
     forget,
     map_file,
     mapped_corpus,
@@ -39,43 +39,43 @@ def resident_kilobytes(address: int) -> int:
 
 
 def test_shelf__keeps_in_memory_then_in_a_file() -> None:
-    shelf = Shelf(n_bytes=4 * 8)
-    first = shelf.new_block(8)
+    spill = SpillBuffer(n_bytes=4 * 8)
+    first = spill.new_block(8)
     first[:] = range(8)
-    kept, free = shelf.keep(first, 5)
+    kept, free = spill.keep(first, 5)
     assert isinstance(kept, np.ndarray)
     assert len(free) == 3
-    second = shelf.new_block(8)
+    second = spill.new_block(8)
     second[:6] = range(10, 16)
-    stored, free = shelf.keep(second, 6)
-    assert isinstance(stored, Stored)
+    stored, free = spill.keep(second, 6)
+    assert isinstance(stored, FileSlice)
     assert free is second
     second[:2] = [7, 8]
-    later, _ = shelf.keep(second, 2)
+    later, _ = spill.keep(second, 2)
     for ids, expected in ((kept, range(5)), (stored, range(10, 16)), (later, [7, 8])):
-        assert shelf.ids_of(ids).tolist() == list(expected)
-    shelf.close()
+        assert spill.ids_of(ids).tolist() == list(expected)
+    spill.close()
 
 
 def test_shelf__says_what_to_do_where_it_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    shelf = Shelf(n_bytes=0)
+    spill = SpillBuffer(n_bytes=0)
     with pytest.raises(OutputError, match=r"/nowhere: .* set TMPDIR to a larger folder or raise --memory"):
-        shelf.keep(shelf.new_block(1), 1)
+        spill.keep(spill.new_block(1), 1)
 
 
 @pytest.mark.parametrize("n_ids", [0, 1, 5, 6])
 def test_file_room__holds_what_memory_does(n_ids: int) -> None:
     ids = np.arange(n_ids, dtype=np.int32)
-    places = [Place(0, n_ids // 2, 0, 1, False), Place(n_ids // 2, n_ids - n_ids // 2, 1, 0, True)]
+    places = [Slice(0, n_ids // 2, 0, 1, False), Slice(n_ids // 2, n_ids - n_ids // 2, 1, 0, True)]
     with tempfile.TemporaryFile() as file:
-        rooms = Room(n_ids, 1), FileRoom(file.fileno(), n_ids, 1)
-        for room in rooms:
+        rooms = CorpusBuffer(n_ids, 1), FileBuffer(file.fileno(), n_ids, 1)
+        for buffer in rooms:
             for place in reversed(places):
-                own, ends = room.open(place)
+                own, ends = buffer.open(place)
                 own[:] = ids[place.first_id :][: place.n_ids]
                 ends[:] = n_ids
-                room.close(place, own, ends)
+                buffer.close(place, own, ends)
         mapped = mapped_corpus(file.fileno(), n_ids, 1)
         for expected, actual in zip((rooms[0].ids, rooms[0].offsets), mapped, strict=True):
             assert actual.tolist() == expected.tolist()

@@ -14,7 +14,7 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.show.progress import Display
-from fastw2v.system.streams import Unfailing
+from fastw2v.system.streams import SafeStream
 
 ROWS = [["a", "b", "c"]] * 50
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 1, "min_count": 1, "sample": 0, "threads": 1}
@@ -89,7 +89,7 @@ def test_display__writes_no_more_where_it_failed(monkeypatch: pytest.MonkeyPatch
 
 def test_unfailing__escapes_what_an_encoding_lacks() -> None:
     buffer = io.BytesIO()
-    stream = Unfailing(io.TextIOWrapper(buffer, encoding="latin-1", write_through=True))
+    stream = SafeStream(io.TextIOWrapper(buffer, encoding="latin-1", write_through=True))
     stream.write("żółw \ud800\n")
     assert buffer.getvalue() == b"\\u017c\xf3\\u0142w \\ud800\n"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.ids import encoding
 from fastw2v.corpus.ids.encoding import Encoder
-from fastw2v.corpus.ids.storage import Shelf, new_pages
+from fastw2v.corpus.ids.storage import SpillBuffer, new_pages
 from fastw2v.corpus.vocabulary import ranked
 from fastw2v.corpus.words import bytes as bytes_module
 from fastw2v.corpus.words import counter as counter_module
@@ -85,9 +85,9 @@ def read_rows(
     batches: list[list[Row]], n_workers: int = 1, hash_mask: int = ALL_BITS, block_ids: int = 1 << 10
 ) -> NaiveCorpus:
     """What `read_corpus` does with rows in batches; the last worker gets the first one."""
-    shelf = Shelf()
+    spill = SpillBuffer()
     counters = [
-        WordCounter(worker, shelf=shelf, hash_mask=hash_mask, block_ids=block_ids)
+        WordCounter(worker, spill=spill, hash_mask=hash_mask, block_ids=block_ids)
         for worker in range(n_workers)
     ]
     parts = [as_batch(rows) for rows in batches]
@@ -102,7 +102,7 @@ def read_rows(
     segments = [segment for counter in counters for segment in counter.segments]
     n_words = int(records[:, COUNT].sum())
     final_ids = [counter.final_ids(final[own]) for counter, own in zip(counters, entries, strict=True)]
-    ids, offsets = Encoder(segments, final_ids, shelf, n_workers).stored(sys.maxsize)
+    ids, offsets = Encoder(segments, final_ids, spill, n_workers).stored(sys.maxsize)
     assert sum(counter.n_tokens for counter in counters) == n_words
     return NaiveCorpus(
         ids=ids.tolist(),
@@ -268,14 +268,14 @@ def assert_consistent(counter: WordCounter, rows: list[Row]) -> None:
     words = words_of(table, np.arange(n_words))
     counts = table.records[:n_words, COUNT].tolist()
     final_ids = counter.final_ids(np.arange(n_words, dtype=np.int32))
-    ids, offsets = Encoder(counter.segments, [final_ids], Shelf()).stored(sys.maxsize)
+    ids, offsets = Encoder(counter.segments, [final_ids], SpillBuffer()).stored(sys.maxsize)
     assert np.bincount(ids, minlength=n_words).tolist() == counts
     expected = naive_corpus(rows)
     true = dict(zip(expected.words, expected.counts, strict=True))
-    assert counter.n_tokens == expected.n_words_read == sum(counts) + counter.loss.n_dropped_tokens
+    assert counter.n_tokens == expected.n_words_read == sum(counts) + counter.dropped.n_dropped_tokens
     for word, count in zip(words, counts, strict=True):
-        assert true.get(word, 0) - counter.loss.short_by <= count <= true.get(word, 0)
-    assert all(true[word] <= counter.loss.short_by for word in true.keys() - set(words))
+        assert true.get(word, 0) - counter.dropped.short_by <= count <= true.get(word, 0)
+    assert all(true[word] <= counter.dropped.short_by for word in true.keys() - set(words))
     remaining = iter([token for row in rows for token in str(row).split()])
     assert all(words[i] in remaining for i in ids)  # a subsequence of the text
     assert offsets[-1] == len(ids)
@@ -303,13 +303,13 @@ def test_read__keeps_frequent_words_where_the_table_is_full(
     monkeypatch.setattr(table_module, "FIRST_BYTES", 1024)
     rows: list[Row] = [" ".join(map(str, rng.zipf(1.2, 200) % 10**6)) for _ in range(50)]
     counter = read_pruned(rows, table_module.bytes_of(table_module.new_table()) * 5)
-    assert counter.loss.n_dropped > 500
-    assert counter.loss.short_by < 200
+    assert counter.dropped.n_dropped > 500
+    assert counter.dropped.short_by < 200
     assert_consistent(counter, rows)
     again = read_pruned(rows, table_module.bytes_of(table_module.new_table()) * 5)
-    assert again.loss == counter.loss
+    assert again.dropped == counter.dropped
     words = words_of(counter.table, np.arange(counter.table.n_words[0]))
-    frequent = naive_corpus(rows, min_count=counter.loss.short_by + 1).words
+    frequent = naive_corpus(rows, min_count=counter.dropped.short_by + 1).words
     assert len(frequent) > 5
     assert set(frequent) <= set(words)
     assert len(words) < 1000
@@ -320,7 +320,7 @@ def test_read__never_drops_known_words() -> None:
     known = [f"known{i}" for i in range(20)]
     rows: list[Row] = [f"{word} a{i} b{i} known3" for i, word in enumerate(known * 3)]
     counter = read_pruned(rows, 0, known)
-    assert counter.loss.n_dropped > 10
+    assert counter.dropped.n_dropped > 10
     assert words_of(counter.table, np.arange(20)) == known
     assert counter.table.records[:20, COUNT].tolist() == [63 if i == 3 else 3 for i in range(20)]
 
@@ -374,7 +374,7 @@ def test_encode__gives_back_segments_and_leaves_out_words_and_empty_rows() -> No
     counter = WordCounter(block_ids=2)
     counter.read(as_strings(["x x", "a x b", "", "x", "b a a"]))
     segments = list(counter.segments)
-    ids, offsets = Encoder(segments, [[np.array([-1, 1, 0], np.int32)]], Shelf(), 2).stored(sys.maxsize)
+    ids, offsets = Encoder(segments, [[np.array([-1, 1, 0], np.int32)]], SpillBuffer(), 2).stored(sys.maxsize)
     assert segments == []
     assert ids.dtype == np.int32
     assert ids.tolist() == [1, 0, 0, 1, 1]

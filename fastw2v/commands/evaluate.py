@@ -123,7 +123,7 @@ class Sequences(NamedTuple):
     offsets: NDArray[np.int64]
 
 
-class Tests(NamedTuple):
+class TestSets(NamedTuple):
     """What vectors are judged by, and how."""
 
     similarity: dict[str, list[SimilarityPair]]
@@ -154,13 +154,13 @@ def read_tests(
     column: str | None = None,
     top: int = 1,
     context: int = 1,
-) -> Tests:
+) -> TestSets:
     """Read every file before the first vectors are, so that a bad one is told at once."""
     from fastw2v.vectors.evaluation import read_analogies, read_similarity
 
     if not (similarity or analogy or next_item):
         raise UsageError("nothing to judge by: give --similarity FILE, --analogy FILE or --next-item CORPUS")
-    return Tests(
+    return TestSets(
         {name: read_similarity(Path(name)) for name in similarity},
         {name: read_analogies(Path(name)) for name in analogy},
         read_sequences(next_item, column) if next_item else None,
@@ -181,7 +181,7 @@ def read_sequences(source: str, column: str | None) -> Sequences:
     return Sequences(corpus.vocabulary.words, corpus.ids, corpus.offsets)
 
 
-def judge(embeddings: Embeddings, tests: Tests) -> dict[str, Any]:
+def judge(embeddings: Embeddings, tests: TestSets) -> dict[str, Any]:
     """All results for some vectors, as JSON has them: numbers that are not defined are None."""
     from fastw2v.vectors.evaluation import evaluate_analogies, evaluate_similarity
 
@@ -236,7 +236,7 @@ def analogy_result(result: AnalogyResult) -> dict[str, Any]:
     return {**total, "sections": sections}
 
 
-def next_item_result(embeddings: Embeddings, sequences: Sequences, tests: Tests) -> dict[str, Any]:
+def next_item_result(embeddings: Embeddings, sequences: Sequences, tests: TestSets) -> dict[str, Any]:
     """Held-out last items, of the sequences whose items have vectors."""
     import numpy as np
 

@@ -10,7 +10,7 @@ import click
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
-from fastw2v.commands.places import Place, check_places, inputs_of
+from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
         raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
     if method == "pca":
         refuse_idle(["seed"], "with --method pca", "add --method tsne or umap")
-    check_places((), inputs_of({"vectors": vectors}), [Place("-o", path)])
+    check_places((), inputs_of({"vectors": vectors}), [NamedFile("-o", path)])
     require_vectors(vectors, options["file_format"])
     require_writable(path)
     word_map = lay_out(load_vectors(vectors, **options), number, method, seed)

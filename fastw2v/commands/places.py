@@ -16,7 +16,7 @@ from fastw2v.errors import CorpusError, UsageError
 DATA = (".parquet", ".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # what a folder may be read for
 
 
-class Place(NamedTuple):
+class NamedFile(NamedTuple):
     """A file, and the option or argument that names it, as it is typed."""
 
     option: str
@@ -26,22 +26,22 @@ class Place(NamedTuple):
         return f"{self.option} {self.path}"
 
 
-class Covered(NamedTuple):
+class CorpusFiles(NamedTuple):
     """What a corpus is made of: files named one by one, and those that its folders and patterns cover."""
 
-    named: list[Place]
-    found: list[Place]
-    folders: list[Place]
+    named: list[NamedFile]
+    found: list[NamedFile]
+    folders: list[NamedFile]
 
 
-def inputs_of(options: dict[str, Any]) -> list[Place]:
+def inputs_of(options: dict[str, Any]) -> list[NamedFile]:
     """The files to read that options of the running command name, without its corpus."""
     places = []
     for parameter in click.get_current_context().command.params:
         if isinstance(parameter.type, FileToRead):
             given = options.get(parameter.name or "") or ()
             for path in [given] if isinstance(given, str) else given:
-                places += [Place(typed(parameter), file) for file in with_sidecars(Path(path))]
+                places += [NamedFile(typed(parameter), file) for file in with_sidecars(Path(path))]
     return places
 
 
@@ -50,7 +50,7 @@ def with_sidecars(path: Path) -> list[Path]:
     return [path, path.with_suffix(".vocab.txt")] if path.suffix.lower() == ".npy" else [path]
 
 
-def named_output(option: str, name: str | None, *, streams: bool = True) -> list[Place]:
+def named_output(option: str, name: str | None, *, streams: bool = True) -> list[NamedFile]:
     """The place of an output that was asked for; raises UsageError for a name that is none.
 
     streams   whether it can go to the standard output
@@ -59,10 +59,10 @@ def named_output(option: str, name: str | None, *, streams: bool = True) -> list
         raise UsageError(f"{option} - names no file: for the standard output give {option} /dev/stdout")
     if name in ("", "-"):
         raise UsageError(f"{option} {name or repr(name)} names nothing: give another name")
-    return [] if name is None else [Place(option, Path(name))]
+    return [] if name is None else [NamedFile(option, Path(name))]
 
 
-def vectors_output(place: Place, format: str | None = None) -> list[Place]:
+def vectors_output(place: NamedFile, format: str | None = None) -> list[NamedFile]:
     """Every file that is written for vectors.
 
     Raises UsageError where one beside the vectors is there and they are not: it belongs to something else.
@@ -78,10 +78,12 @@ def vectors_output(place: Place, format: str | None = None) -> list[Place]:
                 f"{place} writes {other.name} too, and there is one that belongs to no {main.name}: "
                 "move it away, or write to another name or folder"
             )
-    return [place, *(Place(place.option, other) for other in others)]
+    return [place, *(NamedFile(place.option, other) for other in others)]
 
 
-def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequence[Place]) -> list[str]:
+def check_places(
+    source: Sequence[str], inputs: Sequence[NamedFile], outputs: Sequence[NamedFile]
+) -> list[str]:
     """Lines on files of the corpus that are left out, because fastw2v wrote them.
 
     source   names of the corpus
@@ -112,7 +114,7 @@ def check_places(source: Sequence[str], inputs: Sequence[Place], outputs: Sequen
     return [f"left out {names(left_out)}: fastw2v wrote it" if left_out else ""][: len(left_out)]
 
 
-def lost(output: Place, place: Place) -> UsageError:
+def lost(output: NamedFile, place: NamedFile) -> UsageError:
     """What is said of an output that would replace an input."""
     what = "read from" if place.path.is_dir() else "read as"
     cure = f"give another name to {output.option}, or move the file away first"
@@ -124,7 +126,7 @@ def names(paths: Sequence[Path]) -> str:
     return f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
-def require_different(outputs: Sequence[Place]) -> None:
+def require_different(outputs: Sequence[NamedFile]) -> None:
     """Raise UsageError where two outputs are one file."""
     for i, first in enumerate(outputs):
         for second in outputs[i + 1 :]:
@@ -142,19 +144,19 @@ def is_same(first: Path, second: Path) -> bool:
         return False
 
 
-def is_inside(output: Place, folder: Place) -> bool:
+def is_inside(output: NamedFile, folder: NamedFile) -> bool:
     """Whether an output has the name of data within a folder."""
     real = Path(os.path.realpath(output.path))
     return real.name.lower().endswith(DATA) and real.is_relative_to(os.path.realpath(folder.path))
 
 
-def covered(source: Iterable[str]) -> Covered:
+def covered(source: Iterable[str]) -> CorpusFiles:
     """The local files that the names of a corpus stand for; what is not there is told by who reads it."""
     from fastw2v.corpus.files.find import expand
 
-    corpus = Covered([], [], [])
+    corpus = CorpusFiles([], [], [])
     for path in local_paths(source):
-        place = Place("SOURCE", path)
+        place = NamedFile("SOURCE", path)
         if path.is_dir():
             corpus.folders.append(place)
         try:
@@ -164,7 +166,7 @@ def covered(source: Iterable[str]) -> Covered:
         if found == [path]:
             corpus.named.append(place)
         else:
-            corpus.found.extend(Place("SOURCE", file) for file in found)
+            corpus.found.extend(NamedFile("SOURCE", file) for file in found)
     return corpus
 
 
@@ -177,19 +179,21 @@ def local_paths(source: Iterable[str]) -> Iterator[Path]:
             yield Path(name)
 
 
-def train_outputs(options: dict[str, Any], target: Path, log: str | None, config: Path | None) -> list[Place]:
+def train_outputs(
+    options: dict[str, Any], target: Path, log: str | None, config: Path | None
+) -> list[NamedFile]:
     """Every file that `train` writes, and raises UsageError as `vectors_output` and `require_log` do.
 
     config   where the options are saved, if they are
     """
-    outputs = vectors_output(Place("-o", target), options["file_format"])
+    outputs = vectors_output(NamedFile("-o", target), options["file_format"])
     for outside in named_output("--save-outside", options["save_outside"]):
         outputs += vectors_output(outside)
     outputs += named_output("--save-vocab", options["save_vocab"])
     for place in named_output("--log-json", log):
         require_log(place.path)
         outputs.append(place)
-    return outputs + ([Place("-o", config)] if config else [])
+    return outputs + ([NamedFile("-o", config)] if config else [])
 
 
 def kept_config(path: Path | None, config: str | None) -> tuple[Path | None, str]:

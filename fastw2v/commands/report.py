@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.evaluate import (
-    Tests,
+    TestSets,
     judge,
     read_tests,
     refuse_idle_tests,
@@ -19,7 +19,7 @@ from fastw2v.commands.evaluate import (
 )
 from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
-from fastw2v.commands.places import Place, check_places, inputs_of
+from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.commands.train.settings import config_path, read_toml, shown
 from fastw2v.errors import UsageError
 
@@ -68,7 +68,7 @@ def report(
     if path.suffix.lower() != ".html":
         raise UsageError(f"{output}: a report is a page; name it {path.stem or 'report'}.html")
     refuse_idle_tests(tests["similarity"], tests["analogy"])
-    check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [Place("-o", path)])
+    check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [NamedFile("-o", path)])
     require_vectors(vectors, file_format)
     require_writable(path)
     records = read_log(Path(log)) if log else []
@@ -114,7 +114,7 @@ def summary(embeddings: Embeddings, records: Sequence[Record]) -> str:
     return facts(found) + (paragraph(note) if note else "")
 
 
-def evaluation(embeddings: Embeddings, tests: Tests | None) -> str:
+def evaluation(embeddings: Embeddings, tests: TestSets | None) -> str:
     """What `fastw2v evaluate` prints."""
     from fastw2v.show.report import table
 

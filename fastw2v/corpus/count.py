@@ -14,12 +14,12 @@ from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.grouping import Grouping
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
-from fastw2v.corpus.files.pieces import Opened
-from fastw2v.corpus.given import Given, checked_pieces, given_vocabulary, words_to_keep
+from fastw2v.corpus.files.pieces import OpenSource
+from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
-from fastw2v.corpus.ids.storage import Shelf
+from fastw2v.corpus.ids.storage import SpillBuffer
 from fastw2v.corpus.vocabulary import Vocabulary
-from fastw2v.corpus.words.candidates import Bad
+from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
 from fastw2v.corpus.words.queue import most_tokens
 from fastw2v.corpus.words.table import Table
@@ -30,7 +30,7 @@ PROGRESS_SECONDS = 0.1
 NOT_YET = 0.999  # of the rows handed out: the last are still being read
 
 
-class Ticket(NamedTuple):
+class Task(NamedTuple):
     """A batch for a worker, its place in the corpus, and the first of the keys that order its words."""
 
     batch: Batch
@@ -38,7 +38,7 @@ class Ticket(NamedTuple):
     first_key: int
 
 
-class Feed:
+class BatchQueue:
     """Hands batches to workers, one by one, in the order of the corpus.
 
     Whoever asks decodes: a worker that splits and one that decodes keep two cores busy without a queue.
@@ -52,7 +52,7 @@ class Feed:
         self._lock = threading.Lock()
         self._next = (0, 0)
 
-    def take(self) -> Ticket | None:
+    def take(self) -> Task | None:
         """The next batch, or None after the last one and after `stop`."""
         with self._lock:
             batch = None if self._is_stopped else next(self._batches, None)
@@ -63,7 +63,7 @@ class Feed:
             ordinal, first_key = self._next
             self._next = ordinal + 1, first_key + most_tokens(batch)
             self.n_rows += len(batch.offsets) - 1
-            return Ticket(batch, ordinal, first_key)
+            return Task(batch, ordinal, first_key)
 
     @property
     def n_keys(self) -> int:
@@ -81,18 +81,18 @@ class Feed:
             self._is_stopped = True
 
 
-class Workers(NamedTuple):
+class WorkerPool(NamedTuple):
     """How a corpus is read.
 
     threads      of them
-    shelf        where provisional ids go
+    spill        where provisional ids go
     ids_bytes    of ids in memory
     table_bytes  of each worker's table of words
     on_progress  whom to tell
     """
 
     threads: int
-    shelf: Shelf
+    spill: SpillBuffer
     ids_bytes: int
     table_bytes: int
     on_progress: Callable[[float, int], None] | None
@@ -100,31 +100,31 @@ class Workers(NamedTuple):
     def counters(self, known: Table | None) -> list[WordCounter]:
         """A counter for each, that never drops the known words."""
         return [
-            WordCounter(worker, shelf=self.shelf, known=known, table_bytes=self.table_bytes)
+            WordCounter(worker, spill=self.spill, known=known, table_bytes=self.table_bytes)
             for worker in range(self.threads)
         ]
 
 
 @contextlib.contextmanager
-def hired(
+def worker_pool(
     threads: int, memory: Memory, on_progress: Callable[[float, int], None] | None
-) -> Iterator[Workers]:
-    """Workers to read with, and the memory that they may use.
+) -> Iterator[WorkerPool]:
+    """WorkerPool to read with, and the memory that they may use.
 
     Raises UsageError for options out of range, OutputError when memory ends.
     """
     threads = whole("threads", threads, 1, MAX_THREADS)
     room = budget(memory.limit, threads, memory.n_sharing)
     try:
-        with contextlib.closing(Shelf(room.ids)) as shelf:
-            yield Workers(threads, shelf, room.ids, room.table, on_progress)
+        with contextlib.closing(SpillBuffer(room.ids)) as spill:
+            yield WorkerPool(threads, spill, room.ids, room.table, on_progress)
     except MemoryError as error:
         raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
         pa.default_memory_pool().release_unused()
 
 
-class Counted(NamedTuple):
+class WordCounts(NamedTuple):
     """A source whose words are counted and not yet numbered.
 
     name      as a message shows it
@@ -137,15 +137,15 @@ class Counted(NamedTuple):
 
     name: str
     counters: list[WordCounter]
-    given: Given | None
+    given: GivenVocabulary | None
     numbers: dict[str, int]
     n_keys: int
-    bad: list[Bad]
+    bad: list[InvalidWords]
 
 
 def count_words(
-    opened: Opened, column: Column, config: ReadConfig, vocabulary: Vocabulary | None, workers: Workers
-) -> Counted:
+    opened: OpenSource, column: Column, config: ReadConfig, vocabulary: Vocabulary | None, workers: WorkerPool
+) -> WordCounts:
     """Read a source: count its words and number them provisionally.
 
     Raises what `read_corpus` does, but for too small a vocabulary.
@@ -153,42 +153,42 @@ def count_words(
     given, grouping = given_vocabulary(vocabulary, column, config), Grouping(column)
     pieces = checked_pieces(opened.read(column), column, given)
     lists = grouping.lists(pieces) if column.group_by else pieces
-    feed = Feed(as_batches(lists, column), opened.n_rows)
+    queue = BatchQueue(as_batches(lists, column), opened.n_rows)
     counters = workers.counters(words_to_keep(given, config))
-    _count(feed, counters, workers.on_progress)
+    _count(queue, counters, workers.on_progress)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),
-        "n_rows": feed.n_rows,
+        "n_rows": queue.n_rows,
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
-        **sum_of(counter.loss for counter in counters)._asdict(),
+        **sum_of(counter.dropped for counter in counters)._asdict(),
     }
-    return Counted(opened.name, counters, given, numbers, feed.n_keys, [])
+    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [])
 
 
 def _count(
-    feed: Feed, counters: Sequence[WordCounter], on_progress: Callable[[float, int], None] | None
+    queue: BatchQueue, counters: Sequence[WordCounter], on_progress: Callable[[float, int], None] | None
 ) -> None:
     """Split, count and number all words, each counter in a thread."""
 
     def report(highest: float) -> None:
         if on_progress:
-            on_progress(min(feed.share, highest), sum(counter.n_tokens for counter in counters))
+            on_progress(min(queue.share, highest), sum(counter.n_tokens for counter in counters))
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
-            futures = [pool.submit(_work, feed, counter) for counter in counters]
+            futures = [pool.submit(_work, queue, counter) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
                 report(NOT_YET)
         finally:
-            feed.stop()
+            queue.stop()
     for future in futures:
         future.result()
     report(1.0)
 
 
-def _work(feed: Feed, counter: WordCounter) -> None:
+def _work(queue: BatchQueue, counter: WordCounter) -> None:
     try:
-        while ticket := feed.take():
-            counter.read(*ticket)
+        while task := queue.take():
+            counter.read(*task)
     finally:
-        feed.stop()
+        queue.stop()

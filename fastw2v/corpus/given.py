@@ -18,11 +18,11 @@ from fastw2v.corpus.words.table import Table
 from fastw2v.errors import UsageError
 
 
-def checked_pieces(pieces: Iterator[Piece], column: Column, given: Given | None) -> Iterator[Piece]:
+def checked_pieces(pieces: Iterator[Piece], column: Column, given: GivenVocabulary | None) -> Iterator[Piece]:
     return checked_places(pieces, column.name, len(given.ranks)) if given and given.are_places else pieces
 
 
-class Given(NamedTuple):
+class GivenVocabulary(NamedTuple):
     """A given vocabulary.
 
     vocabulary  in the order of ids, without the words that are left out
@@ -35,7 +35,9 @@ class Given(NamedTuple):
     are_places: bool
 
 
-def given_vocabulary(vocabulary: Vocabulary | None, column: Column, config: ReadConfig) -> Given | None:
+def given_vocabulary(
+    vocabulary: Vocabulary | None, column: Column, config: ReadConfig
+) -> GivenVocabulary | None:
     """Raises UsageError for a vocabulary of 0 words or 1, and for ids that cannot be places."""
     if config.ids == "places" and (vocabulary is None or column.layout != "integers"):
         reason = "needs a vocabulary" if vocabulary is None else f"takes integers, {column.name!r} has none"
@@ -49,10 +51,10 @@ def given_vocabulary(vocabulary: Vocabulary | None, column: Column, config: Read
         )
     are_integers = all(word.removeprefix("-").isdecimal() for word in vocabulary.words)
     is_place = config.ids == "places" or (config.ids is None and not are_integers and not vocabulary.is_sum)
-    return Given(chosen, ranks, column.layout == "integers" and is_place)
+    return GivenVocabulary(chosen, ranks, column.layout == "integers" and is_place)
 
 
-def words_to_keep(given: Given | None, config: ReadConfig) -> Table | None:
+def words_to_keep(given: GivenVocabulary | None, config: ReadConfig) -> Table | None:
     """The words that must not be dropped while counting; their forms before lower case are not known."""
     if given is None or (config.lowercase and not given.are_places):
         return None

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig
-from fastw2v.corpus.count import Counted, Workers
-from fastw2v.corpus.given import Given
+from fastw2v.corpus.count import WordCounts, WorkerPool
+from fastw2v.corpus.given import GivenVocabulary
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.words.candidates import NotUtf8Error, bad_words, choose, integers_of, lowered, may_stay
@@ -23,7 +23,7 @@ Merge = Callable[[Sequence[Table]], tuple[Table, list[NDArray[np.int32]]]]
 
 
 def number_words(
-    counted: Counted, config: ReadConfig, workers: Workers, merge: Merge = merge_tables
+    counted: WordCounts, config: ReadConfig, workers: WorkerPool, merge: Merge = merge_tables
 ) -> tuple[Encoder, Vocabulary]:
     """Merge the workers' words and give those of the vocabulary their ids: what makes the ids of the text.
 
@@ -43,11 +43,11 @@ def number_words(
     segments = [segment for counter in counters for segment in counter.segments]
     counted.bad.extend([bad] if bad else [])
     counters.clear()  # the encoder gives the segments back one by one
-    return Encoder(segments, final_ids, workers.shelf, workers.threads), vocabulary
+    return Encoder(segments, final_ids, workers.spill, workers.threads), vocabulary
 
 
 def _in_given(
-    name: str, table: Table, config: ReadConfig, given: Given
+    name: str, table: Table, config: ReadConfig, given: GivenVocabulary
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """The given vocabulary, and for each entry of a table the id in it or -1.
 

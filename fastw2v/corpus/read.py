@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import open_object
-from fastw2v.corpus.count import count_words, hired
+from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
-from fastw2v.corpus.files.pieces import Opened, open_files
+from fastw2v.corpus.files.pieces import OpenSource, open_files
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
-from fastw2v.corpus.words.counter import Loss
+from fastw2v.corpus.words.counter import Dropped
 from fastw2v.options.checks import whole
 from fastw2v.options.synonyms import require_known
 
@@ -44,7 +44,7 @@ class Corpus(NamedTuple):
     n_words_read  all tokens, also those outside the vocabulary
     n_rows        all rows, also null and empty ones; of a table of one item a row, the groups
     n_null        null rows and null list items, which are skipped, and rows without item, group or order
-    loss          what was dropped while counting, where memory did not suffice for all words
+    dropped          what was dropped while counting, where memory did not suffice for all words
     notes         lines for the user: what was found in the cache, or dropped
 
     Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
@@ -56,7 +56,7 @@ class Corpus(NamedTuple):
     n_words_read: int
     n_rows: int
     n_null: int
-    loss: Loss = Loss()
+    dropped: Dropped = Dropped()
     notes: tuple[str, ...] = ()
 
 
@@ -76,7 +76,7 @@ def read_corpus(
                  `objects`
     vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
                  not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
-    threads      workers; the result does not depend on it (but where words had to be dropped, see `loss`)
+    threads      workers; the result does not depend on it (but where words had to be dropped, see `dropped`)
     memory       how much to use, and a folder that keeps the ids of files for the next run
     on_progress  called about ten times a second with the share of rows handed out and the words read so far
     options      of `ReadConfig`: column, min_count, max_vocab …
@@ -90,7 +90,7 @@ def read_corpus(
     vocabulary = None if vocabulary is None else checked(vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(config)
-    with hired(threads, memory, on_progress) as workers:
+    with worker_pool(threads, memory, on_progress) as workers:
         cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
@@ -141,17 +141,17 @@ def corpus_of(
     numbers: Mapping[str, int],
     notes: Sequence[str] = (),
 ) -> Corpus:
-    """A Corpus from its arrays and its numbers, those of its Loss included; a note says what was dropped."""
-    loss = Loss(*(numbers[name] for name in Loss._fields))
-    if loss.n_dropped:
+    """A Corpus from its arrays and its numbers, those of Dropped included; a note says what was dropped."""
+    dropped = Dropped(*(numbers[name] for name in Dropped._fields))
+    if dropped.n_dropped:
         notes = [
             *notes,
-            f"the words exceeded the memory limit: dropped {loss.n_dropped:,} rare ones with "
-            f"{loss.n_dropped_tokens:,} tokens while counting; a word's count may be short by up to "
-            f"{loss.short_by:,}: raise --memory-limit to count exactly",
+            f"the words exceeded the memory limit: dropped {dropped.n_dropped:,} rare ones with "
+            f"{dropped.n_dropped_tokens:,} tokens while counting; a word's count may be short by up to "
+            f"{dropped.short_by:,}: raise --memory-limit to count exactly",
         ]
     n_words_read, n_rows, n_null = (numbers[name] for name in ("n_words_read", "n_rows", "n_null"))
-    return Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, loss, tuple(notes))
+    return Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, dropped, tuple(notes))
 
 
 def names_files(source: Any) -> bool:
@@ -160,6 +160,6 @@ def names_files(source: Any) -> bool:
     return all(isinstance(name, str | Path) for name in names)
 
 
-def open_source(source: Any) -> Opened:
+def open_source(source: Any) -> OpenSource:
     """Names of files, or else an object that holds the corpus."""
     return open_files(source) if names_files(source) else open_object(source)

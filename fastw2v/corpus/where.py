@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
 from fastw2v.corpus.files.pieces import holds_lines, read_pieces
 from fastw2v.corpus.files.remote import File
-from fastw2v.corpus.words.candidates import Bad, NotUtf8Error
+from fastw2v.corpus.words.candidates import InvalidWords, NotUtf8Error
 from fastw2v.errors import CorpusError
 
 
@@ -28,7 +28,7 @@ def places_named(files: Sequence[File], column: Column) -> Iterator[None]:
         ) from None
 
 
-def left_out(bad: Bad, name: str, files: Sequence[File], column: Column) -> str:
+def left_out(bad: InvalidWords, name: str, files: Sequence[File], column: Column) -> str:
     """The line on words that are not UTF-8 and were too rare to matter; name is that of the corpus."""
     words = f"{bad.n_words:,} words that are" if bad.n_words > 1 else "1 word that is"
     return (

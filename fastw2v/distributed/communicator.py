@@ -42,6 +42,9 @@ class Communicator(Protocol):
     rank: int
     size: int
 
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, anything that JSON can hold, at every rank."""
 
@@ -81,6 +84,9 @@ class SingleProcess:
     """A run of one process."""
 
     rank, size = 0, 1
+
+    def barrier(self) -> None:
+        """Nothing to wait for."""
 
     def broadcast(self, value: Any) -> Any:
         """The value."""

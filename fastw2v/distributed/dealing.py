@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.ids.storage import Place, Room, forget, stored
+from fastw2v.corpus.ids.storage import CorpusBuffer, Slice, forget, stored
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.model.arrays import Tokens
@@ -62,18 +62,18 @@ def redeal(
     The share takes as much as the portions that were read, again: in memory, or where that is more than
     shared.ids_bytes in a temporary file. Raises OutputError where that cannot be written.
     """
-    held = Held(shared, shares, communicator, key)
+    held = LocalPortions(shared, shares, communicator, key)
     moves = moves_of(held.left, [portions for portions, _ in shares])
 
-    def fill(room: Room) -> None:
+    def fill(buffer: CorpusBuffer) -> None:
         n_ids = n_ends = 0
         for moved in np.split(moves, round_starts(moves, _bytes(held.left), communicator.size)):
             for ids, lengths in _moved(held, moved, communicator):
-                place = Place(n_ids, len(ids), n_ends, len(lengths), False)
-                own, ends = room.open(place)
+                place = Slice(n_ids, len(ids), n_ends, len(lengths), False)
+                own, ends = buffer.open(place)
                 own[:] = ids
                 ends[:] = n_ids + np.cumsum(lengths)
-                room.close(place, own, ends)
+                buffer.close(place, own, ends)
                 n_ids, n_ends = n_ids + len(ids), n_ends + len(lengths)
 
     own_portions, _ = shares[communicator.rank]
@@ -88,7 +88,7 @@ class Sentences(NamedTuple):
     lengths: NDArray[np.int64]
 
 
-class Held:
+class LocalPortions:
     """The portions that a rank read, each from its first token that is wanted on.
 
     left   int64 (n_portions, 3): as portions, with the tokens and sentences that are left, of all ranks'
@@ -182,7 +182,7 @@ def round_starts(moves: NDArray[np.int64], n_bytes: NDArray[np.int64], n_ranks: 
     return starts
 
 
-def _moved(held: Held, moves: NDArray[np.int64], communicator: Communicator) -> Iterator[Sentences]:
+def _moved(held: LocalPortions, moves: NDArray[np.int64], communicator: Communicator) -> Iterator[Sentences]:
     """Make the moves of a round; gives what comes to this rank, in order."""
     parcels: list[list[Sentences]] = [[] for _ in range(communicator.size)]
     for _, receiver, portion in moves[moves[:, SENDER] == communicator.rank].tolist():

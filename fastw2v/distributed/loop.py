@@ -28,7 +28,7 @@ from fastw2v.system import interrupts
 from fastw2v.training.health import require_neighbours
 from fastw2v.training.hooks import Hook, Position, Trained, ended, tell_stage
 from fastw2v.training.loop import Loop
-from fastw2v.training.spans import Meeting, Span
+from fastw2v.training.spans import Span, Synchronized
 from fastw2v.training.start import (
     begin,
     compile_kernels,
@@ -72,10 +72,10 @@ def train_replicas(
         plan_of(config, shared.corpus.vocabulary.counts, longest), vectors, config.backend, config.threads
     )
     if not first:
-        communicator.broadcast(None)  # rank 0 fills the cache of machine code, which others often share
+        communicator.barrier()  # rank 0 fills the cache of machine code, which others often share
     compile_seconds = compile_kernels(backend, shared.corpus, hooks)
     if first:
-        communicator.broadcast(None)
+        communicator.barrier()
 
     tell_stage(hooks, "train")
     loop = ReplicaLoop(shared, config, plan, replica, backend, hooks)
@@ -179,7 +179,7 @@ class ReplicaLoop(Loop):
         except DivergedError as error:
             self.problem = self.problem or str(error)
 
-    def meet(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Meeting:
+    def synchronize(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Synchronized:
         """After a step: hear of the other ranks and combine.
 
         Raises DivergedError where the vectors of any rank diverged.
@@ -189,7 +189,7 @@ class ReplicaLoop(Loop):
         ended_at = time.perf_counter()
         self.replica.receive()
         received = time.perf_counter()
-        reports = self.hear(totals, is_due)
+        reports = self.gather_reports(totals, is_due)
         heard = time.perf_counter()
         signum = max(report.signum for report in reports)
         n_rows = ladder_rows(self.n_steps, len(self.replica.vectors.center))
@@ -204,9 +204,9 @@ class ReplicaLoop(Loop):
         self.effort = self.effort.plus(self.train_seconds, heard - received, syncing)
         self.pace.adapt(reports, end - first)
         columns = zip(*(report[:3] for report in reports), strict=True)
-        return Meeting(Totals(*(sum(column) for column in columns)), signum)
+        return Synchronized(Totals(*(sum(column) for column in columns)), signum)
 
-    def hear(self, totals: Totals, is_due: bool) -> list[Report]:
+    def gather_reports(self, totals: Totals, is_due: bool) -> list[Report]:
         """The reports of all ranks; raises DivergedError if there is a problem in any."""
         report = Report(
             *totals,
@@ -221,6 +221,6 @@ class ReplicaLoop(Loop):
             raise DivergedError(problem)
         return reports
 
-    def agree(self, stops: bool, signum: int) -> bool:
+    def agree_to_stop(self, stops: bool, signum: int) -> bool:
         """Whether a hook of rank 0 ends the run after this step; after a signal it has written then."""
         return bool(self.communicator.broadcast(stops)) if self.may_stop or signum else False

@@ -38,6 +38,10 @@ class MpiCommunicator:
         self.world = MPI.COMM_WORLD
         self.rank, self.size = self.world.Get_rank(), self.world.Get_size()
 
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        self.world.Barrier()
+
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value at every rank."""
         text = json.dumps(value).encode() if self.rank == 0 else b""

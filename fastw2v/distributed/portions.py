@@ -20,7 +20,7 @@ LARGEST_PORTION = 65_536  # tokens; a quarter of a megabyte of ids is long enoug
 class Part(NamedTuple):
     """What this process read of a corpus; the parts of all ranks, one after the other, are the corpus.
 
-    corpus      ids and offsets are of this part; its vocabulary, numbers, loss and notes are of the whole,
+    corpus      ids and offsets are of this part; its vocabulary, numbers, drops and notes are of the whole,
                 the same everywhere
     shard_ends  int64 (n_shards,), the ids up to the end of each shard that was read here
     ids_bytes   what this process may keep in memory of ids and offsets

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from fastw2v.config import ReadConfig, check_given_words
 from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
-from fastw2v.corpus.count import Workers, count_words, hired
+from fastw2v.corpus.count import WorkerPool, count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
-from fastw2v.corpus.files.pieces import Group, Opened, Shard, cut, name_of, read_footer, read_shards
+from fastw2v.corpus.files.pieces import OpenSource, RowGroup, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
@@ -30,7 +30,7 @@ from fastw2v.corpus.number import number_words
 from fastw2v.corpus.read import HALF_OF_FREE, Corpus, cache_of, corpus_of, names_files, read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.where import left_out, places_named
-from fastw2v.corpus.words.counter import Loss
+from fastw2v.corpus.words.counter import Dropped
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.merging import merge_everywhere
 from fastw2v.distributed.portions import Part, SharedCorpus, in_portions
@@ -82,7 +82,7 @@ def read_part(
             known: dict[str, Any] = {"vocabulary": vocabulary, "threads": threads, "memory": memory}
             corpus = read_corpus(source, **known, on_progress=on_progress, **options)
         return _part_of_all(corpus, communicator)
-    with hired(threads, memory, on_progress) as workers:
+    with worker_pool(threads, memory, on_progress) as workers:
         place = (communicator.rank, communicator.size)
         cache = cache_of(source, reading.config, vocabulary, memory.cache_dir, place)
         kept = cache.load(threads) if cache else None
@@ -96,21 +96,21 @@ def _part_of_all(corpus: Corpus, communicator: Communicator) -> Part:
     """Rank 0's part where it read all; tells the others what they need of it."""
     words, counts = corpus.vocabulary.words, np.asarray(corpus.vocabulary.counts).tolist()
     communicator.broadcast(
-        [words, counts, corpus.n_words_read, corpus.n_rows, corpus.n_null, list(corpus.loss)]
+        [words, counts, corpus.n_words_read, corpus.n_rows, corpus.n_null, list(corpus.dropped)]
     )
     return Part(corpus, np.array([len(corpus.ids)], np.int64))
 
 
 def _part_of_others(communicator: Communicator) -> Part:
     """Another rank's part where rank 0 read all: no token, but the words and the numbers."""
-    words, counts, n_words_read, n_rows, n_null, loss = communicator.broadcast(None)
+    words, counts, n_words_read, n_rows, n_null, dropped = communicator.broadcast(None)
     vocabulary = Vocabulary(words, np.array(counts, np.int64))
     ids, offsets = np.empty(0, np.int32), np.zeros(1, np.int64)
-    corpus = Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, Loss(*loss))
+    corpus = Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, Dropped(*dropped))
     return Part(corpus, np.empty(0, np.int64))
 
 
-def _read(reading: Reading, workers: Workers, communicator: Communicator, cache: Cache | None) -> Part:
+def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cache: Cache | None) -> Part:
     """This rank's part, read from its shards of the files."""
     source, config, vocabulary = reading
     files = find_files(source)
@@ -162,7 +162,7 @@ def _shards_of(
     )
     shards: list[Shard] = []
     for file, of_file in zip(files, groups, strict=True):
-        shards += cut(file, [Group(*group) for group in of_file], column)
+        shards += cut(file, [RowGroup(*group) for group in of_file], column)
     return column, shards
 
 
@@ -187,9 +187,11 @@ class OwnShards:
         self.n_pieces = np.zeros(len(shards), np.int64)
         self._shards = shards
 
-    def opened(self, name: str) -> Opened:
+    def opened(self, name: str) -> OpenSource:
         """The shards as a source of that name."""
-        return Opened(name, [], sum(shard.stop_row - shard.first_row for shard in self._shards), self._read)
+        return OpenSource(
+            name, [], sum(shard.stop_row - shard.first_row for shard in self._shards), self._read
+        )
 
     def _read(self, column: Column) -> Iterator[Piece]:
         for number, piece in read_shards(self._shards, column):

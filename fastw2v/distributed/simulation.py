@@ -32,6 +32,10 @@ class ThreadCommunicator:
         self.rank, self.size = rank, len(board.slots)
         self._board = board
 
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        self._board.barrier.wait()
+
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, at every rank."""
         with self._shown(json.dumps(value) if self.rank == 0 else None) as shown:

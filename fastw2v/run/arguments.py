@@ -14,7 +14,7 @@ from fastw2v.config import (
     Ids,
     Kernel,
     Loss,
-    Matrix,
+    MatrixName,
     Precision,
     Preset,
     ReadConfig,
@@ -62,7 +62,7 @@ class Options(TypedDict, total=False):
     shared_negatives: int
     precision: Precision
     loss: Loss
-    freeze: Matrix | None
+    freeze: MatrixName | None
     holdout: float
     eval_every: float
     patience: int | None

@@ -20,7 +20,7 @@ from fastw2v.vectors.evaluation import (
 )
 
 
-class Kept(NamedTuple):
+class CheckpointPlan(NamedTuple):
     """Where checkpoints of a run go, how often, and the options to go on by."""
 
     place: RunFolder
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 
 def carry_out(
     run: Run,
-    kept: Kept | None,
+    kept: CheckpointPlan | None,
     scores: Mapping[str, Score],
     on_evaluation: Callable[[Evaluation], None],
     hooks: Sequence[Hook],

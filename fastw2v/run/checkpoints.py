@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
-from fastw2v.training.checkpoint.checkpointer import Checkpointer, Run, parse_interval
+from fastw2v.training.checkpoint.checkpointer import Checkpointer, RunIdentity, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import Saved, fingerprints
 
@@ -30,7 +30,7 @@ class RunFolder(NamedTuple):
         options: dict[str, Any],
     ) -> Checkpointer:
         """What writes checkpoints of a run with these options; fingerprint is the corpus's, if known."""
-        run = Run(config, corpus, fingerprints(corpus, fingerprint), options)
+        run = RunIdentity(config, corpus, fingerprints(corpus, fingerprint), options)
         return Checkpointer(self.folder, parse_interval(every), run, self.saved)
 
 

@@ -11,7 +11,7 @@ from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
-from fastw2v.run.request import Request, heard
+from fastw2v.run.request import Request, from_json
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
 from fastw2v.training.checkpoint.manifest import Saved
@@ -60,7 +60,7 @@ class Run:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
             request = settled(request, fair_cores(communicator))
-            communicator.broadcast([*request.told(), only_reads])
+            communicator.broadcast([*request.to_json(), only_reads])
         elif not has_launcher():
             require_no_plan(request.replicas)
         self.request, self.training = request, request.training
@@ -72,7 +72,7 @@ class Run:
         run.communicator, run.is_shared = communicator, True
         cores = fair_cores(communicator)
         *told, run.only_reads = communicator.broadcast(None)
-        request = heard(told)
+        request = from_json(told)
         run.training = replace(request.training, threads=threads or cores)
         run.request = request._replace(training=run.training)
         return run

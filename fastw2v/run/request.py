@@ -29,7 +29,7 @@ class Request(NamedTuple):
     vocabulary: Vocabulary | None
     memory: Memory
 
-    def told(self) -> list[Any]:
+    def to_json(self) -> list[Any]:
         """As JSON can hold it; an object stays where it is."""
         source, reading = self.source, vars(self.reading)
         names = [source] if isinstance(source, str | Path) else list(source) if names_files(source) else None
@@ -45,7 +45,7 @@ class Request(NamedTuple):
         ]
 
 
-def heard(told: Sequence[Any]) -> Request:
+def from_json(told: Sequence[Any]) -> Request:
     """The request that another process told."""
     source, training, reading, replicas, given, memory = told
     limit, cache_dir = memory

@@ -50,7 +50,7 @@ def going_on(
 
 def options_of(request: Request, running: RunConfig) -> dict[str, Any]:
     """The options of a run, in values that JSON can hold; an object to train on has no name to go on by."""
-    names = request.told()[0]
+    names = request.to_json()[0]
     options = {**vars(request.training), **vars(request.reading), **vars(request.replicas), **vars(running)}
     plain = {name: as_json(value) for name, value in options.items() if name not in OF_THIS_CALL}
     return {"source": names and [absolute(name) for name in names], **plain}

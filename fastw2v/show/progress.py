@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from fastw2v.system.machine import resident_memory
-from fastw2v.system.streams import Unfailing
+from fastw2v.system.streams import SafeStream
 from fastw2v.training.holdout import Evaluation
 from fastw2v.training.hooks import Progress
 
@@ -88,7 +88,7 @@ class Display:
     """
 
     def __init__(self, stream: TextIO | None, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.stream, self.quiet, self.verbose = Unfailing(stream), quiet, verbose
+        self.stream, self.quiet, self.verbose = SafeStream(stream), quiet, verbose
         self.live = not quiet and self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.pause = LIVE_SECONDS if self.live else 1.0 if verbose else PLAIN_SECONDS
         self.last_written = 0.0

@@ -14,7 +14,7 @@ from fastw2v.errors import OutputError
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 
-class Unfailing:
+class SafeStream:
     """A stream to which writing never fails: what it does not take is dropped, and all that follows.
 
     stream   any object, also None, closed, or without the methods of a stream
@@ -65,7 +65,7 @@ class ReaderLeft(BaseException):
     """Who read standard output, such as `head`, has left. Of an OSError click would make exit code 1."""
 
 
-class Answers:
+class AnswerStream:
     """Standard output, where what cannot be written is an error in one line: an answer must not be lost.
 
     stream   a text stream
@@ -142,9 +142,9 @@ def settled() -> Iterator[None]:
     for stream in before:
         escape(stream)
     if before[0] is not None:
-        sys.stdout = cast(TextIO, Answers(before[0]))
+        sys.stdout = cast(TextIO, AnswerStream(before[0]))
     if before[1] is not None:
-        sys.stderr = cast(TextIO, Unfailing(before[1]))
+        sys.stderr = cast(TextIO, SafeStream(before[1]))
     try:
         yield
     finally:

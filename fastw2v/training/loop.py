@@ -29,8 +29,8 @@ from fastw2v.training.hooks import (
     signals_of,
     tell_stage,
 )
-from fastw2v.training.shuffling import epoch_parts
-from fastw2v.training.spans import Meeting, Span, next_size, progress_at
+from fastw2v.training.shuffling import epoch_buffers
+from fastw2v.training.spans import Span, Synchronized, next_size, progress_at
 from fastw2v.training.start import (
     begin,
     compile_kernels,
@@ -106,7 +106,8 @@ class Loop:
     def spans(self, position: Position) -> Iterator[Span]:
         """What this process trains of an epoch, from a position on."""
         tokens, before = Tokens(self.corpus.ids, self.corpus.offsets), position.epoch * self.n_tokens
-        for part in epoch_parts(tokens, self.config.seed, position.epoch, self.config.shuffle, position.unit):
+        seed, shuffle = self.config.seed, self.config.shuffle
+        for part in epoch_buffers(tokens, seed, position.epoch, shuffle, position.unit):
             place = {"epoch": position.epoch, "unit": part.first_unit}
             first = max(0, position.unit - part.first_unit)
             yield Span(part.tokens, part.key, first, before + part.first_token, place)
@@ -124,11 +125,11 @@ class Loop:
         objective = self.backend.plan.objective
         require_healthy(self.backend.host(), mean_loss, objective, self.config.lr, self.n_calls)
 
-    def meet(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Meeting:
+    def synchronize(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Synchronized:
         """After this process trained units first ≤ u < end of a step; is_due asks for agreed vectors."""
-        return Meeting(totals, interrupts.received() or 0)
+        return Synchronized(totals, interrupts.received() or 0)
 
-    def agree(self, stops: bool, signum: int) -> bool:
+    def agree_to_stop(self, stops: bool, signum: int) -> bool:
         """Whether the run ends after this step, for all processes, once all hooks were told of a signal."""
         return stops
 
@@ -144,7 +145,7 @@ class Loop:
         position = position._replace(**span.place(end))
         progress = self.progress(position, totals.mean_loss)
         due = [hook for hook in self.hooks if hook.is_due(progress)]
-        met = self.meet(span, (first, end), totals, bool(due))
+        met = self.synchronize(span, (first, end), totals, bool(due))
         seconds = time.perf_counter() - self.started
         position = position._replace(totals=position.totals.plus(met.totals), seconds=seconds)
         moment = self.moment(position, met.totals.mean_loss)
@@ -154,7 +155,7 @@ class Loop:
                 returned.append(hook.when_due(moment, position))
         if self.n_done == moment.epoch * self.n_tokens:
             returned += [hook.on_epoch(moment) for hook in self.hooks]
-        self.stops = self.agree(self.stops or is_stopped(returned), met.signum)
+        self.stops = self.agree_to_stop(self.stops or is_stopped(returned), met.signum)
         if met.signum:
             raise interrupts.Interrupted(met.signum)
         return position

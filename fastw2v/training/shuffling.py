@@ -21,7 +21,7 @@ GROUP_TOKENS = 1 << 18
 BUFFER_TOKENS = 1 << 23  # 32 MB of ids, twice; 4 s of training on two cores
 
 
-class Part(NamedTuple):
+class Buffer(NamedTuple):
     """Sentences that an epoch trains one after the other, with random streams of their own.
 
     tokens       ids and offsets
@@ -36,8 +36,8 @@ class Part(NamedTuple):
     first_unit: int
 
 
-class Plan(NamedTuple):
-    """A part before its tokens are copied: the sentences in the corpus's order, and Part's other fields."""
+class BufferPlan(NamedTuple):
+    """A part before its tokens are copied: the sentences in the corpus's order, and Buffer's other fields."""
 
     sentences: NDArray[np.int64]
     n_tokens: int
@@ -46,14 +46,14 @@ class Plan(NamedTuple):
     first_unit: int
 
 
-def epoch_parts(tokens: Tokens, seed: int, epoch: int, shuffle: bool, unit: int = 0) -> Iterator[Part]:
+def epoch_buffers(tokens: Tokens, seed: int, epoch: int, shuffle: bool, unit: int = 0) -> Iterator[Buffer]:
     """The parts of an epoch, from the one that holds `unit` on."""
     key = epoch_key(seed, epoch)
     if not shuffle:
-        yield Part(tokens, key, 0, 0)
+        yield Buffer(tokens, key, 0, 0)
         return
     plans = [
-        plan for plan in plan_parts(tokens.offsets, key) if plan.first_unit + n_units(plan.n_tokens) > unit
+        plan for plan in plan_buffers(tokens.offsets, key) if plan.first_unit + n_units(plan.n_tokens) > unit
     ]
     with ThreadPoolExecutor(1, "fastw2v-shuffle") as pool:
         ahead = [pool.submit(fill, tokens, plan) for plan in plans[:1]]
@@ -63,7 +63,7 @@ def epoch_parts(tokens: Tokens, seed: int, epoch: int, shuffle: bool, unit: int 
             yield part
 
 
-def plan_parts(offsets: NDArray[np.int64], key: int) -> Iterator[Plan]:
+def plan_buffers(offsets: NDArray[np.int64], key: int) -> Iterator[BufferPlan]:
     """Which sentences the parts of the epoch hold."""
     cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], GROUP_TOKENS))
     firsts = np.unique(np.minimum(cuts, len(offsets) - 1))
@@ -76,15 +76,15 @@ def plan_parts(offsets: NDArray[np.int64], key: int) -> Iterator[Plan]:
         groups = order[buffers == number]
         sentences = np.concatenate([np.arange(firsts[group], lasts[group]) for group in groups])
         n_tokens = int(sizes[groups].sum())
-        yield Plan(sentences, n_tokens, epoch_key(key, number), first_token, first_unit)
+        yield BufferPlan(sentences, n_tokens, epoch_key(key, number), first_token, first_unit)
         first_token, first_unit = first_token + n_tokens, first_unit + n_units(n_tokens)
 
 
-def fill(tokens: Tokens, plan: Plan) -> Part:
+def fill(tokens: Tokens, plan: BufferPlan) -> Buffer:
     """Copy the sentences of a plan in a drawn order."""
     from fastw2v.kernels.sentences import take_sentences
 
     order = np.random.default_rng(plan.key).permutation(plan.sentences)
     taken = Tokens(np.empty(plan.n_tokens, np.int32), np.empty(len(order) + 1, np.int64))
     take_sentences(*tokens, order, *taken)
-    return Part(taken, plan.key, plan.first_token, plan.first_unit)
+    return Buffer(taken, plan.key, plan.first_token, plan.first_unit)

@@ -37,7 +37,7 @@ class Span:
         return {"epoch": self._place["epoch"], "unit": self._place["unit"] + unit}
 
 
-class Meeting(NamedTuple):
+class Synchronized(NamedTuple):
     """What a process knows after a step: what all together trained in it, and the signal that came, or 0."""
 
     totals: Totals

@@ -185,7 +185,7 @@ def evaluate_similarity(
     restrict           only the first `restrict` words are known; None means all
     """
     pairs = _rows("pairs", pairs, SimilarityPair, "read_similarity(path)")
-    known = _Known(embeddings, case_insensitive, restrict)
+    known = _KnownWords(embeddings, case_insensitive, restrict)
     ids = [(known.find(pair.first), known.find(pair.second)) for pair in pairs]
     found = [i for i, both in enumerate(ids) if None not in both]
     first, second = np.array([ids[i] for i in found], dtype=np.int64).reshape(-1, 2).T
@@ -212,7 +212,7 @@ def evaluate_analogies(
     """
     choice("method", method, get_args(AnalogyMethod))
     questions = _rows("questions", questions, AnalogyQuestion, "read_analogies(path)")
-    known = _Known(embeddings, case_insensitive, restrict)
+    known = _KnownWords(embeddings, case_insensitive, restrict)
     ids = [[known.find(word) for word in question[1:]] for question in questions]
     asked = [i for i, quadruple in enumerate(ids) if None not in quadruple]
     quadruples = np.array([ids[i] for i in asked], dtype=np.int64).reshape(-1, 4)
@@ -235,7 +235,7 @@ def _rows(name: str, rows: Iterable[Any], kind: type[Row], reader: str) -> list[
     return [kind(*row) for row in given]
 
 
-class _Known:
+class _KnownWords:
     """The words that may be asked for and answered: the first `restrict`, with case variants as one word.
 
     first      folded word to the id of its first, most frequent, spelling
@@ -272,7 +272,7 @@ def _unit_rows(embeddings: Embeddings, ids: slice | NDArray[np.int64]) -> NDArra
 
 
 def _correct(
-    unit: NDArray[np.float32], quadruples: NDArray[np.int64], known: _Known, method: AnalogyMethod
+    unit: NDArray[np.float32], quadruples: NDArray[np.int64], known: _KnownWords, method: AnalogyMethod
 ) -> NDArray[np.bool_]:
     """Which questions are answered correctly, bool (n_asked,).
 

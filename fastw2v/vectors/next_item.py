@@ -33,7 +33,7 @@ class NextItemResult(NamedTuple):
     n_sequences: int
 
 
-class _Asked(NamedTuple):
+class _Queries(NamedTuple):
     """What is asked of n sequences.
 
     context   int64 (n, context), the last known items before the held-out one; −1 where there are fewer
@@ -84,7 +84,7 @@ def evaluate_next_item(
     return NextItemResult(k, hit_rate, ndcg, mrr, n_asked, len(offsets) - 1)
 
 
-def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int) -> _Asked:
+def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int) -> _Queries:
     """The sequences that can be asked, without their unknown items."""
     filled = offsets[1:] > offsets[:-1]
     first, last = offsets[:-1][filled], offsets[1:][filled] - 1
@@ -94,10 +94,10 @@ def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int)
     asked = (ids[last] >= 0) & (end > start)
     places = end[asked, np.newaxis] - 1 - np.arange(context)
     there = places >= start[asked, np.newaxis]
-    return _Asked(np.where(there, known[np.maximum(places, 0)], -1), ids[last][asked])
+    return _Queries(np.where(there, known[np.maximum(places, 0)], -1), ids[last][asked])
 
 
-def _ranks(embeddings: Embeddings, asked: _Asked) -> NDArray[np.float64]:
+def _ranks(embeddings: Embeddings, asked: _Queries) -> NDArray[np.float64]:
     """Place of each held-out item among all that are not in its query, from 1; infinite if it is in it."""
     if embeddings.outside_vectors is None:
         items = sources = unit_rows(embeddings.center_vectors)

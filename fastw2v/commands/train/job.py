@@ -23,7 +23,7 @@ from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolu
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
-from fastw2v.run.carry_out import Kept, carry_out, load_scores
+from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of, read_vocabularies
@@ -56,7 +56,7 @@ class Job(Protocol):
         """Write the vectors and what is beside them."""
 
 
-class Silent:
+class FollowerJob:
     """What another rank than 0 does."""
 
     def __init__(self, run: Run) -> None:
@@ -89,7 +89,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
     """
     communicator = open_communicator()
     if communicator.rank:
-        yield Silent(Run.of_others(communicator, options["threads"]))
+        yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
@@ -100,7 +100,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
         saved = place.saved if place else None
         run = Run(request_of(options), communicator, saved, only_reads=options["dry_run"])
         display = stack.enter_context(open_display(run.training, options["quiet"], options["verbose"]))
-        job = Speaking(run, options, place, display)
+        job = LeaderJob(run, options, place, display)
         job.outputs.keep_config(job.settings, notes, display)
         job.outputs.require_writable()
         job.load_scores()
@@ -132,7 +132,7 @@ def open_display(config: TrainConfig, quiet: bool, verbose: bool) -> Iterator[Di
         yield display
 
 
-class Speaking:
+class LeaderJob:
     """What the process does that the user sees.
 
     options   of the command, those of a run that goes on among them
@@ -204,11 +204,11 @@ class Speaking:
             click.echo(f"Warning: {line}", err=True)
         return trained
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> CheckpointPlan | None:
         """How the run is kept, if it is."""
         named = self.options | {"output": self.outputs.target}
         every = self.options["checkpoint_every"]
-        return Kept(self.place, every, with_absolute_paths(named)) if self.place else None
+        return CheckpointPlan(self.place, every, with_absolute_paths(named)) if self.place else None
 
     def write(self, trained: Trained) -> None:
         """Write the vectors, beside them the options, and say what came of it."""

@@ -23,7 +23,7 @@ ITEM_BYTES = 16  # of a token, about; only for how many groups make a batch
 PENDING = 1 << 18  # values that wait to be looked up together, unless the dictionary is larger
 
 
-class Encoder:
+class DictionaryEncoder:
     """A column as numbers, added batch by batch: value i is dictionary[codes[i]], in the order first seen."""
 
     def __init__(self, arrow_type: pa.DataType) -> None:
@@ -68,13 +68,13 @@ class Grouping:
 
         Raises CorpusError for an array that is not what its type says, naming its place.
         """
-        encoders: list[Encoder] = []
+        encoders: list[DictionaryEncoder] = []
         orders: list[pa.Array] = []
         for piece in pieces:
             group, item, *order = self._whole_rows(piece)
             if not len(group):  # perhaps of null type
                 continue
-            encoders = encoders or [Encoder(group.type), Encoder(item.type)]
+            encoders = encoders or [DictionaryEncoder(group.type), DictionaryEncoder(item.type)]
             for encoder, values in zip(encoders, (group, item), strict=True):
                 encoder.add(values)
             orders += order

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import IDS, ROWS, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
-from fastw2v.corpus.files.pieces import Opened
+from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
 
@@ -41,7 +41,7 @@ UNREAD = {
 TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
 
 
-def open_object(source: Any) -> Opened:
+def open_object(source: Any) -> OpenSource:
     """An object that holds a corpus, ready to be read.
 
     Raises UsageError for one that does not.
@@ -98,11 +98,11 @@ def _is_text(name: str) -> bool:
 # ---- Arrow -------------------------------------------------------------------------------------------------
 
 
-def _open_stream(source: Any) -> Opened:
+def _open_stream(source: Any) -> OpenSource:
     with arrow_errors(f"{ARROW} cannot be read"):
         reader = _reader_of(source)
     read = functools.partial(_read_stream, reader)
-    return Opened(ARROW, [(ARROW, reader.schema)], getattr(source, "num_rows", 0), read)
+    return OpenSource(ARROW, [(ARROW, reader.schema)], getattr(source, "num_rows", 0), read)
 
 
 def _reader_of(source: Any) -> pa.RecordBatchReader:
@@ -143,13 +143,13 @@ def _slices(place: str, batch: pa.RecordBatch) -> Iterator[Piece]:
 # ---- NumPy -------------------------------------------------------------------------------------------------
 
 
-def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> Opened:
+def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> OpenSource:
     check_ragged(ids, offsets)
     ends = pa.array(offsets.astype(np.int64, copy=False))
     native = ids.dtype.newbyteorder("=")  # Arrow has no other
     lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids, native)))
     batch = pa.record_batch([lists], [ONLY])
-    return Opened(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
+    return OpenSource(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
 
 
 def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
@@ -164,11 +164,11 @@ def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
 # ---- Rows --------------------------------------------------------------------------------------------------
 
 
-def _open_rows(rows: Iterator[Any]) -> Opened:
+def _open_rows(rows: Iterator[Any]) -> OpenSource:
     start = list(itertools.islice(rows, 1))
     kind = TEXTS if start and isinstance(start[0], str) else TOKENS
     rows = itertools.chain(start, rows)
-    return Opened(ROWS, [(ROWS, pa.schema([(ONLY, kind)]))], 0, lambda column: _read_rows(rows, kind))
+    return OpenSource(ROWS, [(ROWS, pa.schema([(ONLY, kind)]))], 0, lambda column: _read_rows(rows, kind))
 
 
 def _read_rows(rows: Iterator[Any], kind: pa.DataType) -> Iterator[Piece]:

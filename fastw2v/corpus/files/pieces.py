@@ -29,7 +29,7 @@ SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, ca
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group, or all lines of a text file.
 
     n_rows   of lines, a guess
@@ -45,10 +45,10 @@ class Footer(NamedTuple):
 
     file: File
     schema: pa.Schema
-    groups: list[Group]
+    groups: list[RowGroup]
 
 
-class Opened(NamedTuple):
+class OpenSource(NamedTuple):
     """A source whose schemas are known and whose rows are still to be read.
 
     name     as a message shows it
@@ -65,14 +65,14 @@ class Opened(NamedTuple):
     files: Sequence[File] = ()
 
 
-def open_files(source: Files) -> Opened:
+def open_files(source: Files) -> OpenSource:
     """The files that a source names, with their footers read.
 
     Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
     """
     files = find_files(source)
     footers = [read_footer(file) for file in files]
-    return Opened(
+    return OpenSource(
         name=name_of(files),
         schemas=[(footer.file.name, footer.schema) for footer in footers],
         n_rows=sum(group.n_rows for footer in footers for group in footer.groups),
@@ -100,12 +100,12 @@ def read_footer(file: File) -> Footer:
         raise CorpusError(f"{file.name}: no such file; check the name")
     if holds_lines(file):
         n_bytes = info.size or 0
-        lines = Group(n_bytes // GUESSED_LINE + 1, n_bytes)
+        lines = RowGroup(n_bytes // GUESSED_LINE + 1, n_bytes)
         return Footer(file, pa.schema([(LINE_COLUMN, pa.string())]), [lines])
     with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
         metadata = parquet.metadata
         described = map(metadata.row_group, range(parquet.num_row_groups))
-        groups = [Group(group.num_rows, group.total_byte_size) for group in described]
+        groups = [RowGroup(group.num_rows, group.total_byte_size) for group in described]
         n_rows = sum(group.n_rows for group in groups)
         if n_rows != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
@@ -240,7 +240,7 @@ class Shard(NamedTuple):
     n_bytes: float
 
 
-def cut(file: File, groups: Sequence[Group], column: Column) -> list[Shard]:
+def cut(file: File, groups: Sequence[RowGroup], column: Column) -> list[Shard]:
     """A file in shards of SHARD_BYTES or less, as its footer alone says; a text file is one."""
     if holds_lines(file):
         return [Shard(file, 0, 0, group.n_rows, group.n_bytes) for group in groups]
@@ -253,7 +253,7 @@ def cut(file: File, groups: Sequence[Group], column: Column) -> list[Shard]:
     return shards
 
 
-def _rows_a_shard(group: Group, column: Column) -> int:
+def _rows_a_shard(group: RowGroup, column: Column) -> int:
     """At least one; where it is more than a batch, whole batches."""
     n_bytes = max(_decoded_bytes(group.n_bytes, column), 1)
     n_rows = max(int(SHARD_BYTES * group.n_rows / n_bytes), 1)

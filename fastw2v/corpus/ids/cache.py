@@ -1,7 +1,7 @@
 """An encoded corpus in a file, to be found again by what it was made from.
 
     4096 bytes: a line with the magic words and the CRC-32 of the next, a line of JSON, zeros
-    ids int32, offsets int64 (`storage.FileRoom`), counts int64, ends of words int64, words in UTF-8,
+    ids int32, offsets int64 (`storage.FileBuffer`), counts int64, ends of words int64, words in UTF-8,
     ends of shards int64, where the corpus is a part that one of several processes read
     pieces uint64 (n_pieces, 3): position, bytes and CRC-32 of parts that together are all of the above
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.remote import LOCAL, File
 from fastw2v.corpus.ids.encoding import Encoder
-from fastw2v.corpus.ids.storage import HEADER_BYTES, FileRoom, in_parts, mapped_corpus, write_at
+from fastw2v.corpus.ids.storage import HEADER_BYTES, FileBuffer, in_parts, mapped_corpus, write_at
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
 from fastw2v.system.files import atomic_writer, require_writable
@@ -53,7 +53,7 @@ TAIL_BYTES = 1 << 16  # of a file without a footer
 MAX_FOOTER = 1 << 28
 
 
-class Entry(NamedTuple):
+class CachedCorpus(NamedTuple):
     """A cached corpus: as in `corpus.Corpus`, and the numbers that were kept with it.
 
     shard_ends   int64 (n_shards,), the ids up to the end of each shard, where it is a part of a corpus
@@ -103,7 +103,7 @@ class Cache:
             ) from error
         require_writable(self.path)
 
-    def load(self, threads: int) -> Entry | None:
+    def load(self, threads: int) -> CachedCorpus | None:
         """What was kept, checked; its ids and offsets stay in the file. None where nothing can be used."""
         try:
             with self.path.open("rb") as file:
@@ -179,16 +179,16 @@ def write(
     words = [word.encode() for word in vocabulary.words]
     ends = np.cumsum([len(word) for word in words], dtype=np.int64)
     text = np.frombuffer(b"".join(words), np.uint8)
-    room = FileRoom(descriptor, encoder.n_ids, encoder.n_sentences)
-    encoder.write(room)
-    position = room.end
+    buffer = FileBuffer(descriptor, encoder.n_ids, encoder.n_sentences)
+    encoder.write(buffer)
+    position = buffer.end
     arrays: list[NDArray[Any]] = [np.asarray(vocabulary.counts, np.int64), ends]
     arrays += [text[start : start + MAX_PIECE] for start in range(0, len(text), MAX_PIECE)]
     for array in [*arrays, np.asarray(shard_ends, np.int64)]:
         if array.size:
-            room.write(array, position)
+            buffer.write(array, position)
             position += array.nbytes
-    pieces = np.array(sorted(room.pieces), np.uint64)
+    pieces = np.array(sorted(buffer.pieces), np.uint64)
     write_at(descriptor, pieces, position)
     header = {
         **known,
@@ -213,7 +213,7 @@ def sealed(header: Mapping[str, Any]) -> bytes:
 # ---- Reading -----------------------------------------------------------------------------------------------
 
 
-class Parts(NamedTuple):
+class SectionOffsets(NamedTuple):
     """Positions in a file, in bytes."""
 
     counts: int
@@ -224,7 +224,7 @@ class Parts(NamedTuple):
     stop: int
 
 
-def checked(descriptor: int, state: str, threads: int) -> Entry:
+def checked(descriptor: int, state: str, threads: int) -> CachedCorpus:
     """The corpus in a file.
 
     Raises BadCacheError, OSError, and for what is no header or text ValueError, KeyError, TypeError.
@@ -247,7 +247,7 @@ def checked(descriptor: int, state: str, threads: int) -> Entry:
     require(is_rising and shard_ends[-1:].tolist() in ([], [len(ids)]), "ends of shards do not fit the ids")
     bounds = [0, *ends.tolist()]
     words = [text[start:stop].decode() for start, stop in itertools.pairwise(bounds)]
-    return Entry(ids, offsets, Vocabulary(words, counts.copy()), header, shard_ends)
+    return CachedCorpus(ids, offsets, Vocabulary(words, counts.copy()), header, shard_ends)
 
 
 def opened(data: bytes) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def opened(data: bytes) -> dict[str, Any]:
     return header
 
 
-def parts_in(header: Mapping[str, Any]) -> Parts:
+def parts_in(header: Mapping[str, Any]) -> SectionOffsets:
     """Where things are, with all sizes within their limits."""
     for name, most in LIMITS.items():
         require(type(header[name]) is int and 0 <= header[name] <= most, f"{name} is out of range")
@@ -269,7 +269,7 @@ def parts_in(header: Mapping[str, Any]) -> Parts:
     ends, text = counts + 8 * n_words, counts + 16 * n_words
     shards = text + header["n_text"]
     pieces = shards + 8 * header["n_shards"]
-    return Parts(counts, ends, text, shards, pieces, pieces + 24 * header["n_pieces"])
+    return SectionOffsets(counts, ends, text, shards, pieces, pieces + 24 * header["n_pieces"])
 
 
 def read(descriptor: int, n_bytes: int, position: int) -> bytes:
@@ -278,7 +278,7 @@ def read(descriptor: int, n_bytes: int, position: int) -> bytes:
     return data
 
 
-def check_pieces(descriptor: int, header: Mapping[str, Any], parts: Parts, threads: int) -> None:
+def check_pieces(descriptor: int, header: Mapping[str, Any], parts: SectionOffsets, threads: int) -> None:
     """Compare the checksums of everything after the header."""
     data = read(descriptor, 24 * header["n_pieces"], parts.pieces)
     require(zlib.crc32(data) == header["pieces_checksum"], "its list of checksums is damaged")

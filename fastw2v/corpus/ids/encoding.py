@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.ids.storage import Place, Room, Shelf, stored
+from fastw2v.corpus.ids.storage import CorpusBuffer, Slice, SpillBuffer, stored
 from fastw2v.corpus.words.counter import Segment
 from fastw2v.corpus.words.queue import ROW_END
 from fastw2v.kernels.jit import bare_jit
@@ -62,12 +62,12 @@ def place_segment(provisional, mapping, ids, offsets, first, is_open):  # type: 
                 n += 1
 
 
-def places_of(tallies: NDArray[np.int64]) -> list[Place]:
+def places_of(tallies: NDArray[np.int64]) -> list[Slice]:
     """The place of each segment, from what they hold: int64 (n_segments, TALLY_SIZE)."""
     places, n_ids, n_ends, is_open = [], 0, 0, False
     for own, head, n_ended, tail, has_end in tallies.tolist():
         ends = n_ended + (has_end and (is_open or head > 0))
-        places.append(Place(n_ids, own, n_ends, ends, is_open))
+        places.append(Slice(n_ids, own, n_ends, ends, is_open))
         n_ids, n_ends = n_ids + own, n_ends + ends
         is_open = tail > 0 if has_end else is_open or own > 0
     return places
@@ -81,21 +81,21 @@ class Encoder:
 
     segments  in the order in which each worker made its own
     mappings  for each worker and generation int32 (n_words,): entry to final id, or -1
-    shelf     that keeps the segments' ids
+    spill     that keeps the segments' ids
     """
 
     def __init__(
         self,
         segments: list[Segment],
         mappings: Sequence[Sequence[NDArray[np.int32]]],
-        shelf: Shelf,
+        spill: SpillBuffer,
         threads: int = 1,
     ) -> None:
         segments.sort(key=lambda segment: segment.ordinal)
         self._ordinals = np.array([segment.ordinal for segment in segments], np.int64)
         self._waiting = dict(enumerate(segments))
         segments.clear()
-        self._mappings, self._shelf, self._threads = mappings, shelf, threads
+        self._mappings, self._spill, self._threads = mappings, spill, threads
         tallies = np.zeros((len(self._waiting), TALLY_SIZE), np.int64)
 
         def tally(number: int) -> None:
@@ -106,15 +106,15 @@ class Encoder:
         self.n_ids = sum(place.n_ids for place in self._places)
         self.n_sentences = sum(place.n_ends for place in self._places)
 
-    def write(self, room: Room) -> None:
-        """Fill a room for n_ids and n_sentences."""
+    def write(self, buffer: CorpusBuffer) -> None:
+        """Fill a buffer for n_ids and n_sentences."""
 
         def fill(number: int) -> None:
             place = self._places[number]
             provisional, mapping = self._load(self._waiting.pop(number))
-            ids, ends = room.open(place)
+            ids, ends = buffer.open(place)
             place_segment(provisional, mapping, ids, ends, place.first_id, int(place.is_open))
-            room.close(place, ids, ends)
+            buffer.close(place, ids, ends)
 
         self._for_each(fill, len(self._places))
 
@@ -132,7 +132,7 @@ class Encoder:
 
     def _load(self, segment: Segment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The ids of a segment, and what they mean."""
-        return self._shelf.ids_of(segment.ids), self._mappings[segment.worker][segment.generation]
+        return self._spill.ids_of(segment.ids), self._mappings[segment.worker][segment.generation]
 
     def _for_each(self, work: Callable[[int], None], n: int) -> None:
         with ThreadPoolExecutor(self._threads, "fastw2v-encoder") as pool:

@@ -60,17 +60,17 @@ def write_at(descriptor: int, array: NDArray[Any], position: int) -> None:
         left, position = left[written:], position + written
 
 
-class Stored(NamedTuple):
+class FileSlice(NamedTuple):
     """Provisional ids in a file: n from a position in bytes on."""
 
     position: int
     n_ids: int
 
 
-Kept = NDArray[np.int32] | Stored
+StoredIds = NDArray[np.int32] | FileSlice
 
 
-class Shelf:
+class SpillBuffer:
     """Keeps provisional ids: in memory up to some bytes, then in a temporary file without a name.
 
     Used by several workers at once.
@@ -83,12 +83,12 @@ class Shelf:
         self._end = 0
 
     def new_block(self, n_ids: int) -> NDArray[np.int32]:
-        """Empty room for ids."""
+        """Empty buffer for ids."""
         with self._lock:
             self._bytes_left -= 4 * n_ids
         return new_pages(n_ids, np.int32)
 
-    def keep(self, block: NDArray[np.int32], n_ids: int) -> tuple[Kept, NDArray[np.int32]]:
+    def keep(self, block: NDArray[np.int32], n_ids: int) -> tuple[StoredIds, NDArray[np.int32]]:
         """The first ids of a block, kept, and the part of the block that is free again.
 
         Raises OutputError where the file cannot take them.
@@ -98,14 +98,14 @@ class Shelf:
         with temporary_errors():
             with self._lock:
                 self._file = self._file or tempfile.TemporaryFile(prefix="fastw2v-")  # noqa: SIM115
-                stored = Stored(self._end, n_ids)
+                stored = FileSlice(self._end, n_ids)
                 self._end += 4 * n_ids
             write_at(self._file.fileno(), block[:n_ids], stored.position)
         return stored, block
 
-    def ids_of(self, kept: Kept) -> NDArray[np.int32]:
+    def ids_of(self, kept: StoredIds) -> NDArray[np.int32]:
         """Ids as they were kept."""
-        if not isinstance(kept, Stored):
+        if not isinstance(kept, FileSlice):
             return kept
         assert self._file is not None
         ids = np.empty(kept.n_ids, np.int32)
@@ -120,7 +120,7 @@ class Shelf:
             self._file.close()
 
 
-class Place(NamedTuple):
+class Slice(NamedTuple):
     """Where a segment's ids and sentences go: n_ids from first_id on, n_ends from first_end on.
 
     is_open   whether the sentence that goes on from the segment before has ids already
@@ -133,25 +133,25 @@ class Place(NamedTuple):
     is_open: bool
 
 
-class Room:
+class CorpusBuffer:
     """Where final ids and sentence ends are written; this one is memory."""
 
     def __init__(self, n_ids: int, n_sentences: int) -> None:
         self.ids = np.empty(n_ids, np.int32)
         self.offsets = np.zeros(n_sentences + 1, np.int64)
 
-    def open(self, place: Place) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def open(self, place: Slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Arrays for the ids and the ends of a place."""
         return (
             self.ids[place.first_id :][: place.n_ids],
             self.offsets[place.first_end + 1 :][: place.n_ends],
         )
 
-    def close(self, place: Place, ids: NDArray[np.int32], ends: NDArray[np.int64]) -> None:
+    def close(self, place: Slice, ids: NDArray[np.int32], ends: NDArray[np.int64]) -> None:
         """Called when the arrays of a place are filled."""
 
 
-class Piece(NamedTuple):
+class ChecksummedRange(NamedTuple):
     """A part of a file, in bytes, and its CRC-32."""
 
     position: int
@@ -159,7 +159,7 @@ class Piece(NamedTuple):
     checksum: int
 
 
-class FileRoom(Room):
+class FileBuffer(CorpusBuffer):
     """Ids and sentence ends in a file after HEADER_BYTES, with checksums of all that is written.
 
     ids      int32 (n_ids,), then zeros to a multiple of 8 bytes
@@ -168,16 +168,16 @@ class FileRoom(Room):
 
     def __init__(self, descriptor: int, n_ids: int, n_sentences: int) -> None:
         self._descriptor = descriptor
-        self.pieces: list[Piece] = []
+        self.pieces: list[ChecksummedRange] = []
         self.first_offset = HEADER_BYTES + -(-4 * n_ids // 8) * 8
         self.end = self.first_offset + 8 * (n_sentences + 1)
         self.write(np.zeros(n_ids % 2, np.int32), HEADER_BYTES + 4 * n_ids)
         self.write(np.zeros(1, np.int64), self.first_offset)
 
-    def open(self, place: Place) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def open(self, place: Slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         return np.empty(place.n_ids, np.int32), np.empty(place.n_ends, np.int64)
 
-    def close(self, place: Place, ids: NDArray[np.int32], ends: NDArray[np.int64]) -> None:
+    def close(self, place: Slice, ids: NDArray[np.int32], ends: NDArray[np.int64]) -> None:
         self.write(ids, HEADER_BYTES + 4 * place.first_id)
         self.write(ends, self.first_offset + 8 * (place.first_end + 1))
 
@@ -185,7 +185,7 @@ class FileRoom(Room):
         """Write an array and note its checksum."""
         if array.size:
             write_at(self._descriptor, array, position)
-            self.pieces.append(Piece(position, array.nbytes, zlib.crc32(array.data)))
+            self.pieces.append(ChecksummedRange(position, array.nbytes, zlib.crc32(array.data)))
 
 
 # ---- Pages of a file ---------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def map_file(descriptor: int) -> FilePages:
 def mapped_corpus(
     descriptor: int, n_ids: int, n_sentences: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) of a file that FileRoom wrote."""
+    """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) of a file that FileBuffer wrote."""
     pages = map_file(descriptor)
     first_offset = HEADER_BYTES + -(-4 * n_ids // 8) * 8
     ids = np.frombuffer(pages, np.int32, n_ids, HEADER_BYTES)
@@ -213,19 +213,19 @@ def mapped_corpus(
 
 
 def stored(
-    n_ids: int, n_sentences: int, most_bytes: int, fill: Callable[[Room], None]
+    n_ids: int, n_sentences: int, most_bytes: int, fill: Callable[[CorpusBuffer], None]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) as `fill` writes them to the room it is given.
+    """Ids int32 (n_ids,) and offsets int64 (n_sentences + 1,) as `fill` writes them to the buffer it gets.
 
     They are in a temporary file where they take more than most_bytes. Raises OutputError where that cannot be
     written.
     """
     if 4 * n_ids + 8 * (n_sentences + 1) <= most_bytes:
-        room = Room(n_ids, n_sentences)
-        fill(room)
-        return room.ids, room.offsets
+        buffer = CorpusBuffer(n_ids, n_sentences)
+        fill(buffer)
+        return buffer.ids, buffer.offsets
     with temporary_errors(), tempfile.TemporaryFile(prefix="fastw2v-") as file:
-        fill(FileRoom(file.fileno(), n_ids, n_sentences))
+        fill(FileBuffer(file.fileno(), n_ids, n_sentences))
         return mapped_corpus(file.fileno(), n_ids, n_sentences)
 
 

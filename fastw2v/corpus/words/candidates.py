@@ -27,7 +27,7 @@ class NotUtf8Error(CorpusError):
         self.word = word
 
 
-class Bad(NamedTuple):
+class InvalidWords(NamedTuple):
     """Words that are not UTF-8: how many, how often they occur together, and the first of the corpus."""
 
     n_words: int
@@ -35,7 +35,7 @@ class Bad(NamedTuple):
     first: bytes
 
 
-def bad_words(table: Table) -> Bad | None:
+def bad_words(table: Table) -> InvalidWords | None:
     """The words of a table that are not UTF-8, if any."""
     words = _words(table)
     if _is_utf_8(words):
@@ -43,7 +43,7 @@ def bad_words(table: Table) -> Bad | None:
     is_bad = np.array([_is_bad(word) for word in words.to_pylist()])
     records = table.records[: len(words)]
     first = np.flatnonzero(is_bad)[records[is_bad, FIRST_SEEN].argmin()]
-    return Bad(int(is_bad.sum()), int(records[is_bad, COUNT].sum()), words[int(first)].as_py())
+    return InvalidWords(int(is_bad.sum()), int(records[is_bad, COUNT].sum()), words[int(first)].as_py())
 
 
 def _is_utf_8(words: pa.Array) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.ids.storage import Kept, Shelf
+from fastw2v.corpus.ids.storage import SpillBuffer, StoredIds
 from fastw2v.corpus.words.bytes import ALL_BITS, Lists, Strings, read_only, with_a_chunk
 from fastw2v.corpus.words.queue import (
     CURSOR_SIZE,
@@ -52,16 +52,16 @@ class Segment(NamedTuple):
     ordinal     place of the batch in the corpus
     worker      whose table the ids refer to
     generation  how often that table had been pruned
-    ids         int32 (n,), entries and ROW_END, as a Shelf keeps them
+    ids         int32 (n,), entries and ROW_END, as a SpillBuffer keeps them
     """
 
     ordinal: int
     worker: int
     generation: int
-    ids: Kept
+    ids: StoredIds
 
 
-class Loss(NamedTuple):
+class Dropped(NamedTuple):
     """What was dropped while counting: words (one may go more than once) and their tokens.
 
     short_by   what the count of a word may lack at most
@@ -72,9 +72,9 @@ class Loss(NamedTuple):
     short_by: int = 0
 
 
-def sum_of(losses: Iterable[Loss]) -> Loss:
+def sum_of(parts: Iterable[Dropped]) -> Dropped:
     """All together."""
-    return Loss(*map(sum, zip(Loss(), *losses, strict=True)))
+    return Dropped(*map(sum, zip(Dropped(), *parts, strict=True)))
 
 
 class WordCounter:
@@ -83,7 +83,7 @@ class WordCounter:
     table     the distinct words so far, but for rare ones where they outgrow table_bytes
     segments  the provisional ids, in the order of the calls
     prunings  for each time the table was pruned int32 (n_words,): entry before to entry after, or -1
-    loss      what that took away
+    dropped   what that took away
     n_tokens  tokens so far
     n_null    null rows and null list items so far
     """
@@ -92,7 +92,7 @@ class WordCounter:
         self,
         worker: int = 0,
         *,
-        shelf: Shelf | None = None,
+        spill: SpillBuffer | None = None,
         known: Table | None = None,
         table_bytes: int = sys.maxsize,
         hash_mask: int = ALL_BITS,
@@ -106,8 +106,8 @@ class WordCounter:
         self.n_null = 0
         self.segments: list[Segment] = []
         self.prunings: list[NDArray[np.int32]] = []
-        self.loss = Loss()
-        self._shelf = shelf or Shelf()
+        self.dropped = Dropped()
+        self._spill = spill or SpillBuffer()
         self._table_bytes = table_bytes
         self._floor = 0
         self._queue = new_queue()
@@ -136,7 +136,7 @@ class WordCounter:
         if status == IDS_FULL:
             self._close_segment(ordinal, cursor)
             if not len(self._free):
-                self._free = self._shelf.new_block(self._block_ids)
+                self._free = self._spill.new_block(self._block_ids)
             return
         start, stop = self._queue.edges[2 * cursor[NEXT] :][:2].tolist()
         if 2 * bytes_of(self.table) > self._table_bytes:
@@ -156,7 +156,7 @@ class WordCounter:
         is_kept = counts > self._floor
         is_kept[: self.n_known] = True
         dropped = counts[~is_kept]
-        self.loss = sum_of([self.loss, Loss(len(dropped), int(dropped.sum()), self._floor)])
+        self.dropped = sum_of([self.dropped, Dropped(len(dropped), int(dropped.sum()), self._floor)])
         entries = np.where(is_kept, np.cumsum(is_kept, dtype=np.int32) - 1, np.int32(-1)).astype(np.int32)
         self.table.slots.fill(-1)
         drop_words(self.table, entries)
@@ -176,7 +176,7 @@ class WordCounter:
     def _close_segment(self, ordinal: int, cursor: NDArray[np.int64]) -> None:
         n_ids = int(cursor[N_IDS])
         if n_ids:
-            kept, self._free = self._shelf.keep(self._free, n_ids)
+            kept, self._free = self._spill.keep(self._free, n_ids)
             self.segments.append(Segment(ordinal, self.worker, len(self.prunings), kept))
         cursor[N_IDS] = 0
 

@@ -65,7 +65,7 @@ def parse_interval(text: str) -> Interval:
     return Interval(words=number) if unit == "words" else Interval(seconds=number * SECONDS[unit])
 
 
-class Run(NamedTuple):
+class RunIdentity(NamedTuple):
     """What must be the same when a run goes on, and what else is needed to start it again.
 
     options  names and JSON values, those of TrainConfig among them
@@ -82,7 +82,7 @@ class Checkpointer(Hook):
 
     folder    Folder, open
     interval  at least this between two
-    run       Run
+    run       RunIdentity
     saved     the checkpoint to go on from, or None for a new run
 
     Raises UsageError where the corpus or vocabulary is not that of the checkpoint.
@@ -90,7 +90,9 @@ class Checkpointer(Hook):
 
     defers_signals = True
 
-    def __init__(self, folder: Folder, interval: Interval, run: Run, saved: Saved | None = None) -> None:
+    def __init__(
+        self, folder: Folder, interval: Interval, run: RunIdentity, saved: Saved | None = None
+    ) -> None:
         if saved:
             _require_same(saved, run)
         self.folder, self.interval, self.run, self.last = folder, interval, run, saved
@@ -154,7 +156,7 @@ class Checkpointer(Hook):
         return {"center.npy": vectors.center[:, :dim], "outside.npy": vectors.outside[:, :dim]}
 
 
-def _require_same(saved: Saved, run: Run) -> None:
+def _require_same(saved: Saved, run: RunIdentity) -> None:
     for name in Fingerprints._fields:
         found = getattr(saved.fingerprints, name)
         if found != getattr(run.fingerprints, name) and found != earlier_fingerprint(run.corpus):

@@ -27,7 +27,7 @@ from fastw2v.options import checks
 from fastw2v.options.synonyms import require_known
 from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
 from fastw2v.vectors.formats.binary import read_binary, write_binary
-from fastw2v.vectors.formats.common import READ_BYTES, Source, Table, first_not_finite
+from fastw2v.vectors.formats.common import READ_BYTES, Source, VectorTable, first_not_finite
 from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
 from fastw2v.vectors.formats.parquet import read_parquet, write_parquet
 from fastw2v.vectors.formats.projector import metadata_path, write_projector
@@ -61,7 +61,7 @@ class _Kind(NamedTuple):
     """
 
     suffixes: tuple[str, ...]
-    write: Callable[[Table], None]
+    write: Callable[[VectorTable], None]
     read: Callable[[Source], Embeddings] | None
     paths: Callable[[Path], list[Path]] = lambda path: [path]
     unsafe: re.Pattern[str] = WHITE_SPACE
@@ -165,7 +165,7 @@ def save(
             matrix = matrix.astype(np.float16)
         _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
     words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
-    KINDS[detected].write(Table(path, words, matrix, embeddings.counts))
+    KINDS[detected].write(VectorTable(path, words, matrix, embeddings.counts))
 
 
 def _checked_path(path: str | Path) -> Path:

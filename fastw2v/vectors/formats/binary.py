@@ -15,7 +15,7 @@ from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats.common import (
     READ_BYTES,
     Source,
-    Table,
+    VectorTable,
     check_finite,
     chunks,
     header,
@@ -24,7 +24,7 @@ from fastw2v.vectors.formats.common import (
 from fastw2v.vectors.formats.tokens import MAX_WORD_BYTES
 
 
-def write_binary(table: Table) -> None:
+def write_binary(table: VectorTable) -> None:
     """Write a binary file of a table."""
     n_words, dim = table.matrix.shape
     first_line = header(table.matrix)

@@ -18,7 +18,7 @@ READ_BYTES = 1 << 20
 CHUNK_NUMBERS = 12_288  # the dozen arrays of a chunk stay in the second-level cache: 100 ns a number, not 150
 
 
-class Table(NamedTuple):
+class VectorTable(NamedTuple):
     """What is written where.
 
     path     the file, or the main one of several

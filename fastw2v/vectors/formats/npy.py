@@ -21,7 +21,7 @@ from fastw2v.vectors.formats.common import (
     CHUNK_NUMBERS,
     READ_BYTES,
     Source,
-    Table,
+    VectorTable,
     allocate,
     check_finite,
     chunks,
@@ -33,7 +33,7 @@ def vocabulary_path(path: Path) -> Path:
     return path.with_suffix(".vocab.txt")
 
 
-def write_npy(table: Table) -> None:
+def write_npy(table: VectorTable) -> None:
     """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair."""
     with _array_writer(table.path, table.matrix) as file:
         file.flush()

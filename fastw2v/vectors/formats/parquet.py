@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastw2v.errors import CorpusError
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.embeddings import Embeddings
-from fastw2v.vectors.formats.common import Source, Table, allocate, check_finite
+from fastw2v.vectors.formats.common import Source, VectorTable, allocate, check_finite
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ GROUP_NUMBERS = 1 << 24  # vectors of 64 MB to a row group
 BATCH_NUMBERS = 1 << 20
 
 
-def write_parquet(table: Table) -> None:
+def write_parquet(table: VectorTable) -> None:
     """Write a Parquet file of a table."""
     import pyarrow.parquet as pq
 
@@ -41,7 +41,7 @@ def write_parquet(table: Table) -> None:
             writer.write_table(as_arrow(table.words[part], counts, table.matrix[part]))
 
 
-def as_arrow(words: Sequence[str], counts: NDArray[np.int64] | None, matrix: NDArray[Any]) -> pa.Table:
+def as_arrow(words: Sequence[str], counts: NDArray[np.int64] | None, matrix: NDArray[Any]) -> pa.VectorTable:
     """A table of words, counts (n_words,) and their vectors, float32 or float16 (n_words, dim)."""
     import pyarrow as pa
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastw2v.system.files import atomic_writer
-from fastw2v.vectors.formats.common import Table, chunks
+from fastw2v.vectors.formats.common import VectorTable, chunks
 from fastw2v.vectors.formats.decimals import format_rows
 
 
@@ -16,7 +16,7 @@ def metadata_path(path: Path) -> Path:
     return path.with_suffix(".metadata.tsv")
 
 
-def write_projector(table: Table) -> None:
+def write_projector(table: VectorTable) -> None:
     """Write both files, the words once the numbers have found room."""
     with atomic_writer(table.path) as file:
         for _, chunk in chunks(table.matrix):
@@ -26,7 +26,7 @@ def write_projector(table: Table) -> None:
             metadata.writelines(line.encode() for line in _metadata(table))
 
 
-def _metadata(table: Table) -> list[str]:
+def _metadata(table: VectorTable) -> list[str]:
     """A line a word; the projector wants a header exactly where there are several columns."""
     if table.counts is None:
         return [f"{word}\n" for word in table.words]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fastw2v.errors import UsageError
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.embeddings import Embeddings
-from fastw2v.vectors.formats.common import Source, Table, allocate, check_finite, chunks
+from fastw2v.vectors.formats.common import Source, VectorTable, allocate, check_finite, chunks
 
 NAME = "model.safetensors"
 UNKNOWN = "[UNK]"
@@ -39,7 +39,7 @@ def static_model_paths(path: Path) -> list[Path]:
     return [path, *(path.with_name(f"{name}.json") for name in ("tokenizer", "config", "modules"))]
 
 
-def write_static_model(table: Table) -> None:
+def write_static_model(table: VectorTable) -> None:
     """Write the folder's files, the small ones once the matrix has found room."""
     path, *others = static_model_paths(table.path)
     n_words, dim = table.matrix.shape

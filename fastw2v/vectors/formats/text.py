@@ -9,14 +9,14 @@ import numpy as np
 
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.embeddings import Embeddings
-from fastw2v.vectors.formats.common import Source, Table, chunks, header, read_header
+from fastw2v.vectors.formats.common import Source, VectorTable, chunks, header, read_header
 from fastw2v.vectors.formats.decimals import format_rows, parse_numbers
 from fastw2v.vectors.formats.tokens import MAX_WORD_BYTES
 
 MAX_NUMBER_BYTES = 64
 
 
-def write_text(table: Table) -> None:
+def write_text(table: VectorTable) -> None:
     """Write a text file of a table."""
     with atomic_writer(table.path) as file:
         file.write(header(table.matrix))
