@@ -274,7 +274,7 @@ def test_files__are_short() -> None:
 
 
 def test_road__is_short_and_free_of_machinery() -> None:
-    """README → cli → the train command → the loop → reference → kernels: a newcomer's way, each under 200 lines.
+    """README → cli → train command → loop → reference → kernels: a newcomer's way, each under 200 lines.
 
     Neither the command nor the loop meets processes, checkpoints or the display.
     """

@@ -101,7 +101,7 @@ class Loop:
                         return position, self.progress(position, 0.0).words
         return position, self.corpus.n_words_read * self.config.epochs
 
-    # ---- What several processes do in another way ----------------------------------------------------------
+    # What several processes do in another way.
 
     def spans(self, position: Position) -> Iterator[Span]:
         """What this process trains of an epoch, from a position on."""
@@ -122,8 +122,8 @@ class Loop:
 
     def check(self, mean_loss: float) -> None:
         """Raise DivergedError where this process's vectors diverged; several tell each other before."""
-        objective = self.backend.plan.objective
-        require_healthy(self.backend.host(), mean_loss, objective, self.config.lr, self.n_calls)
+        backend = self.backend
+        require_healthy(backend.host(), mean_loss, backend.plan.objective, self.config.lr, self.n_calls)
 
     def synchronize(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Synchronized:
         """After this process trained units first ≤ u < end of a step; is_due asks for agreed vectors."""
@@ -132,8 +132,6 @@ class Loop:
     def agree_to_stop(self, stops: bool, signum: int) -> bool:
         """Whether the run ends after this step, for all processes, once all hooks were told of a signal."""
         return stops
-
-    # ---- A step --------------------------------------------------------------------------------------------
 
     def step(self, span: Span, first: int, end: int, position: Position) -> Position:
         """Train a step and tell hooks of it; returns where the run stands then.
