@@ -31,6 +31,12 @@ def corpus_of(
     return Corpus(flat, offsets.astype(np.int64), vocabulary, len(flat), len(offsets) - 1, 0)
 
 
+def ragged(n_tokens: int, longest: int = 60, seed: int = 0) -> NDArray[np.int64]:
+    """Lengths of 1 to longest, drawn uniformly, that come to n_tokens; the last is what remains."""
+    ends = np.cumsum(np.random.default_rng(seed).integers(1, longest + 1, n_tokens))
+    return np.diff(np.append(ends[ends < n_tokens], n_tokens), prepend=0)
+
+
 def zipfian(n_words: int, n_tokens: int, exponent: float = 1.3, seed: int = 0) -> NDArray[np.int32]:
     """Independent ids (n_tokens,), word w with probability ∝ (w + 1)^−exponent; the last has all the tail."""
     draws = np.random.default_rng(seed).zipf(exponent, n_tokens)

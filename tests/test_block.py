@@ -10,69 +10,38 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from corpora.small import ragged, zipfian
 from fastw2v.backends import require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
-from fastw2v.model.arrays import NOTHING, Tokens, Vectors, padded
+from fastw2v.model.arrays import NOTHING, Vectors, padded
 from fastw2v.model.plan import (
     BFLOAT16,
     FLOAT32,
     Block,
     Lockstep,
-    NegativeSampling,
-    Plan,
-    Schedule,
-    SkipGram,
-    Words,
 )
-from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
-from fastw2v.model.streams import epoch_key
+from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.architectures import window_of
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.block import block_gradients, block_step, rounded
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.units import KeptToken
 from fastw2v.training.loop import train
-from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus, expected_loss
-
-
-def make_problem(n_words, dim, n_tokens, *, scale=1.0, sample=2e-3):
-    """Random ids in sentences of all lengths (none too), and vectors of the given size."""
-    rng = np.random.default_rng(0)
-    ids = np.minimum(rng.zipf(1.3, n_tokens) - 1, n_words - 1).astype(np.int32)
-    cuts = np.sort(rng.integers(0, n_tokens, n_tokens // 20))
-    offsets = np.concatenate([[0, 0], cuts, [n_tokens]]).astype(np.int64)
-    counts = np.maximum(np.bincount(ids, minlength=n_words), 1)
-    tables = as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
-    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
-    for matrix in vectors:
-        matrix[:, :dim] = scale * (rng.random((n_words, dim)) - 0.5)
-    return Tokens(ids, offsets), tables, vectors
-
-
-def plan_on(tables, estimator, window=5, fixed=0, n_negatives=5, reach=None):
-    """Skip-gram with negative sampling by an estimator; tables are those of `make_problem`."""
-    architecture = SkipGram(window, fixed, reach or window, tables[0])
-    return Plan(architecture, Words(), NegativeSampling(n_negatives, tables[1]), estimator)
-
-
-def schedule_of(n_tokens, learning_rate):
-    return Schedule(np.uint64(epoch_key(7, 0)), 0, 2 * n_tokens, learning_rate, learning_rate * 1e-4)
-
+from tests.conftest import make_inputs, start_vectors
 
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
 
 
 def test_train_units__thousand_blocks_stay_within_tolerance():
-    tokens, tables, vectors = make_problem(500, 48, 24_000)
+    inputs = make_inputs(ragged(20_000), 500, radius=3, sample=2e-3, ids=zipfian(500, 20_000))
+    vectors, plan = start_vectors(500, 48), inputs.plan(Block(8, 16))
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    plan = plan_on(tables, Block(8, 16), 3)
-    schedule = schedule_of(len(tokens.ids), 0.025)
-    actual = KernelBackend(plan, vectors, 1).train(tokens, schedule, 0, 5)
-    ReferenceBackend(plan, double).train(tokens, schedule, 0, 5)
+    actual = KernelBackend(plan, vectors, 1).train(inputs.tokens, inputs.schedule, 0, 5)
+    ReferenceBackend(plan, double).train(inputs.tokens, inputs.schedule, 0, 5)
     assert actual.n_kept / 8 > 1_000
     for matrix, twin in zip(vectors, double, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
@@ -80,11 +49,11 @@ def test_train_units__thousand_blocks_stay_within_tolerance():
 
 def test_lockstep__groups_without_a_kept_token_end():
     """No worker may begin a new group before all have seen that this one has no block."""
-    tokens, tables, vectors = make_problem(300, 16, 120_000)
-    tables[0][:] = 0
-    backend = KernelBackend(plan_on(tables, Lockstep(32, 32, lanes=2)), vectors, 3)
+    inputs = make_inputs([60] * 2_000, 300)
+    inputs.architecture.keep_limits[:] = 0
+    backend = KernelBackend(inputs.plan(Lockstep(32, 32, lanes=2)), start_vectors(300, 16), 3)
     for _ in range(20):
-        totals = backend.train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 30)
+        totals = backend.train(inputs.tokens, inputs.schedule, 0, 30)
     assert totals == NOTHING
 
 
@@ -184,10 +153,10 @@ def test_train__workers_agree_statistically():
 
 def test_padded_scratch__odd_sizes_never_read_beyond():
     """The smallest blocks at every unaligned size run and stay finite."""
-    tokens, tables, vectors = make_problem(50, 5, 4_500)
+    inputs, vectors = make_inputs(ragged(4_500), 50, radius=2), start_vectors(50, 5)
     for size in (1, 2, 15, 16, 17, 31):
-        plan = plan_on(tables, Block(size, size), 2, n_negatives=1)
-        KernelBackend(plan, vectors, 1).train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 2)
+        plan = inputs.plan(Block(size, size), n_negatives=1)
+        KernelBackend(plan, vectors, 1).train(inputs.tokens, inputs.schedule, 0, 2)
     assert all(np.isfinite(matrix).all() for matrix in vectors)
     assert vectors.center.shape[1] == padded(5)
 
@@ -205,14 +174,14 @@ def test_rounded__rounds_to_eight_bits_ties_to_even():
 @pytest.mark.parametrize(("dim", "shared"), [(1, 32), (100, 5), (300, 48)])
 def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared):
     # Not for many: a difference of 1e-8 flips a rounding here and there, which is a difference of 2^-9.
-    tokens, tables, vectors = make_problem(300, dim, 41, scale=2 / np.sqrt(dim), sample=0)
+    inputs = make_inputs([20, 1, 0, 20], 300)
+    vectors, schedule = start_vectors(300, dim, 0.6 / np.sqrt(dim)), inputs.epoch(0, 1, 0.1)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     plain = Vectors(*(matrix.copy() for matrix in vectors))
-    schedule = schedule_of(len(tokens.ids), 0.1)
-    plans = [plan_on(tables, Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
+    plans = [inputs.plan(Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
     for plan, trained in zip(plans, (vectors, plain), strict=True):
-        KernelBackend(plan, trained, 1).train(tokens, schedule, 0, 1)
-    ReferenceBackend(plans[0], double).train(tokens, schedule, 0, 1)
+        KernelBackend(plan, trained, 1).train(inputs.tokens, schedule, 0, 1)
+    ReferenceBackend(plans[0], double).train(inputs.tokens, schedule, 0, 1)
     for matrix, twin, other in zip(vectors, double, plain, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=2e-6)
         assert np.abs(matrix - other).max() > 1e-5  # the rounding is seen

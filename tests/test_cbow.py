@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from corpora.small import corpus_of
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
@@ -59,10 +59,7 @@ def planted(n_groups: int, n_rows: int) -> Corpus:
     rng = np.random.default_rng(3)
     groups = rng.integers(0, n_groups, n_rows)
     ids = (groups[:, None] * 5 + rng.integers(0, 5, (n_rows, 12))).astype(np.int32)
-    counts = np.bincount(ids.ravel(), minlength=5 * n_groups)
-    vocabulary = Vocabulary([f"w{i}" for i in range(5 * n_groups)], counts)
-    offsets = np.arange(0, ids.size + 1, 12, dtype=np.int64)
-    return Corpus(ids.ravel(), offsets, vocabulary, ids.size, n_rows, 0)
+    return corpus_of(ids, 5 * n_groups, 12)
 
 
 def test_train__finds_the_groups_at_any_number_of_threads():

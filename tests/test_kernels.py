@@ -32,6 +32,7 @@ from fastw2v.reference import losses
 from fastw2v.reference import objectives as reference_objectives
 from fastw2v.reference import units as reference_units
 from fastw2v.training.start import aligned_zeros
+from tests.conftest import start_vectors
 
 Floats = NDArray[np.float32]
 
@@ -221,15 +222,6 @@ def test_draw_negatives__agrees_with_the_reference(n_words: int, make_inputs: An
 
 
 # --- kernel `pair` against the reference -------------------------------------------------------------------
-
-
-def start_vectors(n_words: int, dim: int) -> Vectors:
-    """Random vectors in both matrices, padded and aligned."""
-    rng = np.random.default_rng(0)
-    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
-    for matrix in vectors:
-        matrix[:, :dim] = rng.normal(size=(n_words, dim)) * 0.3
-    return vectors
 
 
 def kernel_on(vectors: Vectors, inputs: Any, n_negatives: int = 5, n_workers: int = 1) -> KernelBackend:
