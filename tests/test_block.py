@@ -120,6 +120,7 @@ def test_block_step__expectation_is_the_textbook_gradient():
     assert np.abs(np.array(expected)).max() > 10 * error.max()  # the test can see a wrong weight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_words", [2, 20, 400])
 @pytest.mark.parametrize("learning_rate", [0.025, 0.1])
 def test_train__is_as_stable_as_pair_on_a_tiny_vocabulary(n_words, learning_rate):

@@ -18,8 +18,15 @@ from fastw2v.training.hooks import Callbacks
 from tests.chains import chain_corpus
 
 
-@pytest.mark.parametrize("kernel", ["pair", "block"])
-@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize(
+    ("kernel", "backend"),
+    [
+        ("pair", "numba"),
+        ("block", "numba"),
+        ("block", "reference"),
+        pytest.param("pair", "reference", marks=pytest.mark.slow),
+    ],
+)
 def test_train__separates_two_topics(kernel, backend):
     rng = np.random.default_rng(0)
     topics = rng.integers(0, 2, 60)
