@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from corpora.small import corpus_of, ragged, zipfian
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.training.loop import train
 
 TOLERANCE = 1e-5
 
 
 def small_corpus() -> Corpus:
-    """5,000 Zipfian tokens in sentences of 0 to 60."""
-    rng = np.random.default_rng(0)
-    ids = np.minimum(rng.zipf(1.4, 5_000) - 1, 299).astype(np.int32)
-    counts = np.maximum(np.bincount(ids, minlength=300), 1)
-    offsets = np.append(np.unique(np.append(0, np.cumsum(rng.integers(0, 60, 160)))), 5_000)
-    offsets = offsets[: np.searchsorted(offsets, 5_000) + 1].astype(np.int64)
-    vocabulary = Vocabulary([f"w{i}" for i in range(300)], counts)
-    return Corpus(ids, offsets, vocabulary, len(ids), len(offsets) - 1, 0)
+    """5,000 Zipfian tokens of 300 words in sentences of 1 to 60."""
+    return corpus_of(zipfian(300, 5_000, exponent=1.4), 300, ragged(5_000), least_count=1)
 
 
 def assert_kernels_agree(config: TrainConfig) -> dict[str, float]:

@@ -28,18 +28,18 @@ LENGTHS = st.lists(st.integers(0, 40) | st.integers(4000, 4200), min_size=1, max
 
 def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, ...]:
     """Arguments of a kernel for sentences of these lengths of random words, and how many units they are."""
+    from corpora.small import corpus_of
     from fastw2v import backends
     from fastw2v.model.arrays import Tokens, Vectors, n_units
     from fastw2v.model.streams import epoch_key
     from fastw2v.training import start
 
-    ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths)).astype(np.int32)
-    offsets = np.cumsum([0, *lengths])
-    counts = np.maximum(np.bincount(ids, minlength=N_WORDS), 1)
+    ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths))
+    corpus = corpus_of(ids, N_WORDS, lengths, least_count=1)
     vectors = Vectors(*(start.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
     schedule = start.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
-    plan = backends.plan_of(config, counts, max(lengths))
-    return vectors, Tokens(ids, offsets), plan, schedule, n_units(len(ids))
+    plan = backends.plan_of(config, corpus.vocabulary.counts, max(lengths))
+    return vectors, Tokens(corpus.ids, corpus.offsets), plan, schedule, n_units(len(ids))
 
 
 def run_serially(kernel: Any, arrays: tuple[Any, ...]) -> float:

@@ -21,9 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from corpora.small import corpus_of
 from fastw2v.config import TrainConfig
-from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.system.files import require_writable
@@ -115,10 +114,7 @@ class Trial(NamedTuple):
 
 
 def small_run() -> tuple[RunIdentity, Vectors]:
-    words = [f"w{i}" for i in range(N_WORDS)]
-    ids = np.arange(N_WORDS, dtype=np.int32)
-    vocabulary = Vocabulary(words, np.ones(N_WORDS, np.int64))
-    corpus = Corpus(ids, np.array([0, N_WORDS]), vocabulary, N_WORDS, 1, 0)
+    corpus = corpus_of(np.arange(N_WORDS), N_WORDS, N_WORDS)
     vectors = Vectors(*(start.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
     return RunIdentity(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
 

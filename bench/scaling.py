@@ -11,9 +11,9 @@ import numpy as np
 
 from bench.options import Session, say
 from bench.trainers import first_tokens
+from corpora.small import corpus_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.loop import train
 
@@ -34,11 +34,8 @@ def zipf_corpus(n_words: int, n_tokens: int) -> Corpus:
     """Independent draws from Zipf's law (Mandelbrot's shift 2.7), in sentences of 1,000."""
     rng = np.random.default_rng(1)
     edges = np.cumsum(1 / (np.arange(n_words) + 2.7))
-    ids = np.searchsorted(edges, rng.random(n_tokens) * edges[-1]).astype(np.int32)
-    counts = np.maximum(np.bincount(ids, minlength=n_words), 1)
-    words = [f"w{i}" for i in range(n_words)]
-    whole = Corpus(ids, np.array([0, n_tokens]), Vocabulary(words, counts), n_tokens, 1, 0)
-    return cut(whole, 1_000)
+    ids = np.searchsorted(edges, rng.random(n_tokens) * edges[-1])
+    return corpus_of(ids, n_words, 1_000, least_count=1)
 
 
 def points(session: Session, part: Corpus) -> Iterator[tuple[str, int, Corpus, TrainConfig]]:

@@ -16,9 +16,10 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from bench.injection import small_run
+from bench.injection import N_WORDS
 from bench.launcher import in_ranks, ranks_of, variables
 from corpora.parquet import write_text_parquet
+from corpora.small import corpus_of, zipfian
 from fastw2v.config import Kernel, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.training import loop
@@ -273,12 +274,8 @@ def random_config(rng: random.Random) -> TrainConfig:
 
 
 def soak_corpus() -> Corpus:
-    """A hundred thousand Zipfian tokens of the small run's words."""
-    rng = np.random.default_rng(0)
-    vocabulary = small_run()[0].corpus.vocabulary
-    ids = np.minimum(rng.zipf(1.3, 100_000) - 1, len(vocabulary) - 1).astype(np.int32)
-    offsets = np.arange(0, len(ids) + 1, 50)
-    return Corpus(ids, offsets, vocabulary, len(ids), len(offsets) - 1, 0)
+    """A hundred thousand Zipfian tokens of as many words as the small run's."""
+    return corpus_of(zipfian(N_WORDS, 100_000), N_WORDS, least_count=1)
 
 
 def soak(seconds: float) -> Soaked:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
+from corpora.small import corpus_of
 from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.losses import softplus
 
@@ -26,15 +25,13 @@ def walk(n_words, n_tokens, seed):
 
 
 def chain_corpus(n_words, n_tokens):
-    """A corpus of one walk, ids in order of count, and 20,000 held-out ids of another walk."""
+    """A corpus of one walk, words by falling count, and 20,000 held-out ids of another walk."""
     words, held_out = walk(n_words, n_tokens, 1), walk(n_words, 20_000, 2)
     counts = np.bincount(words, minlength=n_words)
     order = np.argsort(-counts, kind="stable")
     number = np.empty(n_words, np.int64)
     number[order] = np.arange(n_words)
-    vocabulary = Vocabulary([f"w{word}" for word in order], np.maximum(counts[order], 1))
-    offsets = np.array([0, n_tokens], np.int64)
-    return Corpus(number[words].astype(np.int32), offsets, vocabulary, n_tokens, 1, 0), number[held_out]
+    return corpus_of(number[words], n_words, n_tokens, least_count=1), number[held_out]
 
 
 def expected_loss(embeddings, held_out, corpus, config):

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import settings
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v.model.arrays import Tokens
+from corpora.small import corpus_of
+from fastw2v.model.arrays import Tokens, Vectors
 from fastw2v.model.plan import Estimator, NegativeSampling, Pair, Plan, Schedule, SkipGram, Words
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.model.streams import epoch_key
+from fastw2v.training.start import aligned_zeros
+from tests.slow import pytest_runtest_setup, pytest_runtest_teardown  # noqa: F401 - hooks
 
 # No deadline: the first call of a kernel compiles. Derandomised: a failure on one machine fails on every one.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -55,16 +58,26 @@ def make_inputs(
     ids: ArrayLike | None = None,
 ) -> Inputs:
     """Sentences of these lengths, of these ids or of words drawn uniformly; tables from their counts."""
-    offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
     if ids is None:
-        ids = np.random.default_rng(0).integers(0, n_words, int(offsets[-1]))
-    tokens = Tokens(np.asarray(ids).astype(np.int32), offsets)
-    counts = np.bincount(tokens.ids, minlength=n_words).astype(np.int64)
+        ids = np.random.default_rng(0).integers(0, n_words, sum(lengths))
+    corpus = corpus_of(ids, n_words, lengths)
+    counts = corpus.vocabulary.counts
     reach = min(radius, max(max(lengths) - 1, 1))
     architecture = SkipGram(radius, fixed, reach, as_limits(keep_probabilities(counts, sample)))
     table = unigram_table(noise_probabilities(counts))
-    inputs = Inputs(tokens, architecture, table, Schedule(np.uint64(0), 0, 1, 0.0, 0.0))
+    inputs = Inputs(
+        Tokens(corpus.ids, corpus.offsets), architecture, table, Schedule(np.uint64(0), 0, 1, 0.0, 0.0)
+    )
     return inputs._replace(schedule=inputs.epoch(0, 1))
+
+
+def start_vectors(n_words: int, dim: int, scale: float = 0.3) -> Vectors:
+    """Random vectors in both matrices, of this standard deviation, padded and aligned."""
+    rng = np.random.default_rng(0)
+    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
+    for matrix in vectors:
+        matrix[:, :dim] = rng.normal(0, scale, (n_words, dim))
+    return vectors
 
 
 @pytest.fixture

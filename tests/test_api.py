@@ -38,6 +38,7 @@ def same(a: Embeddings, b: Embeddings) -> bool:
     return a.words == b.words and a.center_vectors.tobytes() == b.center_vectors.tobytes()
 
 
+@pytest.mark.slow
 def test_import__is_light_and_shows_its_names() -> None:
     """And no others: none of what the module imports."""
     code = "import sys, fastw2v; print(dir(fastw2v)); print('numpy' in sys.modules); fastw2v.train"

@@ -1,199 +1,59 @@
-"""Kernel `block`: its NumPy twin, the textbook in expectation, and places where it could overshoot."""
+"""Kernel `block`: the textbook in expectation, places where it could overshoot, lanes, bfloat16.
+
+That it agrees with the reference is in test_properties.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from corpora.small import ragged, zipfian
 from fastw2v.backends import require_supported
 from fastw2v.config import TrainConfig
-from fastw2v.distributed.rows import aligned_copy
 from fastw2v.errors import UsageError
-from fastw2v.kernels import backend as kernel_backend
 from fastw2v.kernels.backend import KernelBackend
-from fastw2v.kernels.block import plain
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
-from fastw2v.model.arrays import NOTHING, Tokens, Vectors, padded
+from fastw2v.model.arrays import NOTHING, Vectors, padded
 from fastw2v.model.plan import (
     BFLOAT16,
     FLOAT32,
     Block,
     Lockstep,
-    NegativeSampling,
-    Plan,
-    Schedule,
-    SkipGram,
-    Words,
 )
-from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
-from fastw2v.model.streams import epoch_key
+from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.architectures import window_of
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.block import block_gradients, block_step, rounded
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.units import KeptToken
 from fastw2v.training.loop import train
-from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus, expected_loss
-
-
-def make_problem(n_words, dim, n_tokens, *, scale=1.0, sample=2e-3):
-    """Random ids in sentences of all lengths (none too), and vectors of the given size."""
-    rng = np.random.default_rng(0)
-    ids = np.minimum(rng.zipf(1.3, n_tokens) - 1, n_words - 1).astype(np.int32)
-    cuts = np.sort(rng.integers(0, n_tokens, n_tokens // 20))
-    offsets = np.concatenate([[0, 0], cuts, [n_tokens]]).astype(np.int64)
-    counts = np.maximum(np.bincount(ids, minlength=n_words), 1)
-    tables = as_limits(keep_probabilities(counts, sample)), unigram_table(noise_probabilities(counts))
-    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
-    for matrix in vectors:
-        matrix[:, :dim] = scale * (rng.random((n_words, dim)) - 0.5)
-    return Tokens(ids, offsets), tables, vectors
-
-
-def plan_on(tables, estimator, window=5, fixed=0, n_negatives=5, reach=None):
-    """Skip-gram with negative sampling by an estimator; tables are those of `make_problem`."""
-    architecture = SkipGram(window, fixed, reach or window, tables[0])
-    return Plan(architecture, Words(), NegativeSampling(n_negatives, tables[1]), estimator)
-
-
-def schedule_of(n_tokens, learning_rate):
-    return Schedule(np.uint64(epoch_key(7, 0)), 0, 2 * n_tokens, learning_rate, learning_rate * 1e-4)
-
+from tests.conftest import make_inputs, start_vectors
 
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
 
 
-@pytest.mark.parametrize(
-    ("dim", "size", "shared", "window", "fixed", "learning_rate"),
-    [
-        (1, 32, 32, 5, 0, 0.025),
-        (100, 32, 32, 5, 0, 0.025),
-        (100, 7, 5, 3, 1, 0.1),
-        (100, 1, 1, 1, 0, 0.1),
-        (300, 64, 48, 20, 0, 0.025),
-        (16, 33, 17, 400, 1, 0.025),
-        (100, 32, 16, 5, 0, 2.0),  # the step is held back for almost every row
-    ],
-)
-def test_train_units__agrees_with_the_reference(dim, size, shared, window, fixed, learning_rate):
-    tokens, tables, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
-    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    reach = min(window, int(np.diff(tokens.offsets).max()))
-    plan = plan_on(tables, Block(size, shared), window, fixed, reach=reach)
-    schedule = schedule_of(len(tokens.ids), learning_rate)
-    actual = KernelBackend(plan, vectors, 1).train(tokens, schedule, 0, 3)
-    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 3)
-    assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
-    assert actual.n_pairs > 1_000
-    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
-    for matrix, twin in zip(vectors, double, strict=True):
-        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
-        assert not matrix[:, dim:].any()
-
-
-@pytest.fixture
-def without_tiles(monkeypatch):
-    """A machine that no tile fits: `block` runs in plain loops."""
-    monkeypatch.setattr(kernel_backend, "HAS_TILES", False)
-
-
-@pytest.mark.parametrize(
-    ("dim", "size", "shared", "window", "fixed", "learning_rate"),
-    [(1, 32, 32, 5, 0, 0.025), (100, 7, 5, 3, 1, 0.1), (16, 33, 17, 400, 1, 0.025), (20, 32, 16, 5, 0, 2.0)],
-)
-def test_plain__agrees_with_the_reference_and_with_tiles(
-    dim, size, shared, window, fixed, learning_rate, without_tiles, monkeypatch
-):
-    """The middle rung: pairs, losses and vectors of either neighbour, and no step where none is due."""
-    tokens, tables, vectors = make_problem(300, dim, 9_000, scale=2 / np.sqrt(dim))
-    start = Vectors(*(matrix.copy() for matrix in vectors))
-    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    tiled = Vectors(*(aligned_copy(matrix) for matrix in vectors))
-    reach = min(window, int(np.diff(tokens.offsets).max()))
-    plan = plan_on(tables, Block(size, shared), window, fixed, reach=reach)
-    schedule = schedule_of(len(tokens.ids), learning_rate)
-    backend = KernelBackend(plan, vectors, 1)
-    assert backend.kernel is plain.train_units
-    without_step = backend.loss(tokens, 3, 3)
-    assert all((matrix == before).all() for matrix, before in zip(vectors, start, strict=True))
-    assert without_step.loss == pytest.approx(ReferenceBackend(plan, start).loss(tokens, 3, 3).loss, rel=1e-6)
-    actual = backend.train(tokens, schedule, 0, 3)
-    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 3)
-    monkeypatch.setattr(kernel_backend, "HAS_TILES", True)
-    fast = KernelBackend(plan, tiled, 1).train(tokens, schedule, 0, 3)
-    assert actual[1:] == expected[1:] == fast[1:]
-    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
-    for matrix, twin, other in zip(vectors, double, tiled, strict=True):
-        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
-        np.testing.assert_allclose(matrix, other, rtol=0, atol=1e-5)
-        assert not matrix[:, dim:].any()
-
-
 def test_train_units__thousand_blocks_stay_within_tolerance():
-    tokens, tables, vectors = make_problem(500, 48, 24_000)
+    inputs = make_inputs(ragged(20_000), 500, radius=3, sample=2e-3, ids=zipfian(500, 20_000))
+    vectors, plan = start_vectors(500, 48), inputs.plan(Block(8, 16))
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    plan = plan_on(tables, Block(8, 16), 3)
-    schedule = schedule_of(len(tokens.ids), 0.025)
-    actual = KernelBackend(plan, vectors, 1).train(tokens, schedule, 0, 5)
-    ReferenceBackend(plan, double).train(tokens, schedule, 0, 5)
+    actual = KernelBackend(plan, vectors, 1).train(inputs.tokens, inputs.schedule, 0, 5)
+    ReferenceBackend(plan, double).train(inputs.tokens, inputs.schedule, 0, 5)
     assert actual.n_kept / 8 > 1_000
     for matrix, twin in zip(vectors, double, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
 
 
-def test_train_units__same_seed_same_bytes_however_it_is_cut():
-    results = []
-    for cuts in ([0, 5], [0, 1, 2, 5], [0, 5]):
-        tokens, tables, vectors = make_problem(300, 40, 20_000)
-        backend = KernelBackend(plan_on(tables, Block(32, 32)), vectors, 1)
-        for first, end in pairwise(cuts):
-            backend.train(tokens, schedule_of(len(tokens.ids), 0.025), first, end)
-        results.append(vectors.center.tobytes() + vectors.outside.tobytes())
-    assert results[0] == results[1] == results[2]
-
-
-@pytest.mark.parametrize(
-    ("dim", "size", "shared", "window", "learning_rate", "n_workers"),
-    [(1, 32, 32, 5, 0.025, 1), (100, 32, 32, 5, 0.025, 2), (100, 7, 5, 20, 0.1, 3), (100, 32, 16, 5, 2.0, 2)],
-)
-def test_lockstep__agrees_with_the_reference(dim, size, shared, window, learning_rate, n_workers):
-    """Four lanes, seven units of which the last is short: the second group has a lane without a unit."""
-    tokens, tables, vectors = make_problem(300, dim, 27_000, scale=2 / np.sqrt(dim))
-    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    reach = min(window, int(np.diff(tokens.offsets).max()))
-    plan = plan_on(tables, Lockstep(size, shared, lanes=4), window, reach=reach)
-    schedule = schedule_of(len(tokens.ids), learning_rate)
-    actual = KernelBackend(plan, vectors, n_workers).train(tokens, schedule, 0, 7)
-    expected = ReferenceBackend(plan, double).train(tokens, schedule, 0, 7)
-    assert (actual.n_pairs, actual.n_kept) == (expected.n_pairs, expected.n_kept)
-    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
-    for matrix, twin in zip(vectors, double, strict=True):
-        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
-        assert not matrix[:, dim:].any()
-
-
-def test_lockstep__same_bytes_at_any_number_of_workers_however_it_is_cut():
-    results = set()
-    for n_workers, cuts in ((1, [0, 17]), (2, [0, 17]), (3, [0, 8, 17]), (9, [0, 16, 17])):
-        tokens, tables, vectors = make_problem(300, 100, 66_000)
-        backend = KernelBackend(plan_on(tables, Lockstep(32, 32, lanes=8)), vectors, n_workers)
-        for first, end in pairwise(cuts):
-            backend.train(tokens, schedule_of(len(tokens.ids), 0.025), first, end)
-        results.add(vectors.center.tobytes() + vectors.outside.tobytes())
-    assert len(results) == 1
-
-
 def test_lockstep__groups_without_a_kept_token_end():
     """No worker may begin a new group before all have seen that this one has no block."""
-    tokens, tables, vectors = make_problem(300, 16, 120_000)
-    tables[0][:] = 0
-    backend = KernelBackend(plan_on(tables, Lockstep(32, 32, lanes=2)), vectors, 3)
+    inputs = make_inputs([60] * 2_000, 300)
+    inputs.architecture.keep_limits[:] = 0
+    backend = KernelBackend(inputs.plan(Lockstep(32, 32, lanes=2)), start_vectors(300, 16), 3)
     for _ in range(20):
-        totals = backend.train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 30)
+        totals = backend.train(inputs.tokens, inputs.schedule, 0, 30)
     assert totals == NOTHING
 
 
@@ -260,6 +120,7 @@ def test_block_step__expectation_is_the_textbook_gradient():
     assert np.abs(np.array(expected)).max() > 10 * error.max()  # the test can see a wrong weight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_words", [2, 20, 400])
 @pytest.mark.parametrize("learning_rate", [0.025, 0.1])
 def test_train__is_as_stable_as_pair_on_a_tiny_vocabulary(n_words, learning_rate):
@@ -293,10 +154,10 @@ def test_train__workers_agree_statistically():
 
 def test_padded_scratch__odd_sizes_never_read_beyond():
     """The smallest blocks at every unaligned size run and stay finite."""
-    tokens, tables, vectors = make_problem(50, 5, 4_500)
+    inputs, vectors = make_inputs(ragged(4_500), 50, radius=2), start_vectors(50, 5)
     for size in (1, 2, 15, 16, 17, 31):
-        plan = plan_on(tables, Block(size, size), 2, n_negatives=1)
-        KernelBackend(plan, vectors, 1).train(tokens, schedule_of(len(tokens.ids), 0.025), 0, 2)
+        plan = inputs.plan(Block(size, size), n_negatives=1)
+        KernelBackend(plan, vectors, 1).train(inputs.tokens, inputs.schedule, 0, 2)
     assert all(np.isfinite(matrix).all() for matrix in vectors)
     assert vectors.center.shape[1] == padded(5)
 
@@ -314,14 +175,14 @@ def test_rounded__rounds_to_eight_bits_ties_to_even():
 @pytest.mark.parametrize(("dim", "shared"), [(1, 32), (100, 5), (300, 48)])
 def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared):
     # Not for many: a difference of 1e-8 flips a rounding here and there, which is a difference of 2^-9.
-    tokens, tables, vectors = make_problem(300, dim, 41, scale=2 / np.sqrt(dim), sample=0)
+    inputs = make_inputs([20, 1, 0, 20], 300)
+    vectors, schedule = start_vectors(300, dim, 0.6 / np.sqrt(dim)), inputs.epoch(0, 1, 0.1)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     plain = Vectors(*(matrix.copy() for matrix in vectors))
-    schedule = schedule_of(len(tokens.ids), 0.1)
-    plans = [plan_on(tables, Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
+    plans = [inputs.plan(Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
     for plan, trained in zip(plans, (vectors, plain), strict=True):
-        KernelBackend(plan, trained, 1).train(tokens, schedule, 0, 1)
-    ReferenceBackend(plans[0], double).train(tokens, schedule, 0, 1)
+        KernelBackend(plan, trained, 1).train(inputs.tokens, schedule, 0, 1)
+    ReferenceBackend(plans[0], double).train(inputs.tokens, schedule, 0, 1)
     for matrix, twin, other in zip(vectors, double, plain, strict=True):
         np.testing.assert_allclose(matrix, twin, rtol=0, atol=2e-6)
         assert np.abs(matrix - other).max() > 1e-5  # the rounding is seen

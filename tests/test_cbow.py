@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from corpora.small import corpus_of
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
-from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
-from fastw2v.kernels.backend import KernelBackend
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import Cbow, NegativeSampling, Pair, Plan, Softmax, Words
+from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
 from fastw2v.reference.architectures import inputs_of, outputs_of
-from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss
 from fastw2v.reference.pair import pair_step
 from fastw2v.training import train
-from fastw2v.training.start import aligned_zeros
-from tests.conftest import make_inputs
 
 CBOW = Cbow(5, 0, 5, np.zeros(0, np.uint32))
 
@@ -58,34 +54,12 @@ def test_pair_step__descends_by_finite_differences(objective, rng):
         np.testing.assert_allclose((before - after) / lr, numeric, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("lengths", "radius", "fixed"), [([1200], 5, 0), ([1, 2, 3, 700, 1, 500], 3, 1), ([40] * 30, 50, 0)]
-)
-def test_kernel__agrees_with_the_reference(lengths, radius, fixed, rng):
-    """The same draws: vectors within 1e-5 after a thousand updates and more."""
-    made = make_inputs(lengths, 60, radius=radius, fixed=fixed, sample=0.05)
-    plan = Plan(Cbow(*made.architecture), Words(), NegativeSampling(5, made.unigram_table), Pair())
-    vectors = Vectors(aligned_zeros(60, 20), aligned_zeros(60, 20))
-    for matrix in vectors:
-        matrix[:, :20] = rng.normal(size=(60, 20)) / 4
-    double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
-    actual = KernelBackend(plan, vectors, 1).train(made.tokens, made.schedule, 0, 1)
-    expected = ReferenceBackend(plan, double).train(made.tokens, made.schedule, 0, 1)
-    assert actual[1:] == expected[1:]
-    assert actual.loss == pytest.approx(expected.loss, rel=1e-6)
-    for matrix, twin in zip(vectors, double, strict=True):
-        np.testing.assert_allclose(matrix, twin, rtol=0, atol=1e-5)
-
-
 def planted(n_groups: int, n_rows: int) -> Corpus:
     """Sentences whose words are of one of some groups of five."""
     rng = np.random.default_rng(3)
     groups = rng.integers(0, n_groups, n_rows)
     ids = (groups[:, None] * 5 + rng.integers(0, 5, (n_rows, 12))).astype(np.int32)
-    counts = np.bincount(ids.ravel(), minlength=5 * n_groups)
-    vocabulary = Vocabulary([f"w{i}" for i in range(5 * n_groups)], counts)
-    offsets = np.arange(0, ids.size + 1, 12, dtype=np.int64)
-    return Corpus(ids.ravel(), offsets, vocabulary, ids.size, n_rows, 0)
+    return corpus_of(ids, 5 * n_groups, 12)
 
 
 def test_train__finds_the_groups_at_any_number_of_threads():

@@ -264,6 +264,7 @@ def test_train__a_table_of_items_trains_to_the_vectors_of_its_lists(tmp_path, ca
     assert (tmp_path / "a.txt").read_bytes() == (tmp_path / "b.txt").read_bytes()
 
 
+@pytest.mark.slow
 def test_main__interrupt_is_exit_130(corpus, tmp_path):
     """Ctrl-C in the middle of a long run ends it within two seconds and leaves no file."""
     output = tmp_path / "v.txt"

@@ -85,6 +85,7 @@ def language():
 # planted: the files
 
 
+@pytest.mark.slow
 def test_generate__default_counts_are_those_expected_and_those_on_disk(default):
     words = Counter(word for sentence in default.sentences for word in sentence)
     n_questions = len(read_analogies(default.path("analogies.txt")))
@@ -225,6 +226,7 @@ def counted_association(sentences, words, window=5):
         return np.maximum(np.log(pairs / pairs.sum()) - np.log(np.outer(share, share)), 0)
 
 
+@pytest.mark.slow
 def test_structure__true_distributions_answer_every_analogy(default, language):
     everything = np.arange(len(language.words))
     questions = read_analogies(default.path("analogies.txt"))
@@ -232,6 +234,7 @@ def test_structure__true_distributions_answer_every_analogy(default, language):
     assert accuracy(truth, language.words, questions) >= 0.99
 
 
+@pytest.mark.slow
 def test_structure__is_in_the_text_and_not_in_the_same_words_shuffled(default, language, rng):
     questions = read_analogies(default.path("analogies.txt"))
     pairs = read_similarity(default.path("similarity.txt"))

@@ -81,6 +81,7 @@ def test_describe__says_what_is_unknown(healthy: Findings) -> None:
     assert shown["extras"] == "none"
 
 
+@pytest.mark.slow
 def test_doctor__prints_lines_or_json(tmp_path: Path) -> None:
     lines = run_doctor(XDG_CACHE_HOME=str(tmp_path), NUMBA_CACHE_DIR="").splitlines()
     names = [line[:14].strip() for line in lines]

@@ -33,6 +33,7 @@ def test_sweep__every_failing_call_leaves_the_old_or_the_new(tmp_path, name):
     assert swept.n_faults >= (30 if name == "checkpoint" else 4)
 
 
+@pytest.mark.slow
 def test_sweep__every_end_of_a_process_leaves_the_old_or_the_new(tmp_path):
     arguments = [sys.executable, "-m", "bench.injection", str(tmp_path), "checkpoint", "npy"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=True)

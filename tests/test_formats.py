@@ -276,6 +276,7 @@ def test_parse_numbers__reverses_format_rows(numbers: list[float]) -> None:
     assert bits(parse_numbers(format_rows(expected.reshape(1, -1))[0][1:])) == bits(expected)
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[+-]?[0-9]{0,4}\.?[0-9]{0,20}([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 @example("0.00000000000000009")
 @example("9.9999999999999999")

@@ -1,4 +1,7 @@
-"""The kernels against their definitions: numbers, units of work, and training against the NumPy reference."""
+"""The kernels against their definitions: numbers, units of work, workers, machine code.
+
+That each agrees with the reference is in test_properties.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import shutil
 import stat
 import threading
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,14 @@ from numpy.typing import NDArray
 from fastw2v.errors import OutputError
 from fastw2v.kernels import intrinsics, jit, objectives, pair, scalar, units
 from fastw2v.kernels.backend import KernelBackend, run_workers
-from fastw2v.model.arrays import NOTHING, UNIT, Totals, Vectors, n_units, padded
+from fastw2v.model.arrays import UNIT, Totals, Vectors, n_units
 from fastw2v.model.plan import NegativeSampling, Schedule
 from fastw2v.model.streams import epoch_key, noise_stream
 from fastw2v.reference import losses
 from fastw2v.reference import objectives as reference_objectives
 from fastw2v.reference import units as reference_units
-from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.training.start import aligned_zeros
+from tests.conftest import start_vectors
 
 Floats = NDArray[np.float32]
 
@@ -222,169 +224,8 @@ def test_draw_negatives__agrees_with_the_reference(n_words: int, make_inputs: An
 # --- kernel `pair` against the reference -------------------------------------------------------------------
 
 
-def start_vectors(n_words: int, dim: int) -> Vectors:
-    """Random vectors in both matrices, padded and aligned."""
-    rng = np.random.default_rng(0)
-    vectors = Vectors(aligned_zeros(n_words, dim), aligned_zeros(n_words, dim))
-    for matrix in vectors:
-        matrix[:, :dim] = rng.normal(size=(n_words, dim)) * 0.3
-    return vectors
-
-
-def copied(vectors: Vectors, dtype: type = np.float32) -> Vectors:
-    return Vectors(*(matrix.astype(dtype) for matrix in vectors))
-
-
 def kernel_on(vectors: Vectors, inputs: Any, n_negatives: int = 5, n_workers: int = 1) -> KernelBackend:
     return KernelBackend(inputs.plan(n_negatives=n_negatives), vectors, n_workers)
-
-
-def reference_on(vectors: Vectors, inputs: Any, n_negatives: int = 5) -> ReferenceBackend:
-    return ReferenceBackend(inputs.plan(n_negatives=n_negatives), vectors)
-
-
-def all_units(inputs: Any) -> tuple[Any, Any, int, int]:
-    """Arguments of a backend's `train` for one epoch in one call."""
-    return inputs.tokens, inputs.schedule, 0, n_units(len(inputs.tokens.ids))
-
-
-SHORT = [7, 0, 1, 20, 2, 0, 33, 1, 1, 90, 60, 11, 0]
-ACROSS = [3000, 2500, 0, 1, 4000, 4000]  # five units; the sample keeps one token in 28
-CASES: list[dict[str, Any]] = [
-    {"dim": 1, "k": 5, "lengths": SHORT, "radius": 5},
-    {"dim": 7, "k": 1, "lengths": SHORT, "radius": 5, "fixed": 1},
-    {"dim": 16, "k": 15, "lengths": SHORT, "radius": 5, "sample": 0.05},
-    {"dim": 100, "k": 5, "lengths": SHORT, "radius": 5},
-    {"dim": 16, "k": 5, "lengths": [*SHORT, 400], "radius": 1},
-    {"dim": 100, "k": 15, "lengths": SHORT, "radius": 10, "fixed": 1, "sample": 0.01},
-    {"dim": 7, "k": 1, "lengths": [60, 0, 1, 40], "radius": 300},
-    {"dim": 100, "k": 5, "lengths": [40, 0, 1, 30, 5], "radius": 300, "fixed": 1},
-    {"dim": 16, "k": 5, "lengths": ACROSS, "radius": 5, "sample": 1e-4},
-    {"dim": 100, "k": 1, "lengths": ACROSS, "radius": 5, "fixed": 1, "sample": 1e-4},
-    {"dim": 7, "k": 1, "lengths": [2 * UNIT + 40], "radius": 300, "sample": 3e-6},
-]
-
-
-def case_name(case: dict[str, Any]) -> str:
-    window = f"{'fixed' if case.get('fixed') else 'dynamic'} {case['radius']}"
-    return f"dim {case['dim']}, window {window}, k {case['k']}, {sum(case['lengths'])} tokens"
-
-
-@pytest.mark.parametrize("case", CASES, ids=case_name)
-def test_pair__agrees_with_the_reference(case: dict[str, Any], make_inputs: Any) -> None:
-    """One worker, at least 1,000 updates: the same pairs, and vectors within 1e-5 of a float64 reference."""
-    options = {name: value for name, value in case.items() if name not in ("dim", "k", "lengths")}
-    inputs = make_inputs(case["lengths"], 12, **options)
-    actual = start_vectors(12, case["dim"])
-    exact = copied(actual, np.float64)
-    before = copied(actual)
-    totals = kernel_on(actual, inputs, case["k"]).train(*all_units(inputs))
-    expected = reference_on(exact, inputs, case["k"]).train(*all_units(inputs))
-    assert totals[1:] == expected[1:]
-    assert totals.n_pairs >= 1000
-    assert totals.loss == pytest.approx(expected.loss, rel=1e-6)
-    for kernel_matrix, reference_matrix, start in zip(actual, exact, before, strict=True):
-        assert np.abs(kernel_matrix - reference_matrix).max() <= 1e-5
-        assert np.abs(reference_matrix - start).max() > 0.1  # the vectors did move
-
-
-def test_pair__later_epochs_agree_with_the_reference(make_inputs: Any) -> None:
-    """Draws and step size of epochs 0, 1, 2 of 3, one after the other on the same vectors."""
-    inputs = make_inputs(SHORT, 12, sample=0.05)
-    actual = start_vectors(12, 7)
-    exact = copied(actual, np.float64)
-    backends = (kernel_on(actual, inputs), reference_on(exact, inputs))
-    for epoch in range(3):
-        totals, expected = (
-            backend.train(inputs.tokens, inputs.epoch(epoch, 3), 0, 1) for backend in backends
-        )
-        assert totals[1:] == expected[1:]
-    assert np.abs(actual.center - exact.center).max() <= 1e-5
-    assert np.abs(actual.outside - exact.outside).max() <= 1e-5
-
-
-def test_pair__same_seed_twice_gives_identical_bytes(make_inputs: Any) -> None:
-    inputs = make_inputs([UNIT + 50, 30, UNIT], 40, sample=1e-2)
-    results = []
-    for _ in range(2):
-        vectors = start_vectors(40, 7)
-        totals = kernel_on(vectors, inputs).train(*all_units(inputs))
-        results.append((vectors.center.tobytes(), vectors.outside.tobytes(), totals))
-    assert results[0] == results[1]
-    assert results[0][0] != start_vectors(40, 7).center.tobytes()
-
-
-@pytest.mark.parametrize("borders", [[0, 1, 2, 3, 4], [0, 0, 3, 3, 4], [0, 2, 4]])
-def test_pair__how_units_are_cut_into_calls_does_not_matter(borders: list[int], make_inputs: Any) -> None:
-    inputs = make_inputs([UNIT + 50, 30, 2 * UNIT], 40, sample=1e-2)
-    whole, cut = start_vectors(40, 7), start_vectors(40, 7)
-    expected = kernel_on(whole, inputs).train(inputs.tokens, inputs.schedule, 0, 4)
-    backend = kernel_on(cut, inputs)
-    parts = [backend.train(inputs.tokens, inputs.schedule, *border) for border in pairwise(borders)]
-    assert cut.center.tobytes() == whole.center.tobytes()
-    assert cut.outside.tobytes() == whole.outside.tobytes()
-    assert sum(part.n_pairs for part in parts) == expected.n_pairs
-    assert sum(part.n_kept for part in parts) == expected.n_kept
-    assert sum(part.loss for part in parts) == pytest.approx(expected.loss, rel=1e-12)
-
-
-def test_pair__an_empty_range_trains_nothing(make_inputs: Any) -> None:
-    inputs = make_inputs(SHORT, 12)
-    vectors = start_vectors(12, 7)
-    before = copied(vectors)
-    backend = kernel_on(vectors, inputs)
-    backend.train(*all_units(inputs))
-    after_one = copied(vectors)
-    for first in (0, 1):
-        assert backend.train(inputs.tokens, inputs.schedule, first, first) == NOTHING
-    np.testing.assert_array_equal(vectors.center, after_one.center)
-    assert not np.array_equal(vectors.center, before.center)
-
-
-@pytest.mark.parametrize("n_words", [1, 2])
-def test_pair__ends_for_tiny_vocabularies(n_words: int, make_inputs: Any) -> None:
-    """One word has no negatives at all: every draw is the outside word. 100 · 4 − 2 · 3 pairs."""
-    inputs = make_inputs([100], n_words, radius=2, fixed=1)
-    vectors = start_vectors(n_words, 7)
-    totals = kernel_on(vectors, inputs, 15).train(*all_units(inputs))
-    assert totals.n_pairs == 394
-    assert np.isfinite(totals.loss)
-    assert np.isfinite(vectors.center).all()
-
-
-@pytest.mark.parametrize("dim", [1, 7, 100])
-def test_pair__padding_stays_zero(dim: int, make_inputs: Any) -> None:
-    inputs = make_inputs([300, 200], 12)
-    vectors = start_vectors(12, dim)
-    kernel_on(vectors, inputs, n_workers=2).train(*all_units(inputs))
-    for matrix in vectors:
-        assert matrix.shape == (12, padded(dim))
-        assert matrix[:, :dim].all()
-        assert not matrix[:, dim:].any()
-
-
-def test_pair__leaves_other_words_alone(make_inputs: Any) -> None:
-    """Words 10-19 are neither in the corpus nor in the noise; word 0 is noise but subsampled away."""
-    rng = np.random.default_rng(0)
-    inputs = make_inputs([50] * 8, 20, ids=rng.integers(0, 10, 400))
-    inputs.architecture.keep_limits[0] = 0
-    vectors = start_vectors(20, 7)
-    before = copied(vectors)
-    kernel_on(vectors, inputs).train(*all_units(inputs))
-    moved_center = (vectors.center != before.center).any(axis=1)
-    moved_outside = (vectors.outside != before.outside).any(axis=1)
-    assert np.flatnonzero(moved_center).tolist() == list(range(1, 10))
-    assert np.flatnonzero(moved_outside).tolist() == list(range(10))
-
-
-def test_pair__nan_shows_in_the_loss(make_inputs: Any) -> None:
-    """The jit options must not let LLVM assume that NaN does not occur: it is how a diverged run is found."""
-    inputs = make_inputs(SHORT, 12)
-    vectors = start_vectors(12, 7)
-    vectors.outside[3, 2] = np.nan
-    totals = kernel_on(vectors, inputs).train(*all_units(inputs))
-    assert np.isnan(totals.loss)
-    assert np.isnan(vectors.center).any()
 
 
 # --- many workers ------------------------------------------------------------------------------------------
@@ -421,12 +262,6 @@ def neighbours(vectors: Vectors) -> NDArray[np.intp]:
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -2)
     return np.argsort(-cosines, axis=1)[:, : CLUSTER_WORDS - 1]
-
-
-def test_pair__many_workers_train_the_same_pairs(runs: Any) -> None:
-    one, four = runs[1][1], runs[4][1]
-    assert [totals[1:] for totals in four] == [totals[1:] for totals in one]
-    assert {totals.n_kept for totals in four} == {80_000}
 
 
 def test_pair__many_workers_reach_the_same_loss(runs: Any) -> None:
@@ -516,7 +351,7 @@ def uncached(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.skipif(not binding.get_host_cpu_features().get("fma"), reason="this CPU has no FMA")
 def test_pair__hot_loop_is_packed_fma(uncached: Any, make_inputs: Any) -> None:
     """The dot product and the update are fused multiply-adds of 8 or 16 float32 at a time."""
-    inputs = make_inputs(SHORT, 12)
+    inputs = make_inputs([60], 12)
     kernel_on(start_vectors(12, 100), inputs).compile(inputs.tokens)
     assembly = "\n".join(uncached.inspect_asm().values())
     packed = re.findall(r"\bvfn?m(?:add|sub)\d{3}ps\s[^\n]*%[yz]mm", assembly)

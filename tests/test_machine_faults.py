@@ -100,6 +100,7 @@ while thread.is_alive():
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", FORKS)
 def test_fork__a_child_trains_reads_and_asks(corpus: Path, way: str) -> None:
     done = run_python(FORKS[way], str(corpus))
@@ -118,6 +119,7 @@ asyncio.run(both())
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", THREADS)
 @pytest.mark.parametrize(
     "layer",
@@ -128,6 +130,7 @@ def test_threads__train_at_once_on_any_layer(corpus: Path, way: str, layer: str)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["", "work()"])
 def test_train__at_exit_says_so_in_one_line(corpus: Path, before: str) -> None:
     """Python starts no threads any more while it ends, and may refuse to import what would."""

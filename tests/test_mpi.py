@@ -145,6 +145,7 @@ def test_mpi__a_rank_that_dies_ends_the_job_and_it_goes_on(
         assert output.read_bytes() == (tmp_path / "whole.bin").read_bytes()
 
 
+@pytest.mark.slow
 @needs_mpi
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
@@ -166,6 +167,7 @@ def test_mpi__mistakes_are_one_line_and_an_exit_code(
     assert not (tmp_path / "v.txt").exists()
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__evaluates_and_logs_within_an_epoch(corpus: Path, tmp_path: Path) -> None:
     """Twice an epoch, and progress several times: as without mpirun."""
@@ -182,6 +184,7 @@ def test_mpi__evaluates_and_logs_within_an_epoch(corpus: Path, tmp_path: Path) -
     assert finished.stderr.count("\nafter ") == 4
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__dry_run_reads_and_says_so_once(corpus: Path) -> None:
     finished = run(2, "train", corpus, *OPTIONS, "--dry-run")
@@ -190,6 +193,7 @@ def test_mpi__dry_run_reads_and_says_so_once(corpus: Path) -> None:
     assert f"tokens      {N_TOKENS:,} in it" in finished.stdout
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__another_command_is_run_once(corpus: Path, tmp_path: Path) -> None:
     finished = run(2, "vocab", corpus, "--min-count", "1", "-o", tmp_path / "v.txt")
@@ -198,6 +202,7 @@ def test_mpi__another_command_is_run_once(corpus: Path, tmp_path: Path) -> None:
     assert len(read_vocabulary(tmp_path / "v.txt")) == 300
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__a_signal_writes_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
@@ -239,6 +244,7 @@ def test_launched__knows_the_launchers(
     assert communicator.launched() == expected
 
 
+@pytest.mark.slow
 def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
     code = "import sys; from fastw2v.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
     finished = subprocess.run(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, Vectors, n_units, new_totals, work_on
+from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors, n_units, new_totals, work_on
 from fastw2v.model.plan import NegativeSampling, Plan, Schedule, SkipGram, Softmax
 from fastw2v.model.streams import epoch_key, noise_stream, token_bits
 from fastw2v.reference import pair as pair_module
@@ -681,33 +681,3 @@ def test_reference_backend__sampling_finds_the_clusters(clustered: Any, start: V
     scores = start.center @ start.outside.T
     same = np.equal.outer(np.arange(10) // 5, np.arange(10) // 5)
     assert scores[same].min() > scores[~same].max() + 1
-
-
-def test_reference_backend__how_units_are_cut_into_calls_does_not_matter(
-    rng: np.random.Generator, make_inputs: Any
-) -> None:
-    inputs = make_inputs([UNIT + 50, 30, UNIT], 6, radius=2, sample=1e-3)
-    whole = Vectors(rng.normal(size=(6, 2)), rng.normal(size=(6, 2)))
-    cut = Vectors(whole.center.copy(), whole.outside.copy())
-    at_once = backend_on(whole, inputs, 1).train(inputs.tokens, inputs.schedule, 0, 3)
-    backend = backend_on(cut, inputs, 1)
-    parts = [
-        backend.train(inputs.tokens, inputs.schedule, first, end) for first, end in ((0, 1), (1, 1), (1, 3))
-    ]
-    assert parts[1] == NOTHING
-    assert sum(part.n_pairs for part in parts) == at_once.n_pairs > 0
-    assert sum(part.n_kept for part in parts) == at_once.n_kept
-    assert sum(part.loss for part in parts) == pytest.approx(at_once.loss, rel=1e-12)
-    np.testing.assert_array_equal(cut.center, whole.center)
-    np.testing.assert_array_equal(cut.outside, whole.outside)
-
-
-@pytest.mark.parametrize("n_words", [1, 2])
-def test_reference_backend__ends_for_tiny_vocabularies(
-    n_words: int, rng: np.random.Generator, make_inputs: Any
-) -> None:
-    inputs = make_inputs([30], n_words, radius=2, fixed=1)
-    vectors = Vectors(rng.normal(size=(n_words, 2)), np.zeros((n_words, 2)))
-    totals = backend_on(vectors, inputs, 5).train(inputs.tokens, inputs.schedule, 0, 1)
-    assert totals.n_pairs == 30 * 4 - 2 * 3  # the two words at either end lack 2 + 1 neighbours
-    assert math.isfinite(totals.loss)

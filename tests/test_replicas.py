@@ -311,6 +311,7 @@ def test_train_replicas__ranks_agree_and_a_seed_names_the_bytes(
     assert effort.n_syncs == 3 * math.ceil(max(60_000 / n_ranks, 1) / UNIT / 2)
 
 
+@pytest.mark.slow
 def test_train_replicas__learn_as_one_process_does(tmp_path: Any) -> None:
     from tests.chains import expected_loss
 

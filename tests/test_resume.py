@@ -197,6 +197,7 @@ def test_checkpoint__divergence_names_the_good_one(folder, capfd, monkeypatch):
 LONG = ["--epochs", "1000000", "--dim", "64", "-v", "--checkpoint", "kept", "--checkpoint-every", "1h"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signum", "expected"), [(1, 129), (2, 130), (15, 143)])
 def test_signals__write_a_checkpoint_and_say_how_to_go_on(folder, signum, expected):
     command = [sys.executable, "-m", "fastw2v", "train", "corpus.parquet", *OPTIONS, *LONG]
@@ -216,6 +217,7 @@ def test_signals__write_a_checkpoint_and_say_how_to_go_on(folder, signum, expect
     assert [path.name for path in Path("kept").iterdir()] == ["checkpoint-000001"]
 
 
+@pytest.mark.slow
 def test_signals__a_terminal_that_goes_away_leaves_a_checkpoint(folder):
     """The kernel sends SIGHUP, and whatever is written to the terminal from then on fails."""
     command = [sys.executable, "-m", "fastw2v", "train", "corpus.parquet", *OPTIONS, *LONG]

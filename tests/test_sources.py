@@ -209,6 +209,7 @@ def test_read_corpus__damaged_files_are_errors_or_read_alike(tmp_path: Path, wit
     assert (silent == 0) == with_checksums
 
 
+@pytest.mark.slow
 def test_read_corpus__a_damaged_footer_never_ends_the_process(tmp_path: Path) -> None:
     """Some metadata that pyarrow reads without complaint ends the process when it is asked for."""
     path = write(tmp_path / "c.parquet", ["a b", "c d"], compression="none")
@@ -235,6 +236,7 @@ print(peak() - before - corpus.ids.nbytes - corpus.offsets.nbytes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no peak memory of one process here")
 def test_read_corpus__one_large_row_group_in_little_memory(tmp_path: Path, rng: np.random.Generator) -> None:
     """Peak memory beyond ids and offsets, in a process that has loaded everything before."""

@@ -139,6 +139,7 @@ def test_command__a_reader_that_leaves_is_exit_141(folder: Path, command: str) -
     assert shell(folder, line) == (141, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", ["2>&-", "2> /dev/full", "<&- >&- 2>&-", "2> >(exec <&-)"])
 def test_train__trains_whatever_becomes_of_the_streams(folder: Path, streams: str) -> None:
     """Nor does a line of stderr end in a file that was opened where it was."""

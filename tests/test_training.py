@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import fastw2v
+from corpora.small import corpus_of
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
-from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
@@ -18,15 +18,15 @@ from fastw2v.training.hooks import Callbacks
 from tests.chains import chain_corpus
 
 
-def corpus_of(ids, n_words, sentence=50):
-    counts = np.bincount(ids, minlength=n_words)
-    offsets = np.append(np.arange(0, len(ids), sentence), len(ids)).astype(np.int64)
-    words = [f"w{i}" for i in range(n_words)]
-    return Corpus(ids.astype(np.int32), offsets, Vocabulary(words, counts), len(ids), len(offsets) - 1, 0)
-
-
-@pytest.mark.parametrize("kernel", ["pair", "block"])
-@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize(
+    ("kernel", "backend"),
+    [
+        ("pair", "numba"),
+        ("block", "numba"),
+        ("block", "reference"),
+        pytest.param("pair", "reference", marks=pytest.mark.slow),
+    ],
+)
 def test_train__separates_two_topics(kernel, backend):
     rng = np.random.default_rng(0)
     topics = rng.integers(0, 2, 60)
@@ -256,7 +256,7 @@ def test_train__refuses_sentences_of_one_word_before_it_compiles(kernel, backend
     stages = []
     config = TrainConfig(dim=4, sample=0, kernel=kernel, backend=backend, threads=1)
     with pytest.raises(CorpusError, match=r"no word has a neighbour.*--group-by"):
-        loop.train(corpus_of(np.arange(100) % 7, 7, sentence=1), config, [Callbacks(on_stage=stages.append)])
+        loop.train(corpus_of(np.arange(100) % 7, 7, 1), config, [Callbacks(on_stage=stages.append)])
     assert stages == []
 
 
