@@ -30,8 +30,7 @@ from fastw2v.show.run_log import RunLog
 from fastw2v.system import interrupts
 from fastw2v.system.machine import require_threads
 from fastw2v.training.health import step_size_warning
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Callback, Callbacks, Moment, Trained
+from fastw2v.training.hooks import Callback, Callbacks, Evaluation, Moment, Trained
 from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file

@@ -15,8 +15,8 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Vectors
-from fastw2v.training.holdout import Evaluation, Evaluator, evaluator_of, held_out_loss, split
-from fastw2v.training.hooks import Trained
+from fastw2v.training.holdout import Evaluator, evaluator_of, held_out_loss, split
+from fastw2v.training.hooks import Evaluation, Trained
 from fastw2v.training.loop import train
 
 QUICK: dict[str, Any] = {"dim": 8, "sample": 0.0, "threads": 1}

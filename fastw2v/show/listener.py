@@ -5,8 +5,7 @@ from __future__ import annotations
 from fastw2v.kernels.compiler import compiler
 from fastw2v.show.progress import Display, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Hook, Moment
+from fastw2v.training.hooks import Evaluation, Hook, Moment
 
 
 class Listener(Hook):

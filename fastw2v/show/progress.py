@@ -15,8 +15,7 @@ from typing import TextIO
 
 from fastw2v.system.machine import resident_memory
 from fastw2v.system.streams import SafeStream
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Progress
+from fastw2v.training.hooks import Evaluation, Progress
 
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 10.0

@@ -169,6 +169,21 @@ class Callbacks(Hook):
         return self._on_epoch(moment) if self._on_epoch else None
 
 
+class Evaluation(NamedTuple):
+    """What a run was worth at a moment.
+
+    epochs    passes made so far, with a fraction
+    loss      mean of J over the pairs of held-out sentences; NaN without any
+    scores    by name
+    is_best   no earlier loss was lower
+    """
+
+    epochs: float
+    loss: float
+    scores: dict[str, float]
+    is_best: bool
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a run came to; seconds are wall-clock, words count every corpus word once an epoch."""
