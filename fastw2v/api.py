@@ -14,7 +14,12 @@ from fastw2v.config import Preset, check_judging
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.distributed.communicator import in_concert, open_communicator
+from fastw2v.distributed.communicator import (
+    Communicator,
+    in_concert,
+    open_communicator,
+    require_alike,
+)
 from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks
 from fastw2v.options.spelling import as_called, for_python
@@ -23,7 +28,7 @@ from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of
-from fastw2v.run.resume import begun, options_of, with_saved
+from fastw2v.run.resume import asked, begun, options_of, with_saved
 from fastw2v.show.listener import Listener
 from fastw2v.show.progress import Display, reading_shown
 from fastw2v.show.run_log import RunLog
@@ -88,18 +93,21 @@ def train(
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)
     require_usable(configs, init)
-    communicator = open_communicator()
+    communicator = open_communicator(alone=configs.running.alone)
+    if communicator.size > 1:
+        require_alike(communicator, asked(configs))
     with in_concert(communicator, DivergedError), interrupted():
         if communicator.rank:
             trained = follow(Run.of_others(communicator, configs.training.threads))
         else:
             called = Callbacks(on_chunk=on_chunk, on_epoch=on_epoch)
-            trained = lead(corpus, configs, vocabulary, init, called, on_evaluation, verbose)
+            trained = lead(communicator, corpus, configs, vocabulary, init, called, on_evaluation, verbose)
     warn_of_no_pair(trained, configs)
     return trained.embeddings
 
 
 def lead(
+    communicator: Communicator,
     corpus: Any,
     configs: Configs,
     vocabulary: Vocabulary | None,
@@ -118,7 +126,7 @@ def lead(
             require_usable(configs, None)
         require_no_patience(place, configs.training.patience)
         request = request_of(corpus, configs, vocabulary)
-        run = Run(request, open_communicator(), place.saved if place else None)
+        run = Run(request, communicator, place.saved if place else None)
         scores = load_scores(configs.running.eval_similarity, configs.running.eval_analogy)
         display = Display(sys.stderr, quiet=not verbose)
         stack.callback(display.close)

@@ -285,6 +285,13 @@ class RunConfig:
         is_once=True,
     )
 
+    alone: bool = option(
+        False,
+        "Several processes",
+        "Train by itself each process that a launcher started, as for a sweep of options.",
+        is_once=True,
+    )
+
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)

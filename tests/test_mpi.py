@@ -260,6 +260,7 @@ def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, tmp_path: Path) -> None:
     """Held-out sentences are judged, and the second run finds what it read."""
@@ -326,6 +327,7 @@ open(f"{folder}/{rank}.json", "w").write(json.dumps(digest))
 """
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__the_library_trains_as_the_command_does(corpus: Path, tmp_path: Path) -> None:
     """Each process calls `train`; both return the vectors, and callbacks are rank 0's."""
@@ -344,6 +346,7 @@ def test_mpi__the_library_trains_as_the_command_does(corpus: Path, tmp_path: Pat
     assert events[-1] == "end"
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__an_error_of_one_process_ends_all(corpus: Path, tmp_path: Path) -> None:
     code = (
@@ -355,3 +358,36 @@ def test_mpi__an_error_of_one_process_ends_all(corpus: Path, tmp_path: Path) -> 
     )
     assert done.returncode != 0
     assert "ZeroDivisionError" in done.stderr
+
+
+ASKING = """
+import sys
+import fastw2v
+from fastw2v.distributed.communicator import launched
+
+corpus, folder, alone = sys.argv[1:]
+rank = launched()[0]
+try:
+    vectors = fastw2v.train(corpus, dim=8 + rank, epochs=1, threads=1, min_count=1, alone=alone == "alone")
+    print("trained", vectors.dim, flush=True)
+except fastw2v.errors.UsageError as error:
+    print("refused", error, flush=True)
+"""
+
+
+@pytest.mark.slow
+@needs_mpi
+@pytest.mark.parametrize("alone", ["alone", "together"])
+def test_mpi__processes_that_ask_for_different_runs_train_alone_or_are_refused(
+    alone: str, corpus: Path, tmp_path: Path
+) -> None:
+    command = in_ranks(2, "-c", ASKING, str(corpus), str(tmp_path), alone)
+    done = subprocess.run(command, env=variables(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = sorted(done.stdout.splitlines())
+    if alone == "alone":
+        assert lines == ["trained 8", "trained 9"]
+    else:
+        assert len(lines) == 2
+        assert all("refused dim is 9 in process 1 and 8 in process 0" in line for line in lines)
+        assert all("set alone" in line for line in lines)

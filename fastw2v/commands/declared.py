@@ -205,6 +205,7 @@ RUNNING = (
     _RUN["checkpoint"],
     _RUN["checkpoint_every"],
     _RUN["resume"],
+    _RUN["alone"],
     _option(
         "--dry-run", "Settings", "Read the corpus, print what training takes, and stop.", bool, is_once=True
     ),

@@ -86,6 +86,7 @@ class Options(TypedDict, total=False):
     eval_similarity: Path | None
     eval_analogy: Path | None
     log_json: Path | None
+    alone: bool
 
 
 class Configs(NamedTuple):

@@ -87,7 +87,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
 
     Raises UsageError, OutputError for what cannot be written, CorpusError for damaged checkpoints.
     """
-    communicator = open_communicator()
+    communicator = open_communicator(alone=options["alone"])
     if communicator.rank:
         yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
