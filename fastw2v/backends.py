@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens, Totals, Vectors
+from fastw2v.model.huffman import huffman_tree
 from fastw2v.model.plan import (
     BFLOAT16,
     FEW_LANES,
@@ -20,6 +21,7 @@ from fastw2v.model.plan import (
     Block,
     Cbow,
     Estimator,
+    HierarchicalSoftmax,
     Lockstep,
     NegativeSampling,
     Objective,
@@ -66,7 +68,7 @@ ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow"
 def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
     """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
 
-    The softmax has no noise to share: its estimator is Pair.
+    A softmax, hierarchical or not, has no noise to share: its estimator is Pair.
     """
     architecture = ARCHITECTURES[config.architecture](
         config.window,
@@ -74,7 +76,8 @@ def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Pla
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
     )
-    estimator = Pair() if config.loss == "softmax" else estimator_of(config, len(counts))
+    has_noise = config.loss == "negative-sampling"
+    estimator = estimator_of(config, len(counts)) if has_noise else Pair()
     return Plan(architecture, Words(), objective_of(config, counts), estimator)
 
 
@@ -82,6 +85,11 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
     """The objective that config names for a vocabulary of these counts."""
     if config.loss == "softmax":
         return Softmax()
+    if config.loss == "hierarchical-softmax":
+        tree = huffman_tree(counts)
+        lengths = np.diff(tree.offsets)
+        mean_path = float((lengths * counts).sum() / max(int(counts.sum()), 1))
+        return HierarchicalSoftmax(*tree, int(lengths.max()), mean_path)
     table = unigram_table(noise_probabilities(counts, config.ns_exponent))
     return NegativeSampling(config.negatives, table)
 
@@ -108,8 +116,8 @@ def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
 def supports(plan: Plan, backend: str) -> str | None:
     """Why a backend cannot train a plan, with the cure; None where it can. Nothing else knows."""
     is_shared = isinstance(plan.estimator, Block | Lockstep)
-    if isinstance(plan.objective, Softmax) and is_shared:
-        return "loss softmax has no noise for a block to share: use --kernel pair"
+    if is_shared and not isinstance(plan.objective, NegativeSampling):
+        return "a softmax has no noise for a block to share: use --kernel pair"
     if isinstance(plan.architecture, Cbow) and is_shared:
         return "architecture cbow is trained one case after the other: add --kernel pair"
     if backend == "reference":

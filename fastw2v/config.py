@@ -15,7 +15,7 @@ Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
-Loss = Literal["negative-sampling", "softmax"]
+Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
@@ -109,7 +109,11 @@ class TrainConfig:
         32, "Model", "Noise words that a block shares (kernel block).", limits=Whole(1, MAX_BLOCK)
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
-    loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
+    loss: Loss = option(
+        "negative-sampling",
+        "Model",
+        "What is minimised; hierarchical-softmax is trained pair by pair, softmax needs backend reference.",
+    )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
         0.0,
@@ -140,6 +144,12 @@ class TrainConfig:
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
+        if self.freeze == "outside" and self.loss == "hierarchical-softmax":
+            raise refused(
+                "freeze outside would leave the inner nodes of the tree at zero, which are all the outside "
+                "rows that loss hierarchical-softmax has: leave freeze out",
+                *("freeze", "loss"),
+            )
         check_combination(self)
 
     @property
@@ -300,10 +310,8 @@ class RunConfig:
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    ("loss", "softmax"): (
-        (*_NOISE, "deterministic"),
-        "draws no noise words",
-    ),
+    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
+    ("loss", "softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }
 

@@ -67,6 +67,7 @@ class Moment:
 
     epoch      of how many epochs something is trained, from 1
     progress   Progress
+    has_outside  whether rows of U stand for words, as they do but for the hierarchical softmax
     """
 
     epoch: int
@@ -74,13 +75,15 @@ class Moment:
     vocabulary: Vocabulary
     vectors: Vectors
     dim: int
+    has_outside: bool = True
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        return Embeddings(self.vocabulary.words, center, outside, self.vocabulary.counts)
+        of_words = outside if self.has_outside else None
+        return Embeddings(self.vocabulary.words, center, of_words, self.vocabulary.counts)
 
 
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does
