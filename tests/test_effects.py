@@ -242,7 +242,7 @@ def test_commands__idle_options_are_refused(
         ("train c --min_count 3", "--min-count?"),
         ("train c --cbow 0", "CBOW is architecture cbow"),
         ("train c -size 3", "--dim?"),
-        ("train c -hs 0", "hierarchical softmax"),
+        ("train c -hs 0", "loss hierarchical-softmax"),
         ("train -train c", "name the corpus without an option"),
         ("train -output x c", "--output?"),
         ("train c -min-count 3", "--min-count?"),
