@@ -112,7 +112,7 @@ class TrainConfig:
     loss: Loss = option(
         "negative-sampling",
         "Model",
-        "What is minimised; hierarchical-softmax is trained pair by pair, softmax needs backend reference.",
+        "What is minimised; softmax takes time in proportion to the vocabulary.",
     )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
@@ -311,7 +311,10 @@ _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives"
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
-    ("loss", "softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
+    ("loss", "softmax"): (
+        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
+        "draws no noise words",
+    ),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }
 
