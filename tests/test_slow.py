@@ -47,7 +47,8 @@ def test_slow__is_held_by_processor_time(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow: x\n")
     (tmp_path / "test_some.py").write_text(TESTS)
     root = Path(__file__).parent.parent
-    environment = os.environ | {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment = untraced | {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     arguments = ["-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
