@@ -20,7 +20,7 @@ from fastw2v.commands.unknown import flags_of, variable_message
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import read_corpus
 from fastw2v.corpus.read import Corpus
-from fastw2v.errors import UsageError
+from fastw2v.errors import DivergedError, UsageError
 from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
@@ -60,7 +60,6 @@ OTHERS: dict[str, Any] = {
 # What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
 NEEDS: dict[str, dict[str, Any]] = {
     "architecture": {"kernel": "pair"},
-    "loss": {"backend": "reference"},
     "eval_every": {"holdout": 0.2},
     "patience": {"holdout": 0.2, "epochs": 10},
     "freeze": {"lr": 0.5, "min_lr": 0.45},  # beside small vectors that stay, the others learn slowly
@@ -114,7 +113,7 @@ def corpus_of(n_rows: int) -> Corpus:
 
 def is_slow(options: dict[str, Any]) -> bool:
     """Whether NumPy takes a step for each pair."""
-    return options.get("loss") == "softmax" or {"reference", "pair"} <= set(map(str, options.values()))
+    return {"reference", "pair"} <= set(map(str, options.values()))
 
 
 @functools.cache
@@ -124,7 +123,7 @@ def _outcome(options: tuple[tuple[str, Any], ...]) -> Outcome | str:
     corpus = corpus_of(8 if is_slow(given) else len(ROWS))
     try:
         return outcome_of(lambda: fastw2v.train(corpus, verbose=True, **given))
-    except UsageError as error:
+    except (UsageError, DivergedError) as error:  # the step that a freeze needs is too long for a softmax
         return str(error)
 
 
@@ -185,10 +184,7 @@ def test_train__threads_change_no_byte_where_it_is_deterministic() -> None:
         {"kernel": "pair", "block_size": 16},
         {"kernel": "pair", "shared_negatives": 8},
         {"kernel": "pair", "precision": "bfloat16"},
-        *(
-            {"loss": "softmax", "backend": "reference", name: OTHERS[name]}
-            for name in config.WITHOUT_EFFECT["loss", "softmax"][0]
-        ),
+        *({"loss": "softmax", name: OTHERS[name]} for name in config.WITHOUT_EFFECT["loss", "softmax"][0]),
         {"backend": "reference", "threads": 2},
     ],
     ids=lambda options: ",".join(map(str, options)),

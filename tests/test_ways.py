@@ -45,7 +45,7 @@ PAIRS = [
 ]
 REFUSED = [
     ("architecture",),
-    ("loss",),
+    ("loss", "kernel"),
     ("eval_every",),
     ("patience",),
     ("kernel", "block_size"),
