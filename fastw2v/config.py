@@ -60,6 +60,12 @@ class TrainConfig:
         5, "Frequent", "Noise words for each pair.", limits=Whole(1, MAX_NEGATIVES), flags="-k --negatives"
     )
     epochs: int = option(5, "Frequent", "Passes over the corpus.", limits=Whole(1, 1_000_000))
+    minutes: float | None = option(
+        None,
+        "Training",
+        "Instead of --epochs: train so long, reading, compiling and writing not counted.",
+        limits=Real("above 0 and at most 5e5", ABOVE_0, 5e5),
+    )
     lr: float = option(
         0.025,
         "Frequent",
@@ -140,6 +146,7 @@ class TrainConfig:
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
+        check_clock(self)
         check_combination(self)
 
     @property
@@ -322,6 +329,31 @@ def check_combination(config: TrainConfig) -> None:
             f"threads is {config.threads}, but backend reference trains in one: leave threads out, or set "
             "threads to 1",
             ("threads", "backend"),
+        )
+
+
+def refuse_epochs(epochs: int, minutes: float) -> None:
+    """Raise UsageError for epochs beside minutes."""
+    raise refused(
+        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
+        *("epochs", "minutes"),
+    )
+
+
+def check_clock(config: TrainConfig) -> None:
+    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
+
+    Raises UsageError.
+    """
+    if config.minutes is None:
+        return
+    if config.epochs != TrainConfig.epochs:
+        refuse_epochs(config.epochs, config.minutes)
+    if config.deterministic:
+        raise refused(
+            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
+            "hold: leave one of them out, or give epochs",
+            *("deterministic", "minutes"),
         )
 
 

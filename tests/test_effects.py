@@ -31,6 +31,7 @@ OTHERS: dict[str, Any] = {
     "window": 2,
     "negatives": 3,
     "epochs": 3,
+    "minutes": 0.0005,
     "lr": 0.021,
     "min_lr": 0.02,
     "sample": 1e-2,
@@ -63,8 +64,11 @@ SHOWS_ELSEWHERE = {
 @functools.cache
 def _trained(options: tuple[tuple[str, Any], ...]) -> bytes | None:
     """The bytes that training comes to, or None where the options are refused."""
+    asked = {**SMALL, **dict(options)}
+    if "minutes" in asked and "epochs" not in dict(options):
+        del asked["epochs"]
     try:
-        trained = fastw2v.train(ROWS, **{**SMALL, **dict(options)})
+        trained = fastw2v.train(ROWS, **asked)
         return trained.center_vectors.tobytes() + trained.outside_vectors.tobytes()  # type: ignore[union-attr]
     except UsageError:
         return None
@@ -102,6 +106,7 @@ def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -
             for name in config.WITHOUT_EFFECT["loss", "softmax"][0]
         ),
         {"backend": "reference", "threads": 2},
+        {"minutes": 1.5, "epochs": 7},
     ],
     ids=lambda options: ",".join(map(str, options)),
 )
@@ -171,6 +176,9 @@ BAD = {
     "-o x.txt and --log-json x.txt: two outputs have the same name": ["-o", "x.txt", "--log-json", "x.txt"],
     "--block-size is 16": ["--kernel", "pair", "--block-size", "16"],
     "--eval-every is 0.5": ["--eval-every", "0.5"],
+    "--epochs is 5, but --minutes 2 decides": ["--minutes", "2", "--epochs", "5"],
+    "so --deterministic cannot hold": ["--minutes", "2", "--deterministic"],
+    "--minutes is 0.0: it must be above 0": ["--minutes", "0"],
     "--sync-words is 8192": ["--sync-words", "8192"],
     "--combine is mean": ["--combine", "mean"],
     "--overlap is for several processes": ["--overlap"],
