@@ -75,8 +75,8 @@ def train(
     on_epoch    the same, after each epoch
     on_evaluation  called with each Evaluation, where there is something to judge by, such as holdout
     verbose     show progress on stderr, as the command does
-    options     of TrainConfig, ReadConfig, RunConfig and ReplicaConfig: dim, window, negatives, epochs, lr,
-                min_count, column, memory_limit, checkpoint, resume …
+    options     of TrainConfig, ReadConfig, RunConfig and ReplicaConfig: dim, window, negatives, epochs or
+                minutes, lr, min_count, column, memory_limit, checkpoint, resume …
 
     Where mpirun started several processes that all call this, they train together: each returns the vectors,
     and callbacks are those of rank 0; an object is trained on as rank 0 has it. With checkpoint, Ctrl-C
@@ -134,7 +134,7 @@ def lead(
         log.start(options_of(request, configs.running))
         read = run.read(reading_shown(display))
         log.record("corpus", **begun(read, run.n_tokens))
-        listener = Listener(display, log)
+        listener = Listener(display, log, configs.training.minutes, configs.training.shuffle)
 
         def evaluated(evaluation: Evaluation) -> None:
             listener.evaluated(evaluation)

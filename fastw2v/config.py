@@ -60,6 +60,12 @@ class TrainConfig:
         5, "Frequent", "Noise words for each pair.", limits=Whole(1, MAX_NEGATIVES), flags="-k --negatives"
     )
     epochs: int = option(5, "Frequent", "Passes over the corpus.", limits=Whole(1, 1_000_000))
+    minutes: float | None = option(
+        None,
+        "Training",
+        "Instead of --epochs: train so long, reading, compiling and writing not counted.",
+        limits=Real("above 0 and at most 5e5", ABOVE_0, 5e5),
+    )
     lr: float = option(
         0.025,
         "Frequent",
@@ -150,6 +156,7 @@ class TrainConfig:
                 "rows that loss hierarchical-softmax has: leave freeze out",
                 *("freeze", "loss"),
             )
+        check_clock(self)
         check_combination(self)
 
     @property
@@ -343,6 +350,31 @@ def check_combination(config: TrainConfig) -> None:
         )
 
 
+def refuse_epochs(epochs: int, minutes: float) -> None:
+    """Raise UsageError for epochs beside minutes."""
+    raise refused(
+        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
+        *("epochs", "minutes"),
+    )
+
+
+def check_clock(config: TrainConfig) -> None:
+    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
+
+    Raises UsageError.
+    """
+    if config.minutes is None:
+        return
+    if config.epochs != TrainConfig.epochs:
+        refuse_epochs(config.epochs, config.minutes)
+    if config.deterministic:
+        raise refused(
+            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
+            "hold: leave one of them out, or give epochs",
+            *("deterministic", "minutes"),
+        )
+
+
 def check_judging(config: TrainConfig, *, by_files: bool) -> None:
     """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
 
@@ -354,21 +386,6 @@ def check_judging(config: TrainConfig, *, by_files: bool) -> None:
             "leave eval_every out",
             ("eval_every", "holdout"),
         )
-
-
-def check_given_words(config: ReadConfig) -> None:
-    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
-
-    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
-    """
-    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
-        return
-    name = "min_count" if config.max_vocab is None else "max_vocab"
-    raise UsageError(
-        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
-        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
-        (name,),
-    )
 
 
 def refused(message: str, *options: str) -> UsageError:

@@ -41,6 +41,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "holdout": 0.0,
         "eval_every": 1.0,
         "patience": None,
+        "minutes": None,
     }
     assert dataclasses.asdict(TrainConfig()) == expected
 

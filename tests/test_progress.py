@@ -13,6 +13,7 @@ from fastw2v.show.progress import (
     PLAIN_SECONDS,
     Display,
     clock,
+    clock_line,
     memory_held,
     reading_line,
     significant,
@@ -228,3 +229,17 @@ def test_display__quiet_writes_nothing(hand_clock: Clock, stream: io.StringIO) -
     display.say("another")
     display.close()
     assert stream.getvalue() == ""
+
+
+def test_clock_line__says_what_a_time_comes_to():
+    """Of less than an epoch, which part it is."""
+    assert clock_line(Progress(10, 40, 9.0, 0.02, 1.0, 1.25), 2, False) == (
+        "2 minutes are about 5 epochs at this speed"
+    )
+    part = Progress(10, 40, 9.0, 0.02, 1.0, 0.1)
+    assert clock_line(part, 0.5, False).endswith(
+        "the first 40% of the corpus; shuffle draws such a part over all of it"
+    )
+    assert clock_line(part, 0.5, True).endswith(
+        "0.4 epochs at this speed: a part of the corpus, drawn over all of it"
+    )

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
+from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import open_object
 from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, open_files
+from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words

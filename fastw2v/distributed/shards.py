@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import ReadConfig, check_given_words
+from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
 from fastw2v.corpus.count import WorkerPool, count_words, worker_pool
@@ -24,6 +24,7 @@ from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, RowGroup, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words

@@ -22,6 +22,7 @@ MEANT: dict[str, str] = {
     "negatives": "negative neg k num_negatives n_negatives num_neg num_sampled negative_samples "
     "negative_sampling",
     "epochs": "iter iters iterations epoch max_iter n_iter n_epochs num_epochs passes",
+    "minutes": "time time_limit max_time duration budget",
     "lr": "alpha start_alpha learning_rate step_size eta",
     "min_lr": "min_alpha end_alpha min_learning_rate",
     "sample": "t subsample subsampling sampling_threshold downsample",

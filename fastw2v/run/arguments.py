@@ -21,6 +21,7 @@ from fastw2v.config import (
     ReplicaConfig,
     RunConfig,
     TrainConfig,
+    refuse_epochs,
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
     window: int
     negatives: int
     epochs: int
+    minutes: float | None
     lr: float
     min_lr: float | None
     sample: float
@@ -105,8 +107,12 @@ def configure(preset: str | None, options: dict[str, Any], init: Embeddings | No
     Raises UsageError for a preset or an option that there is not, and for a value that it cannot have.
     """
     given = frozenset(options)
+    by_clock = options.get("minutes") is not None
+    if by_clock and "epochs" in given:
+        refuse_epochs(options["epochs"], options["minutes"])
     if preset is not None:
-        options = PRESETS[checks.choice("preset", preset, get_args(Preset))] | options
+        chosen = PRESETS[checks.choice("preset", preset, get_args(Preset))]
+        options = {name: chosen[name] for name in chosen if not (by_clock and name == "epochs")} | options
     if init is not None and not isinstance(init, Embeddings):
         raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
     if init is not None and "dim" not in given:

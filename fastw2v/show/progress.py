@@ -57,6 +57,17 @@ def training_line(progress: Progress) -> str:
     )
 
 
+def clock_line(progress: Progress, minutes: float, is_shuffled: bool) -> str:
+    """How many epochs a time comes to at the speed so far; of less than one, which part of the corpus."""
+    epochs = progress.epochs / max(progress.share, 1e-9)
+    line = f"{minutes:g} minutes are about {epochs:.3g} epochs at this speed"
+    if epochs >= 1:
+        return line
+    if is_shuffled:
+        return f"{line}: a part of the corpus, drawn over all of it"
+    return f"{line}: the first {epochs:.0%} of the corpus; shuffle draws such a part over all of it"
+
+
 def evaluation_line(evaluation: Evaluation) -> str:
     """Epochs, held-out loss, scores."""
     epochs = f"{evaluation.epochs:.4g}"

@@ -17,13 +17,18 @@ from fastw2v.vectors.embeddings import Embeddings
 
 
 class Progress(NamedTuple):
-    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too)."""
+    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too).
+
+    words_total   of the whole run; by the clock those to expect, and at its end those that were trained
+    epochs        passes made so far, with a fraction
+    """
 
     words: int
     words_total: int
     seconds: float
     learning_rate: float
     mean_loss: float
+    epochs: float = 0.0
 
     @property
     def share(self) -> float:
