@@ -10,6 +10,7 @@ from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -199,7 +200,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -254,7 +255,9 @@ class ReadConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
+        object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
+        check_phrases(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",

@@ -48,6 +48,12 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
 
 def test_read_config__defaults_are_those_of_word2vec() -> None:
     expected = {
+        "phrases": 0,
+        "phrase_scoring": "word2phrase",
+        "phrase_threshold": None,
+        "phrase_min_count": 5,
+        "phrase_delimiter": "_",
+        "connector_words": "",
         "column": None,
         "group_by": None,
         "order_by": None,

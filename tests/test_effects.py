@@ -168,7 +168,7 @@ def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -
     else:
         return
     if "minutes" in (first, second):
-        return  # the clock decides the bytes, which may be those of so many epochs; test_budget sees its effect
+        return  # the clock decides the bytes; test_budget sees the effect
     for alone, other in ((first, second), (second, first)):
         if needs.get(other) == OTHERS[other]:
             continue  # without it the first one is refused

@@ -89,6 +89,15 @@ def reading_shown(display: Display) -> Callable[[float, int], None]:
     return on_progress
 
 
+def phrases_shown(display: Display) -> Callable[[int, float], None]:
+    """What finding phrases calls as it goes on."""
+
+    def on_pass(number: int, share: float) -> None:
+        display.update(f"finding phrases {share:6.1%} of pass {number}  {memory_held()}")
+
+    return on_pass
+
+
 class Display:
     """Writes progress to a stream, at most as often as someone can use it.
 
