@@ -51,6 +51,10 @@ class Evaluator(Hook):
         """Whether another eval_every epochs have passed, or the run ends."""
         return self.n_due(progress) > self.n_evaluated or progress.words >= progress.words_total
 
+    def due_at(self) -> float:
+        """Where the next of the evaluations is due, a share of all epochs."""
+        return min(1.0, (self.n_evaluated + 1) * self.config.eval_every / self.config.epochs)
+
     def n_due(self, progress: Progress) -> int:
         """Evaluations that are due so far."""
         return int(progress.epochs / self.config.eval_every + 1e-9)

@@ -133,6 +133,10 @@ class Hook:
         """Whether `when_due` is to be called now."""
         return False
 
+    def due_at(self) -> float:
+        """The share of the run at which `when_due` is next wanted, if it is known; 1 is its end."""
+        return 1.0
+
     def when_due(self, moment: Moment, position: Position) -> object:
         """Told where the run stands, if it is due: the vectors are those that all processes agree on."""
         return None
