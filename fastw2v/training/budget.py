@@ -134,7 +134,7 @@ class Clock:
         self.seconds = seconds
 
     def in_time(self, due: list[Hook]) -> list[Hook]:
-        """The hooks that are due; none where they may last beyond the end, at which they are called anyway."""
+        """The hooks that are due; none where they may last beyond the end, when they are called anyway."""
         left = self.seconds_total - self.seconds
         return due if self.is_spent or left > self.hook_seconds else []
 
