@@ -279,6 +279,7 @@ def load(path: str | Path, **options: Any) -> Embeddings:
 def save(path: str | Path, embeddings: Embeddings, **options: Any) -> None:
     """Write word vectors in the format of the suffix; the file appears complete or not at all.
 
-    options   of `formats.save`: format, escape, vectors, normalize, float16
+    options   of `formats.save`: format, escape, vectors, remove_components,
+                normalize, float16
     """
     save_file(path, embeddings, **options)

@@ -128,6 +128,15 @@ FORM = (
         choices=VECTORS,
         part="form",
     ),
+    _option(
+        "--remove-components",
+        "Output",
+        "Subtract the mean of all vectors and so many of their principal components; 0: the mean alone.",
+        int,
+        shown="nothing is subtracted",
+        limits=Whole(0, why=" and less than --dim"),
+        part="form",
+    ),
     _option("--normalize", "Output", "Scale each vector to length 1.", bool, part="form"),
     _option("--float16", "Output", "Numbers of 16 bits (npy, parquet, safetensors).", bool, part="form"),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastw2v.kernels.compiler import compiler
 from fastw2v.show.progress import Display, clock_line, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
-from fastw2v.training.hooks import Evaluation, Hook, Moment
+from fastw2v.training.hooks import Evaluation, Hook, Moment, Progress
 
-TOLD_SHARE = 0.02  # of the time: the first calls are short, and no measure of the speed
+TOLD_SHARE, TOLD_SECONDS = 0.1, 10.0  # of the time or after: earlier the speed is that of a few short calls
 
 
 class Listener(Hook):
@@ -22,6 +22,7 @@ class Listener(Hook):
     ) -> None:
         self.display, self.log = display, log
         self.minutes, self.is_shuffled = minutes, is_shuffled
+        self.first: Progress | None = None
 
     def on_stage(self, stage: str) -> None:
         """Say so where a kernel is compiled, which is not so where its code is kept."""
@@ -33,12 +34,20 @@ class Listener(Hook):
 
     def after_call(self, moment: Moment) -> None:
         """Show and log progress."""
-        progress, is_over = moment.progress, moment.progress.words == moment.progress.words_total
-        if self.minutes and (is_over or progress.share > TOLD_SHARE):
-            self.display.say(clock_line(progress, self.minutes, self.is_shuffled))
+        if self.minutes:
+            self.tell_minutes(moment.progress, self.minutes)
+        self.display.update(training_line(moment.progress))
+        self.log.progress(moment.progress)
+
+    def tell_minutes(self, progress: Progress, minutes: float) -> None:
+        """Say once what a time comes to, at the speed since the first call of this process."""
+        self.first = first = self.first or progress
+        seconds, share = progress.seconds - first.seconds, progress.share - first.share
+        is_over = progress.words == progress.words_total
+        if is_over or (share > 0 and (share > TOLD_SHARE or seconds > TOLD_SECONDS)):
+            left = 0.0 if is_over else (1 - progress.share) * (progress.epochs - first.epochs) / share
+            self.display.say(clock_line(progress.epochs + left, minutes, self.is_shuffled))
             self.minutes = None
-        self.display.update(training_line(progress))
-        self.log.progress(progress)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Show and log an evaluation."""

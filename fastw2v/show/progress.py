@@ -57,9 +57,8 @@ def training_line(progress: Progress) -> str:
     )
 
 
-def clock_line(progress: Progress, minutes: float, is_shuffled: bool) -> str:
-    """How many epochs a time comes to at the speed so far; of less than one, which part of the corpus."""
-    epochs = progress.epochs / max(progress.share, 1e-9)
+def clock_line(epochs: float, minutes: float, is_shuffled: bool) -> str:
+    """How many epochs a time comes to; of less than one, which part of the corpus."""
     line = f"{minutes:g} minutes are about {epochs:.3g} epochs at this speed"
     if epochs >= 1:
         return line
