@@ -14,6 +14,9 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.corpus.read import read_corpus
+from fastw2v.distributed.communicator import SingleProcess
+from fastw2v.distributed.shards import read_shared_corpus
+from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import UsageError
 from fastw2v.training import spans
 from fastw2v.training.hooks import Moment
@@ -305,6 +308,17 @@ def test_train__refuses_phrases_that_come_to_nothing(options: dict[str, Any], me
     with pytest.raises(UsageError) as caught:
         fastw2v.train([["a", "b"]] * 9, **SMALL, min_count=1, **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_read_shared_corpus__phrases_are_those_of_one_process(n_ranks: int, folder: Path) -> None:
+    options: dict[str, Any] = {"min_count": 1, "phrases": 1, "phrase_threshold": 20}
+    expected = read_corpus("corpus.parquet", **options)
+    parts = run_ranks(n_ranks, lambda one: read_shared_corpus("corpus.parquet", one, **options))
+    alone = read_shared_corpus(expected, SingleProcess()).fingerprint
+    assert {part.fingerprint for part in parts} == {alone}
+    assert all(part.corpus.vocabulary.words == expected.vocabulary.words for part in parts)
+    assert sum(len(part.corpus.ids) for part in parts) == len(expected.ids)
 
 
 def test_train__phrases_that_leave_one_word_are_told() -> None:
