@@ -326,6 +326,27 @@ def test_train__phrases_that_leave_one_word_are_told() -> None:
         fastw2v.train([["a", "b"]] * 30, **SMALL, phrases=1, phrase_threshold=0.1)
 
 
+def test_phrases__of_a_corpus_that_is_read() -> None:
+    rows = sentences_with_phrases(100)
+    corpus = read_corpus(rows, min_count=1)
+    assert list(fastw2v.phrases(corpus, threshold=20)) == list(fastw2v.phrases(rows, threshold=20))
+    with pytest.raises(UsageError, match="lowercase is of reading"):
+        fastw2v.phrases(corpus, lowercase=True)
+
+
+def test_train__the_configuration_beside_vectors_joins_them_again(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = [f"--{name.replace('_', '-')}={value}" for name, value in (SMALL | PHRASES).items()]
+    assert run(capfd, "train", "corpus.txt", "-o", "v.npy", *typed)[0] == 0
+    assert run(capfd, "train", "--config", "v.config.toml", "-o", "w.npy")[0] == 0
+    assert Path("v.npy").read_bytes() == Path("w.npy").read_bytes()
+    monkeypatch.setenv("FASTW2V_TRAIN_PHRASES", "2")
+    typed = [option for option in typed if not option.startswith("--phrases")]
+    assert run(capfd, "train", "corpus.txt", "-o", "x.npy", *typed)[0] == 0
+    assert Path("v.npy").read_bytes() == Path("x.npy").read_bytes()
+
+
 def test_train__a_corpus_that_is_read_takes_no_phrases() -> None:
     with pytest.raises(UsageError, match="phrases is of reading"):
         fastw2v.train(read_corpus([["a", "b"]] * 9, min_count=1), **SMALL, phrases=1)
