@@ -23,7 +23,7 @@ from fastw2v.distributed.communicator import (
 )
 from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks
-from fastw2v.options.phrases import short_names, with_long_names
+from fastw2v.options.phrases import SHORT, short_names, with_long_names
 from fastw2v.options.spelling import as_called, for_python
 from fastw2v.options.synonyms import require_known as require_options
 from fastw2v.run.arguments import Configs, Options, PhraseArguments, configure, require_unread
@@ -234,7 +234,7 @@ def phrases(
 ) -> Phrases:
     """Join words that belong together: new york to new_york.
 
-    corpus   as of `train`
+    corpus   as of `train`; of a Corpus, words that it left out stay so
     output   write the sentences there, a Parquet file of lists of tokens, which `train` reads
     threads, memory_limit, cache_dir, verbose   as of `train`
     options  passes (phrases of phrases with 2), scoring (word2phrase, gensim or npmi), threshold, min_count,
@@ -247,6 +247,8 @@ def phrases(
     require_threads()
     require_options(options, [*PhraseArguments.__annotations__, *OF_PHRASES], "phrases")
     require_names(corpus)
+    if isinstance(corpus, Corpus):
+        require_unread(None, frozenset(set(options) - set(SHORT.values())))
     with short_names():
         config = ReadConfig(**with_long_names(options))
     place = None if output is None else checks.path("output", output)

@@ -328,6 +328,15 @@ def test_pair_counter__that_cannot_be_cut_says_so() -> None:
         counter._cut(5, 6)
 
 
+def test_find_phrases__an_end_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(n_pairs: int = 0) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(count, "new_pairs", fail)
+    with pytest.raises(OutputError, match="memory ended while finding phrases: raise the threshold"):
+        phrases_of([["a", "b"]])
+
+
 def test_chains__too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains, "MOST_CHAINS", 4)
     rng = np.random.default_rng(0)

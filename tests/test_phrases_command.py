@@ -14,6 +14,9 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.corpus.read import read_corpus
+from fastw2v.distributed.communicator import SingleProcess
+from fastw2v.distributed.shards import read_shared_corpus
+from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import UsageError
 from fastw2v.training import spans
 from fastw2v.training.hooks import Moment
@@ -307,9 +310,41 @@ def test_train__refuses_phrases_that_come_to_nothing(options: dict[str, Any], me
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_read_shared_corpus__phrases_are_those_of_one_process(n_ranks: int, folder: Path) -> None:
+    options: dict[str, Any] = {"min_count": 1, "phrases": 1, "phrase_threshold": 20}
+    expected = read_corpus("corpus.parquet", **options)
+    parts = run_ranks(n_ranks, lambda one: read_shared_corpus("corpus.parquet", one, **options))
+    alone = read_shared_corpus(expected, SingleProcess()).fingerprint
+    assert {part.fingerprint for part in parts} == {alone}
+    assert all(part.corpus.vocabulary.words == expected.vocabulary.words for part in parts)
+    assert sum(len(part.corpus.ids) for part in parts) == len(expected.ids)
+
+
 def test_train__phrases_that_leave_one_word_are_told() -> None:
     with pytest.raises(UsageError, match="1 words and phrases occur at least min_count = 5 times"):
         fastw2v.train([["a", "b"]] * 30, **SMALL, phrases=1, phrase_threshold=0.1)
+
+
+def test_phrases__of_a_corpus_that_is_read() -> None:
+    rows = sentences_with_phrases(100)
+    corpus = read_corpus(rows, min_count=1)
+    assert list(fastw2v.phrases(corpus, threshold=20)) == list(fastw2v.phrases(rows, threshold=20))
+    with pytest.raises(UsageError, match="lowercase is of reading"):
+        fastw2v.phrases(corpus, lowercase=True)
+
+
+def test_train__the_configuration_beside_vectors_joins_them_again(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = [f"--{name.replace('_', '-')}={value}" for name, value in (SMALL | PHRASES).items()]
+    assert run(capfd, "train", "corpus.txt", "-o", "v.npy", *typed)[0] == 0
+    assert run(capfd, "train", "--config", "v.config.toml", "-o", "w.npy")[0] == 0
+    assert Path("v.npy").read_bytes() == Path("w.npy").read_bytes()
+    monkeypatch.setenv("FASTW2V_TRAIN_PHRASES", "2")
+    typed = [option for option in typed if not option.startswith("--phrases")]
+    assert run(capfd, "train", "corpus.txt", "-o", "x.npy", *typed)[0] == 0
+    assert Path("v.npy").read_bytes() == Path("x.npy").read_bytes()
 
 
 def test_train__a_corpus_that_is_read_takes_no_phrases() -> None:

@@ -166,7 +166,9 @@ def with_phrases(
 
 
 def plain_corpus(source: Any, config: ReadConfig, reading: Mapping[str, Any]) -> Corpus:
-    """The corpus that phrases are found in: all its words, and none joined yet."""
+    """The corpus that phrases are found in: all its words, and none joined yet; source may be a Corpus."""
+    if isinstance(source, Corpus):
+        return source
     without: dict[str, Any] = {field.name: field.default for field in fields(PhraseOptions)}
     plain = replace(config, min_count=1, max_vocab=None, **without)
     return read_corpus(source, **reading, **vars(plain))

@@ -8,7 +8,7 @@ A pass joins two words, each of which may be a phrase of the pass before.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from fastw2v.corpus.phrases.score import Totals, least_count, scores_of
 from fastw2v.corpus.phrases.table import table_of_pairs
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.words.counter import Segment
+from fastw2v.errors import OutputError
 from fastw2v.options.phrases import PhraseSettings
 
 OnPass = Callable[[int, float], None]
@@ -83,6 +84,31 @@ def find_phrases(
     The result does not depend on the number of threads or the memory. Raises UsageError for too many chains
     of connector words, OutputError where memory or the folder for temporary files ends.
     """
+    with memory_told():
+        return _find(corpus, settings, limits, room, threads, on_pass)
+
+
+@contextlib.contextmanager
+def memory_told() -> Iterator[None]:
+    """Within the block, an end of memory is an OutputError that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutputError(
+            "memory ended while finding phrases: raise the threshold or the minimum count for fewer, "
+            "or lower --memory-limit"
+        ) from error
+
+
+def _find(
+    corpus: tuple[NDArray[np.int32], NDArray[np.int64], Vocabulary],
+    settings: PhraseSettings,
+    limits: tuple[int, int | None],
+    room: Budget,
+    threads: int,
+    on_pass: OnPass | None,
+) -> Joined:
+    """What `find_phrases` gives, which says what these are."""
     ids, offsets, vocabulary = corpus
     words = Words(vocabulary, settings)
     found: dict[str, Phrase] = {}
