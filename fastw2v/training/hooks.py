@@ -111,7 +111,13 @@ class Hook:
     may_stop = False
 
     def on_stage(self, stage: str) -> None:
-        """Told that "compile" or "train" begins, and between them "compiling" where there is no code yet."""
+        """Told that "compile" or "train" begins."""
+
+    def on_compiling(self, seconds: float) -> None:
+        """Told now and then that a kernel is being compiled, for about so many seconds more.
+
+        Not told where its code is kept. It may begin before the stage "compile": beside the reading.
+        """
 
     def restore(self, vectors: Vectors) -> Position | None:
         """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""

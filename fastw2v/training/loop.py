@@ -16,6 +16,7 @@ from fastw2v.corpus.read import Corpus
 from fastw2v.model.arrays import NOTHING, Tokens, Totals, n_units
 from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.system import interrupts
+from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_healthy, require_neighbours
 from fastw2v.training.hooks import (
     START,
@@ -33,7 +34,6 @@ from fastw2v.training.shuffling import epoch_buffers
 from fastw2v.training.spans import Span, Synchronized, next_size, progress_at
 from fastw2v.training.start import (
     begin,
-    compile_kernels,
     finish,
     longest_sentence,
     make_schedule,
