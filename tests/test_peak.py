@@ -13,7 +13,8 @@ from llvmlite import binding, ir
 
 from bench import peak
 from bench.peak import CHAINS, FLOATS, fma_peak, multiply_adds, n_chains, spin
-from bench.phases import PHASES, limits, require_below
+from bench.phases import limits, require_below
+from fastw2v.kernels.block.scratch import PHASES
 from fastw2v.kernels.tiles.registers import FEATURES, WIDE
 
 X86, ARM = "x86_64-linux-gnu", "aarch64-linux-gnu"
