@@ -69,7 +69,9 @@ def default_output(source: Sequence[str]) -> str:
     """NAME.vectors.txt in the working folder, NAME from the first source: corpus.parquet, shards/, logs-*."""
     first = source[0].partition("?")[0] if "://" in source[0] else source[0]
     name = Path(first).name or Path(first).resolve().name
-    name = re.sub(r"\.(parquet|txt(\.\w+)?)$", "", name)
+    if re.fullmatch(r"-|/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+", first):
+        name = ""
+    name = re.sub(r"\.(parquet|txt(\.\w+)?|gz|bz2|zst|lz4|xz)$", "", name)
     name = re.sub(r"[*?\[\]]+", "", name).strip("-_. ")
     return f"{name or 'corpus'}.vectors.txt"
 

@@ -11,8 +11,11 @@ from fastw2v.config import (
     Architecture,
     Backend,
     Combine,
+    DecodingErrors,
     Ids,
+    Input,
     Kernel,
+    Lines,
     Loss,
     MatrixName,
     Precision,
@@ -20,6 +23,7 @@ from fastw2v.config import (
     ReadConfig,
     ReplicaConfig,
     RunConfig,
+    Tokenize,
     TrainConfig,
 )
 from fastw2v.errors import UsageError
@@ -73,6 +77,11 @@ class Options(TypedDict, total=False):
     min_count: int
     max_vocab: int | None
     lowercase: bool
+    input: Input | None
+    tokenize: Tokenize
+    lines: Lines
+    encoding: str
+    errors: DecodingErrors
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
     sync_words: int | None
