@@ -16,6 +16,7 @@ import click
 
 from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import default_output, say_read, take_corpus_options
+from fastw2v.commands.places import at_standard_output
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
 from fastw2v.commands.train.outputs import Outputs, estimate, summarise
 from fastw2v.commands.train.resume import run_folder, settled
@@ -91,6 +92,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
     if communicator.rank:
         yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
+    options = options | {"output": at_standard_output("-o", options["output"], options["file_format"])}
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
     with contextlib.ExitStack() as stack:
