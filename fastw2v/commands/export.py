@@ -86,9 +86,9 @@ def export(
     require_vectors(source, source_format)
     if outside:
         require_vectors(outside, None)
-    embeddings = formats.load(Path(source), format=source_format, unescape=escape)
+    embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
     if outside:
-        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
+        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape, errors="replace"))
     if read_vocab:
         embeddings = formats.with_counts(embeddings, Path(read_vocab), escape=escape)
     with reader_may_leave(Path(target)):

@@ -94,7 +94,7 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
     from fastw2v.vectors import cache, formats
 
     if no_cache:
-        return formats.load(Path(path), format=file_format, unescape=escape)
+        return formats.load(Path(path), format=file_format, unescape=escape, errors="replace")
     return cache.open_vectors(
         Path(path),
         cache.default_folder(),

@@ -226,9 +226,9 @@ def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embe
     center, outside = options["init_vectors"], options["init_outside"]
     if not center:
         return None
-    init = formats.load(Path(center), unescape=options["escape"])
+    init = formats.load(Path(center), unescape=options["escape"], errors="replace")
     if outside:
-        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"]))
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], errors="replace"))
     words = corpus.vocabulary.words
     display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
     return init
