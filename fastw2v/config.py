@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.together import check_clock, check_combination, refused
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -18,6 +18,10 @@ Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
+Input = Literal["text", "parquet"]
+Tokenize = Literal["whitespace", "simple"]
+Lines = Literal["sentences", "paragraphs"]
+DecodingErrors = Literal["strict", "replace", "ignore"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
 Preset = Literal["text", "items", "graph"]
@@ -238,6 +242,19 @@ class ReadConfig(PhraseOptions):
         limits=Whole(2, why="; negative sampling needs two words"),
     )
     lowercase: bool = option(False, "Input", "Put words in lower case, character by character.")
+    input: Input | None = option(
+        None, "Input", "Read files as text, or as Parquet.", shown="by suffix, or else by their first bytes"
+    )
+    tokenize: Tokenize = option(
+        "whitespace", "Input", "Split texts at white space; or runs of 2 to 15 letters in lower case."
+    )
+    lines: Lines = option(
+        "sentences", "Input", "A line of a text file is a sentence; or all up to an empty line are one."
+    )
+    encoding: str = option("utf-8", "Input", "How text files are encoded, like latin-1.", metavar="NAME")
+    errors: DecodingErrors = option(
+        "strict", "Input", "Bytes of text files that are not so: refused, replaced by U+FFFD, or left out."
+    )
     keep_words: frozenset[str] | None = option(
         None, "Input", "Only these words, one a line.", flags="--keep-list", metavar="FILE", file="read"
     )
@@ -258,6 +275,11 @@ class ReadConfig(PhraseOptions):
         object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
         check_phrases(self)
+        object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
+        if self.lowercase and self.tokenize == "simple":
+            raise refused(
+                "lowercase does nothing with tokenize simple: leave it out", "lowercase", "tokenize"
+            )
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
@@ -315,82 +337,3 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
-
-
-_NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
-# What an option's value leaves without effect: options that may only have their defaults then, and why.
-WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
-    ("loss", "softmax"): (
-        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
-        "draws no noise words",
-    ),
-    ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
-}
-
-
-def check_combination(config: TrainConfig) -> None:
-    """Refuse options that another one leaves without effect; those with their defaults harm nobody.
-
-    Raises UsageError naming both, and what cures it.
-    """
-    for (cause, value), (idle, why) in WITHOUT_EFFECT.items():
-        if getattr(config, cause) != value:
-            continue
-        for name in idle:
-            given, default = getattr(config, name), TrainConfig.__dataclass_fields__[name].default
-            if given != default:
-                raise UsageError(
-                    f"{name} is {given}, but {cause} {value} {why}: leave {name} out ({default} is its "
-                    f"default), or {cause} {value}",
-                    (name, cause),
-                )
-    if config.backend == "reference" and (config.threads or 1) > 1:
-        raise UsageError(
-            f"threads is {config.threads}, but backend reference trains in one: leave threads out, or set "
-            "threads to 1",
-            ("threads", "backend"),
-        )
-
-
-def refuse_epochs(epochs: int, minutes: float) -> None:
-    """Raise UsageError for epochs beside minutes."""
-    raise refused(
-        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
-        *("epochs", "minutes"),
-    )
-
-
-def check_clock(config: TrainConfig) -> None:
-    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
-
-    Raises UsageError.
-    """
-    if config.minutes is None:
-        return
-    if config.epochs != TrainConfig.epochs:
-        refuse_epochs(config.epochs, config.minutes)
-    if config.deterministic:
-        raise refused(
-            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
-            "hold: leave one of them out, or give epochs",
-            *("deterministic", "minutes"),
-        )
-
-
-def check_judging(config: TrainConfig, *, by_files: bool) -> None:
-    """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
-
-    Raises UsageError.
-    """
-    if config.eval_every != TrainConfig.eval_every and not (config.holdout or by_files):
-        raise UsageError(
-            f"eval_every is {config.eval_every:g}, but there is nothing to judge by: set holdout to 0.01, or "
-            "leave eval_every out",
-            ("eval_every", "holdout"),
-        )
-
-
-def refused(message: str, *options: str) -> UsageError:
-    """The error for options that do not go together, which the message names."""
-    return UsageError(message, options)

@@ -23,7 +23,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {"options.checks", "options.fields", "options.phrases"},
+        {"options.checks", "options.fields", "options.phrases", "options.together"},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
@@ -77,6 +77,7 @@ LIBRARIES = {
         "corpus",
         "vectors.embeddings",  # for the type of an answer
         "vectors.methods",  # as well
+        "vectors.formats.packed",  # zstd, which Python has from 3.14 on
         "vectors.formats.parquet",
     },
     "click": {"cli", "commands"},

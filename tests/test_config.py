@@ -61,6 +61,11 @@ def test_read_config__defaults_are_those_of_word2vec() -> None:
         "min_count": 5,
         "max_vocab": None,
         "lowercase": False,
+        "input": None,
+        "tokenize": "whitespace",
+        "lines": "sentences",
+        "encoding": "utf-8",
+        "errors": "strict",
         "keep_words": None,
         "stop_words": frozenset(),
     }

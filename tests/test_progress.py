@@ -106,6 +106,7 @@ def test_reading_line__hand_worked() -> None:
     expected = "reading  25.0%  100 words  50 words/s  ETA 0:06  1.5 GB"
     assert reading_line(0.25, 100, 2.0) == expected
     assert "ETA 0:00" in reading_line(1.0, 0, 0.0)
+    assert reading_line(0.0, 100, 2.0) == "reading  100 words  50 words/s  1.5 GB"
 
 
 @pytest.mark.parametrize(("held", "expected"), [(999e6, "999 MB"), (1e9, "1.0 GB"), (None, "")])

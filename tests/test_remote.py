@@ -75,7 +75,7 @@ def test_read_corpus__names_what_is_wrong_with_a_remote_file(memory: str) -> Non
     assert error_of(CorpusError, f"{memory}/x.parquet") == f"{memory}/x.parquet: no such file; check the name"
     assert "no file matches the pattern" in error_of(CorpusError, f"{memory}/x*")
     fsspec.filesystem("memory").makedirs("/data/empty")
-    assert "memory://data/empty: the folder holds no *.parquet" in error_of(CorpusError, f"{memory}/empty")
+    assert "memory://data/empty: the folder holds no Parquet" in error_of(CorpusError, f"{memory}/empty")
     with fsspec.open(f"{memory}/b.parquet", "wb") as file:
         file.write(b"PAR1 no")
     assert error_of(CorpusError, memory).startswith(f"{memory}/b.parquet: cannot be read as Parquet (")

@@ -119,6 +119,9 @@ READING = (
     _RUN["memory_limit"],
     _RUN["cache_dir"],
 )
+OF_TEXT = tuple(
+    option for option in READING if option.name in ("input", "tokenize", "lines", "encoding", "errors")
+)
 FORM = (
     _option(
         "--vectors",

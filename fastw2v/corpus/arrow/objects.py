@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.arrow.columns import IDS, ROWS, Column
+from fastw2v.corpus.arrow.columns import COLUMNLESS, IDS, ROWS, Column
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.errors import UsageError
@@ -149,7 +149,9 @@ def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> OpenSource:
     native = ids.dtype.newbyteorder("=")  # Arrow has no other
     lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids, native)))
     batch = pa.record_batch([lists], [ONLY])
-    return OpenSource(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
+    return OpenSource(
+        IDS, [(IDS, batch.schema.with_metadata(COLUMNLESS))], len(lists), lambda column: _slices(IDS, batch)
+    )
 
 
 def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
@@ -168,7 +170,8 @@ def _open_rows(rows: Iterator[Any]) -> OpenSource:
     start = list(itertools.islice(rows, 1))
     kind = TEXTS if start and isinstance(start[0], str) else TOKENS
     rows = itertools.chain(start, rows)
-    return OpenSource(ROWS, [(ROWS, pa.schema([(ONLY, kind)]))], 0, lambda column: _read_rows(rows, kind))
+    schema = pa.schema([(ONLY, kind)], COLUMNLESS)
+    return OpenSource(ROWS, [(ROWS, schema)], 0, lambda column: _read_rows(rows, kind))
 
 
 def _read_rows(rows: Iterator[Any], kind: pa.DataType) -> Iterator[Piece]:
