@@ -22,10 +22,12 @@ from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
+from fastw2v.commands.phrases import phrases
 from fastw2v.commands.report import report
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
 from fastw2v.commands.vocab import vocab
+from fastw2v.commands.warm_up import warm_up
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 from fastw2v.options.spelling import as_typed
@@ -90,7 +92,8 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor):
+COMMANDS = (train, phrases, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor, warm_up)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -10,17 +10,15 @@ from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.text import TextOptions, check_text
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
-Loss = Literal["negative-sampling", "softmax"]
+Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
-Input = Literal["text", "parquet"]
-Tokenize = Literal["whitespace", "simple"]
-Lines = Literal["sentences", "paragraphs"]
-DecodingErrors = Literal["strict", "replace", "ignore"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
 Preset = Literal["text", "items", "graph"]
@@ -64,6 +62,12 @@ class TrainConfig:
         5, "Frequent", "Noise words for each pair.", limits=Whole(1, MAX_NEGATIVES), flags="-k --negatives"
     )
     epochs: int = option(5, "Frequent", "Passes over the corpus.", limits=Whole(1, 1_000_000))
+    minutes: float | None = option(
+        None,
+        "Training",
+        "Instead of --epochs: train so long, reading, compiling and writing not counted.",
+        limits=Real("above 0 and at most 5e5", ABOVE_0, 5e5),
+    )
     lr: float = option(
         0.025,
         "Frequent",
@@ -113,7 +117,11 @@ class TrainConfig:
         32, "Model", "Noise words that a block shares (kernel block).", limits=Whole(1, MAX_BLOCK)
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
-    loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
+    loss: Loss = option(
+        "negative-sampling",
+        "Model",
+        "What is minimised; softmax takes time in proportion to the vocabulary.",
+    )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
         0.0,
@@ -144,6 +152,13 @@ class TrainConfig:
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
+        if self.freeze == "outside" and self.loss == "hierarchical-softmax":
+            raise refused(
+                "freeze outside would leave the inner nodes of the tree at zero, which are all the outside "
+                "rows that loss hierarchical-softmax has: leave freeze out",
+                *("freeze", "loss"),
+            )
+        check_clock(self)
         check_combination(self)
 
     @property
@@ -186,7 +201,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(TextOptions, PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -224,19 +239,6 @@ class ReadConfig:
         limits=Whole(2, why="; negative sampling needs two words"),
     )
     lowercase: bool = option(False, "Input", "Put words in lower case, character by character.")
-    input: Input | None = option(
-        None, "Input", "Read files as text, or as Parquet.", shown="by suffix, or else by their first bytes"
-    )
-    tokenize: Tokenize = option(
-        "whitespace", "Input", "Split texts at white space; or runs of 2 to 15 letters in lower case."
-    )
-    lines: Lines = option(
-        "sentences", "Input", "A line of a text file is a sentence; or all up to an empty line are one."
-    )
-    encoding: str = option("utf-8", "Input", "How text files are encoded, like latin-1.", metavar="NAME")
-    errors: DecodingErrors = option(
-        "strict", "Input", "Bytes of text files that are not so: refused, replaced by U+FFFD, or left out."
-    )
     keep_words: frozenset[str] | None = option(
         None, "Input", "Only these words, one a line.", flags="--keep-list", metavar="FILE", file="read"
     )
@@ -254,12 +256,11 @@ class ReadConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
+        object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
+        check_phrases(self)
         object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
-        if self.lowercase and self.tokenize == "simple":
-            raise refused(
-                "lowercase does nothing with tokenize simple: leave it out", "lowercase", "tokenize"
-            )
+        check_text(self, self.lowercase)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
@@ -307,6 +308,13 @@ class RunConfig:
         is_once=True,
     )
 
+    alone: bool = option(
+        False,
+        "Several processes",
+        "Train by itself each process that a launcher started, as for a sweep of options.",
+        is_once=True,
+    )
+
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
@@ -315,8 +323,9 @@ class RunConfig:
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
     ("loss", "softmax"): (
-        (*_NOISE, "deterministic"),
+        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
         "draws no noise words",
     ),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
@@ -347,6 +356,31 @@ def check_combination(config: TrainConfig) -> None:
         )
 
 
+def refuse_epochs(epochs: int, minutes: float) -> None:
+    """Raise UsageError for epochs beside minutes."""
+    raise refused(
+        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
+        *("epochs", "minutes"),
+    )
+
+
+def check_clock(config: TrainConfig) -> None:
+    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
+
+    Raises UsageError.
+    """
+    if config.minutes is None:
+        return
+    if config.epochs != TrainConfig.epochs:
+        refuse_epochs(config.epochs, config.minutes)
+    if config.deterministic:
+        raise refused(
+            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
+            "hold: leave one of them out, or give epochs",
+            *("deterministic", "minutes"),
+        )
+
+
 def check_judging(config: TrainConfig, *, by_files: bool) -> None:
     """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
 
@@ -358,21 +392,6 @@ def check_judging(config: TrainConfig, *, by_files: bool) -> None:
             "leave eval_every out",
             ("eval_every", "holdout"),
         )
-
-
-def check_given_words(config: ReadConfig) -> None:
-    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
-
-    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
-    """
-    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
-        return
-    name = "min_count" if config.max_vocab is None else "max_vocab"
-    raise UsageError(
-        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
-        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
-        (name,),
-    )
 
 
 def refused(message: str, *options: str) -> UsageError:

@@ -27,8 +27,8 @@ from fastw2v.model.streams import epoch_key
 from fastw2v.reference.units import learning_rate_at
 from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop
-from fastw2v.training.holdout import Evaluation, Evaluator
-from fastw2v.training.hooks import Position, Progress
+from fastw2v.training.holdout import Evaluator
+from fastw2v.training.hooks import Evaluation, Position, Progress
 from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus
 from tests.parquet import write
@@ -460,6 +460,24 @@ def test_train_replicas__evaluates_within_an_epoch_vectors_of_all(n_ranks: int, 
     half = math.ceil(0.5 / step) * step
     assert [evaluation.epochs for evaluation in found] == pytest.approx([half, 1, 1 + half, 2])
     assert found[-1].scores["sum"] == float(results[0][0].embeddings.center_vectors.sum())
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_train_replicas__by_the_clock_end_together(n_ranks: int, tmp_path: Any) -> None:
+    """Amid an epoch, on time, with vectors that all agree on, and the hooks of rank 0 told of the end."""
+    path, _ = corpus_file(tmp_path)
+    seen: list[Progress] = []
+    found: list[Evaluation] = []
+    config = replace(CONFIG, epochs=5, minutes=0.6 / 60)
+    evaluator = Evaluator(config, None, {"sum": lambda vectors: 1.0}, found.append)
+    called = [hooks.Callbacks(on_progress=seen.append), evaluator]
+    results = run(path, n_ranks, config, called=called)
+    vectors_of(results)
+    assert results[0][0].train_seconds == pytest.approx(0.6, rel=0.25)
+    assert len({trained.words for trained, _ in results}) == 1
+    assert seen[-1].learning_rate == pytest.approx(config.min_learning_rate)
+    assert found[-1].epochs == pytest.approx(results[0][0].words / 60_000)
+    assert seen[0].learning_rate > 0.9 * config.lr
 
 
 def test_pace__adapts_to_what_combining_takes() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 OF_A_CORPUS = (
-    *("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads"),
+    *("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases"),
     *(option.name for option in OF_TEXT),
 )
 

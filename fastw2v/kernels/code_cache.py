@@ -10,11 +10,12 @@ import contextlib
 import hashlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.registry import cpu_target
 
 DIGEST_BYTES = 32
 
@@ -40,6 +41,13 @@ class CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
     def save(self, key: Any, data: Any) -> None:
         """Keep code for a key."""
         super().save(key, (repr(key), data))
+
+    def kept(self) -> Collection[Any]:
+        """The signatures and processors that code is kept for."""
+        try:
+            return self._load_index()  # type: ignore[no-any-return]
+        except Exception:  # whatever is wrong with it, there is no code then
+            return ()
 
     def _load_index(self) -> Any:
         return super()._load_index() if self._is_whole(self._index_path) else {}
@@ -119,6 +127,11 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
         self._files = [CheckedFile(place.folder, self._impl.filename_base, "") for place in places]
         self._cache_file = self._files[0]
         self.enable()
+
+    def holds(self, sig: Any) -> bool:
+        """Whether code for a signature is kept, as far as indices tell."""
+        key = self._index_key(sig, cpu_target.target_context.codegen())
+        return any(key in file.kept() for file in self._files)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function for a signature, or None where it is not kept."""

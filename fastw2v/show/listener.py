@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 from fastw2v.kernels.compiler import compiler
-from fastw2v.show.progress import Display, evaluation_line, training_line
+from fastw2v.show.progress import Display, clock_line, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Hook, Moment
+from fastw2v.training.hooks import Evaluation, Hook, Moment, Progress
+
+TOLD_SHARE, TOLD_SECONDS = 0.1, 10.0  # of the time or after: earlier the speed is that of a few short calls
 
 
 class Listener(Hook):
-    """Shows stages, progress and evaluations, and logs the latter two."""
+    """Shows stages, progress and evaluations, and logs the latter two.
 
-    def __init__(self, display: Display, log: RunLog) -> None:
+    minutes      of a run by the clock, of which is told what they come to; None of any other
+    is_shuffled  whether a part of an epoch is drawn over the whole corpus
+    """
+
+    def __init__(
+        self, display: Display, log: RunLog, minutes: float | None = None, is_shuffled: bool = False
+    ) -> None:
         self.display, self.log = display, log
+        self.minutes, self.is_shuffled = minutes, is_shuffled
+        self.first: Progress | None = None
 
-    def on_stage(self, stage: str) -> None:
-        """Say so where a kernel is compiled, which is not so where its code is kept."""
-        if stage == "compiling":
-            why = "the first run for a size takes some seconds"
-            if compiler().cache_folder is None:
-                why = "some seconds each time: set XDG_CACHE_HOME to a folder with space where you may write"
-            self.display.update(f"compiling the kernel ({why})", final=True)
+    is_told = False  # whether a kernel is compiled
+
+    def on_compiling(self, seconds: float) -> None:
+        """Say so, and then how long it still takes."""
+        why = "this first time"
+        if compiler().cache_folder is None:
+            why = "each time: set XDG_CACHE_HOME to a folder with space where you may write"
+        line = f"compiling the kernel, about {seconds:.0f} s ({why})"
+        self.display.update(
+            line if seconds >= 1 else "compiling the kernel, a moment", final=not self.is_told
+        )
+        self.is_told = True
 
     def after_call(self, moment: Moment) -> None:
         """Show and log progress."""
+        if self.minutes:
+            self.tell_minutes(moment.progress, self.minutes)
         self.display.update(training_line(moment.progress))
         self.log.progress(moment.progress)
+
+    def tell_minutes(self, progress: Progress, minutes: float) -> None:
+        """Say once what a time comes to, at the speed since the first call of this process."""
+        self.first = first = self.first or progress
+        seconds, share = progress.seconds - first.seconds, progress.share - first.share
+        is_over = progress.words == progress.words_total
+        if is_over or (share > 0 and (share > TOLD_SHARE or seconds > TOLD_SECONDS)):
+            left = 0.0 if is_over else (1 - progress.share) * (progress.epochs - first.epochs) / share
+            self.display.say(clock_line(progress.epochs + left, minutes, self.is_shuffled))
+            self.minutes = None
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Show and log an evaluation."""

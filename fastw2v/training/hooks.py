@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,18 +11,22 @@ import numpy as np
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.options.checks import unwrapped
-from fastw2v.system import interrupts
 from fastw2v.vectors.embeddings import Embeddings
 
 
 class Progress(NamedTuple):
-    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too)."""
+    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too).
+
+    words_total   of the whole run; by the clock those to expect, and at its end those that were trained
+    epochs        passes made so far, with a fraction
+    """
 
     words: int
     words_total: int
     seconds: float
     learning_rate: float
     mean_loss: float
+    epochs: float = 0.0
 
     @property
     def share(self) -> float:
@@ -67,6 +70,7 @@ class Moment:
 
     epoch      of how many epochs something is trained, from 1
     progress   Progress
+    has_outside  whether rows of U stand for words, as they do but for the hierarchical softmax
     """
 
     epoch: int
@@ -74,13 +78,15 @@ class Moment:
     vocabulary: Vocabulary
     vectors: Vectors
     dim: int
+    has_outside: bool = True
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        return Embeddings(self.vocabulary.words, center, outside, self.vocabulary.counts)
+        of_words = outside if self.has_outside else None
+        return Embeddings(self.vocabulary.words, center, of_words, self.vocabulary.counts)
 
 
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does
@@ -108,7 +114,13 @@ class Hook:
     may_stop = False
 
     def on_stage(self, stage: str) -> None:
-        """Told that "compile" or "train" begins, and between them "compiling" where there is no code yet."""
+        """Told that "compile" or "train" begins."""
+
+    def on_compiling(self, seconds: float) -> None:
+        """Told now and then that a kernel is being compiled, for about so many seconds more.
+
+        Not told where its code is kept. It may begin before the stage "compile": beside the reading.
+        """
 
     def restore(self, vectors: Vectors) -> Position | None:
         """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""
@@ -124,6 +136,10 @@ class Hook:
     def is_due(self, progress: Progress) -> bool:
         """Whether `when_due` is to be called now."""
         return False
+
+    def due_at(self) -> float:
+        """The share of the run at which `when_due` is next wanted, if it is known; 1 is its end."""
+        return 1.0
 
     def when_due(self, moment: Moment, position: Position) -> object:
         """Told where the run stands, if it is due: the vectors are those that all processes agree on."""
@@ -169,6 +185,21 @@ class Callbacks(Hook):
         return self._on_epoch(moment) if self._on_epoch else None
 
 
+class Evaluation(NamedTuple):
+    """What a run was worth at a moment.
+
+    epochs    passes made so far, with a fraction
+    loss      mean of J over the pairs of held-out sentences; NaN without any
+    scores    by name
+    is_best   no earlier loss was lower
+    """
+
+    epochs: float
+    loss: float
+    scores: dict[str, float]
+    is_best: bool
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a run came to; seconds are wall-clock, words count every corpus word once an epoch."""
@@ -180,23 +211,3 @@ class Trained:
     mean_loss: float
     compile_seconds: float
     train_seconds: float
-
-
-def tell_stage(hooks: Sequence[Hook], stage: str) -> None:
-    """Tell hooks that a stage begins."""
-    for hook in hooks:
-        hook.on_stage(stage)
-
-
-def ended(trained: Trained, hooks: Sequence[Hook]) -> Trained:
-    """What a run came to, after its hooks had it one after the other."""
-    for hook in hooks:
-        trained = hook.on_end(trained)
-    return trained
-
-
-def signals_of(hooks: Sequence[Hook]) -> contextlib.AbstractContextManager[None]:
-    """Within the block signals wait for the end of a call, where a hook wants that."""
-    if any(hook.defers_signals for hook in hooks):
-        return interrupts.deferred()
-    return contextlib.nullcontext()

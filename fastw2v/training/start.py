@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +14,8 @@ from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Vectors, padded
-from fastw2v.model.plan import Schedule
+from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
+from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
@@ -70,10 +69,15 @@ def longest_sentence(offsets: NDArray[np.int64]) -> int:
 
 def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
     """What the units of one part of an epoch share; n_tokens are those of the corpus."""
+    return schedule_of(config, config.epochs * n_tokens, key, words_before)
+
+
+def schedule_of(config: TrainConfig, words_total: int, key: int, words_before: int) -> Schedule:
+    """The same of a run of so many tokens."""
     return Schedule(
         epoch_key=np.uint64(key),
         words_before=words_before,
-        words_total=config.epochs * n_tokens,
+        words_total=words_total,
         learning_rate=config.lr,
         min_learning_rate=config.min_learning_rate,
         center_share=float(config.freeze != "center"),
@@ -197,26 +201,10 @@ def begin(
     fill_initial(vectors.center[:, : config.dim], config.seed)
     require_known(config, init)
     if init:
+        if config.loss == "hierarchical-softmax":  # whose rows of U stand for no words
+            init = Embeddings(init.words, init.center_vectors, None, init.counts)
         fill_known(vectors, corpus.vocabulary.words, init, config.dim)
     return vectors, START
-
-
-def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> float:
-    """Compile the kernels of a run or load them from the cache; returns the seconds it took.
-
-    Hooks are told of the stage "compiling" where code is not in the cache.
-    """
-    from fastw2v.kernels.code_cache import CodeCache
-
-    started = time.perf_counter()
-
-    def announce() -> None:
-        for hook in hooks:
-            hook.on_stage("compiling")
-
-    CodeCache.announce = announce
-    backend.compile(Tokens(corpus.ids, corpus.offsets))
-    return time.perf_counter() - started
 
 
 def no_pair_line(n_pairs: int, n_kept: int, words: int, sample: float) -> str | None:
@@ -244,8 +232,9 @@ def finish(
     vectors, mean_loss = backend.host(), end.totals.mean_loss
     require_healthy(vectors, mean_loss, backend.plan.objective, config.lr)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
+    of_words = outside if outside_is_of_words(backend.plan.objective) else None
     return Trained(
-        embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
+        embeddings=Embeddings(corpus.vocabulary.words, center, of_words, corpus.vocabulary.counts),
         words=words,
         kept_words=end.totals.n_kept,
         pairs=end.totals.n_pairs,

@@ -11,11 +11,12 @@ from click.core import ParameterSource
 
 from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
+from fastw2v.config import PRESETS, TrainConfig, refuse_epochs
 from fastw2v.errors import UsageError
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.resume import going_on, require_rereadable
 
-OF_THIS_CALL = ("checkpoint", "resume", "dry_run", "verbose", "quiet", "log_json")
+OF_THIS_CALL = ("checkpoint", "resume", "alone", "dry_run", "verbose", "quiet", "log_json")
 
 
 def run_folder(options: dict[str, Any]) -> contextlib.AbstractContextManager[RunFolder | None]:
@@ -54,6 +55,17 @@ def settled(given: dict[str, Any], kept: RunFolder | None) -> dict[str, Any]:
     if not given["source"]:
         require_rereadable(options["source"])
     return given | options
+
+
+def let_minutes_decide(options: dict[str, Any]) -> None:
+    """Let minutes stand in the place of a preset's epochs; raises UsageError for epochs that a user gave."""
+    if options["minutes"] is None:
+        return
+    source = click.get_current_context().get_parameter_source("epochs")
+    if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+        refuse_epochs(options["epochs"], options["minutes"])
+    if options["epochs"] == PRESETS.get(options["preset"], {}).get("epochs"):
+        options["epochs"] = TrainConfig.epochs
 
 
 def way_out(context: click.Context, name: str) -> str:
