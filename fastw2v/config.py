@@ -10,6 +10,7 @@ from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
 
 Backend = Literal["numba", "reference"]
@@ -18,10 +19,6 @@ Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
-Input = Literal["text", "parquet"]
-Tokenize = Literal["whitespace", "simple"]
-Lines = Literal["sentences", "paragraphs"]
-DecodingErrors = Literal["strict", "replace", "ignore"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
 Preset = Literal["text", "items", "graph"]
@@ -204,7 +201,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig(PhraseOptions):
+class ReadConfig(TextOptions, PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -242,19 +239,6 @@ class ReadConfig(PhraseOptions):
         limits=Whole(2, why="; negative sampling needs two words"),
     )
     lowercase: bool = option(False, "Input", "Put words in lower case, character by character.")
-    input: Input | None = option(
-        None, "Input", "Read files as text, or as Parquet.", shown="by suffix, or else by their first bytes"
-    )
-    tokenize: Tokenize = option(
-        "whitespace", "Input", "Split texts at white space; or runs of 2 to 15 letters in lower case."
-    )
-    lines: Lines = option(
-        "sentences", "Input", "A line of a text file is a sentence; or all up to an empty line are one."
-    )
-    encoding: str = option("utf-8", "Input", "How text files are encoded, like latin-1.", metavar="NAME")
-    errors: DecodingErrors = option(
-        "strict", "Input", "Bytes of text files that are not so: refused, replaced by U+FFFD, or left out."
-    )
     keep_words: frozenset[str] | None = option(
         None, "Input", "Only these words, one a line.", flags="--keep-list", metavar="FILE", file="read"
     )
@@ -276,10 +260,7 @@ class ReadConfig(PhraseOptions):
         settle(self)
         check_phrases(self)
         object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
-        if self.lowercase and self.tokenize == "simple":
-            raise refused(
-                "lowercase does nothing with tokenize simple: leave it out", "lowercase", "tokenize"
-            )
+        check_text(self, self.lowercase)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",

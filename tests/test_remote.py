@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import lzma
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_read_corpus__mixes_remote_and_local_files(memory: str, tmp_path: Path) 
     actual = read_corpus([local, f"{memory}/b.parquet", path], min_count=1)
     assert as_plain(actual) == naive_corpus(["b c", "b.parquet shard", "b c"])
     assert as_plain(read_corpus(f"file://{tmp_path}/*.parquet", min_count=1)) == naive_corpus(["b c"])
+
+
+def test_read_corpus__of_a_remote_folder_of_texts(memory: str) -> None:
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    for name, text in (("1", "a b\n"), ("s/2.xz", "b c\n"), ("_tmp/3", "never\n"), ("4.png", "\0\0")):
+        data = lzma.compress(text.encode()) if "xz" in name else text.encode()
+        system.pipe(f"/data/texts/{name}", data)
+    assert as_plain(read_corpus(f"{memory}/texts", min_count=1)) == naive_corpus(["a b", "b c"])
+    for name in ("texts/s/2.xz", "texts/s/*.xz", "texts/*/2*"):
+        assert as_plain(read_corpus(f"{memory}/{name}", min_count=1)) == naive_corpus(["b c"])
+    assert "it is not Parquet, nor text" in error_of(CorpusError, f"{memory}/texts/4.png")
 
 
 def test_read_corpus__names_what_is_wrong_with_a_remote_file(memory: str) -> None:

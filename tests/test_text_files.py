@@ -6,11 +6,14 @@ import bz2
 import contextlib
 import gzip
 import itertools
+import json
 import lzma
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +146,36 @@ def test_read_corpus__of_a_pipe_keeps_little_in_memory(tmp_path: Path) -> None:
             process.stdin.write(line)
         process.stdin.close()
         assert process.stdout.read() == b"2400000 3 4\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_lines", [0, 20_000])
+def test_vocab__of_a_pipe_that_says_no_more_ends_at_a_signal(n_lines: int) -> None:
+    command = [sys.executable, "-m", "fastw2v", "vocab", "-", "-q"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe) as process:
+        assert process.stdin
+        process.stdin.write(b"some words of text\n" * n_lines)
+        process.stdin.flush()
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr
+        assert process.stderr.read().strip() == b"Error: interrupted: nothing was written"
+
+
+def test_evaluate__reads_sequences_as_train_reads_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("v.txt").write_text("3 2\nthe 1 2\ncat 2 1\nété 1 1\n")
+    Path("walks").write_bytes("The\nCAT, ÉTÉ!\n\nthe cat\n".encode("latin-1"))
+    options = "--tokenize simple --lines paragraphs --encoding latin-1 --input text --json"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["evaluate", "v.txt", "--next-item", "walks", *options.split()])
+    assert stop.value.code == 0
+    [result] = json.loads(capfd.readouterr().out)
+    assert (result["next_item"]["asked"], result["next_item"]["sequences"]) == (2, 2)
 
 
 @pytest.mark.parametrize("place", ["file", "-"])

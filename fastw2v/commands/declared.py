@@ -20,6 +20,7 @@ from fastw2v.config import (
 )
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import types_of
+from fastw2v.options.text import TextOptions
 
 Section = Literal[
     "Frequent",
@@ -120,7 +121,7 @@ READING = (
     _RUN["cache_dir"],
 )
 OF_TEXT = tuple(
-    option for option in READING if option.name in ("input", "tokenize", "lines", "encoding", "errors")
+    option for option in READING if option.field in {field.name for field in dataclasses.fields(TextOptions)}
 )
 FORM = (
     _option(

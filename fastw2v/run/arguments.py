@@ -12,11 +12,8 @@ from fastw2v.config import (
     Architecture,
     Backend,
     Combine,
-    DecodingErrors,
     Ids,
-    Input,
     Kernel,
-    Lines,
     Loss,
     MatrixName,
     Precision,
@@ -24,12 +21,12 @@ from fastw2v.config import (
     ReadConfig,
     ReplicaConfig,
     RunConfig,
-    Tokenize,
     TrainConfig,
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
 from fastw2v.options.phrases import Scoring
+from fastw2v.options.text import DecodingErrors, Input, Lines, Tokenize
 from fastw2v.options.together import refuse_epochs
 from fastw2v.vectors.embeddings import Embeddings
 
