@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
 from fastw2v.corpus.files.pieces import holds_lines, read_pieces
@@ -52,6 +51,8 @@ def place_of(word: bytes, files: Sequence[File], column: Column) -> str:
 
 def _first_row(array: pa.Array, word: bytes) -> int | None:
     """The first row of texts or lists that holds the word."""
+    import pyarrow.compute as pc
+
     rows = None
     if any(test(array.type) for test in LIST_TESTS):
         rows, array = pc.list_parent_indices(array), pc.list_flatten(array)
