@@ -14,7 +14,7 @@ from bench import report
 from bench.ingest import ingest
 from bench.options import Options, Peer, open_session
 from bench.records import Records, read_records
-from bench.runs import quality, throughput
+from bench.runs import quality, throughput, time_to_quality
 from bench.scaling import scaling
 from bench.sharing import sharing
 from fastw2v.config import Precision, TrainConfig
@@ -49,13 +49,14 @@ def faults(records: Records, share: float, rows: tuple[str, ...]) -> bool:
 MEASURES: dict[str, Callable[[Any], None]] = {
     "throughput": throughput,
     "quality": quality,
+    "time-to-quality": time_to_quality,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
     "ingest": ingest,
     "distributed": distributed,
 }
-NEED_TEXT = {"throughput", "quality"}
+NEED_TEXT = {"throughput", "quality", "time-to-quality"}
 
 
 class PeerType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -69,6 +70,18 @@ class PeerType(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Peer:
         label, found, path = str(value).rpartition("=")
         return Peer(label if found else self.label, FILE.convert(path, param, ctx))
+
+
+class TargetType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """JUDGE=SCORE, as in MEN=0.55 or 'analogy %=35'."""
+
+    name = "judge=score"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        judge, found, score = str(value).rpartition("=")
+        if not found:
+            self.fail(f"{value!r} is no JUDGE=SCORE, such as MEN=0.55", param, ctx)
+        return judge, float(click.FLOAT(score, param, ctx))
 
 
 def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -104,6 +117,27 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Each side runs once in a round.")
 @click.option("--seeds", type=click.IntRange(1), default=3, help="Runs of ours in quality; peers run once.")
 @click.option("--only", multiple=True, metavar="NAME", help="Measure this trainer; repeatable.")
+@click.option(
+    "--try-lr",
+    type=float,
+    multiple=True,
+    default=(0.025, 0.05, 0.075, 0.1),
+    help="Step size of time-to-quality; repeatable.",
+)
+@click.option(
+    "--try-epochs",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1, 2, 3, 5),
+    help="Epochs of time-to-quality; repeatable.",
+)
+@click.option(
+    "--target",
+    "targets",
+    type=TargetType(),
+    multiple=True,
+    help="Score to reach; repeatable.  [default: 95 % of the best peer's MEN and analogies]",
+)
 @click.option("--row", "rows", multiple=True, metavar="NAME", help="Of faults, run this row; repeatable.")
 @click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="Of the counts of faults.")
 @peer_option("word2vec", "word2vec.c")
@@ -130,16 +164,18 @@ def main(
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
-    MEASURES are any of throughput, quality, scaling, kernels, sharing (a simulation of many cores), ingest
-    (reading), distributed (several processes), faults (kills, signals, full disks, damaged files), and
-    report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
-    noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
+    MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), scaling, kernels,
+    sharing (a simulation of many cores), ingest (reading), distributed (several processes), faults (kills,
+    signals, full disks, damaged files), and report, which only tells of the results in a --json file. Run
+    nothing else meanwhile: ratios hold on a noisy machine because the sides alternate, speeds do not.
+    Peers that are not given are left out.
 
     \b
     Examples:
       python -m bench throughput quality scaling kernels --corpus text8.parquet
       python -m bench throughput --corpus text8.parquet --word2vec ./word2vec --rounds 5 --json results.jsonl
       python -m bench quality --corpus text8.parquet --eval sets --epochs 1
+      python -m bench time-to-quality --corpus text8.parquet --eval sets --pword2vec ./pword2vec
       python -m bench ingest --corpus text8.parquet --word2vec ./word2vec
       python -m bench faults --share 0.1 --row kill --row signals
       python -m bench report --json results.jsonl --figures bench/figures --write bench/README.md
@@ -183,7 +219,7 @@ def options_of(given: dict[str, Any]) -> Options:
     )
     config = TrainConfig(**{name: given.pop(name) for name in names})
     config = replace(config, threads=given.pop("threads") or usable_cores())
-    return Options(config=config, **given)
+    return Options(config=config, targets=dict(given.pop("targets")), **given)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from bench import reached
 from bench.rows import OURS, Row, groups, headline_runs, judges_of, newest_run, of_bench, speed
 
 AXES = {
@@ -19,13 +20,13 @@ DPI = 130
 
 
 def draw(rows: list[Row], folder: Path) -> list[Path]:
-    """speed-and-quality.png and scaling.png, where there are results for them; returns what was drawn."""
+    """The figures of FIGURES that there are results for; returns what was drawn."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for name, make in (("speed-and-quality", speed_and_quality), ("scaling", scaling)):
+    for name, make in FIGURES.items():
         figure = make(rows)
         if figure is not None:
             path = folder / f"{name}.png"
@@ -91,3 +92,32 @@ def scaling(rows: list[Row]) -> Any:
         axes.grid(alpha=0.3)
     figure.suptitle("words a second of kernel block (gray: the sum of separate processes)", fontsize=10)
     return figure
+
+
+def time_to_quality(rows: list[Row]) -> Any:
+    """Seconds of training against the mean score: every run a point, each trainer's Pareto front a line."""
+    from matplotlib.figure import Figure
+
+    runs = reached.newest(rows)
+    if not runs:
+        return None
+    found = reached.reached(max(runs, key=lambda own: (own[0]["dim"], own[0]["n_words"])))
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, own) in enumerate(found.by_trainer.items()):
+        color = "tab:red" if name == OURS else f"C{number + 3 * (number >= 3)}"  # C3 is that red
+        best = reached.front(own)
+        axes.scatter([row["seconds"] for row in own], list(map(reached.mean_score, own)), s=10, color=color)
+        axes.plot(
+            [row["seconds"] for row in best],
+            list(map(reached.mean_score, best)),
+            color=color,
+            label=name,
+        )
+    axes.set(xscale="log", xlabel="seconds of training", ylabel="mean score")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+FIGURES = {"speed-and-quality": speed_and_quality, "scaling": scaling, "time-to-quality": time_to_quality}

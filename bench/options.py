@@ -28,7 +28,10 @@ class Peer(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The command line."""
+    """The command line.
+
+    try_lr, try_epochs, targets   of time-to-quality: every pair of the first two, scores by judge
+    """
 
     corpus: Path | None
     column: str | None
@@ -41,6 +44,9 @@ class Options(NamedTuple):
     word2vec: tuple[Peer, ...]
     pword2vec: tuple[Peer, ...]
     fasttext: tuple[Peer, ...]
+    try_lr: tuple[float, ...]
+    try_epochs: tuple[int, ...]
+    targets: dict[str, float]
 
 
 class Session(NamedTuple):

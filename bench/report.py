@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench import reached
 from bench.rows import (
     OURS,
     SETTINGS,
@@ -302,6 +303,26 @@ def rank_cells(rows: list[Row], one: dict[int, float]) -> list[str]:
     ]
 
 
+def time_to_quality(rows: list[Row]) -> str:
+    """Seconds of training to given scores, each trainer at its best, and what more seconds buy."""
+    parts = []
+    for own in reached.newest(rows):
+        found = reached.reached(own)
+        wanted = ", ".join(f"{judge} {reached.scored(one, judge)}" for judge, one in found.targets.items())
+        head = ["trainer", "seconds", "block is faster by", "lr", "epochs", *found.targets]
+        first = table(head, reached.reached_lines(found))
+        head = ["trainer", "seconds", "lr", "epochs", "mean", *judges_of(found.by_trainer)]
+        second = table(head, reached.front_lines(found))
+        tried = ", ".join(f"{lr:g}" for lr in sorted({row["lr"] for row in own}))
+        epochs = ", ".join(f"{n}" for n in sorted({row["epochs"] for row in own}))
+        how = f"lr {tried} and {epochs} epochs tried, {own[0]['threads']} threads, training time alone"
+        parts.append(
+            f"To {wanted} ({found.origin}):\n\n{first}\n\nNo faster run of the trainer is as good:\n\n"
+            f"{second}\n\n{caption(own[-1], how)}"
+        )
+    return "\n\n".join(parts)
+
+
 RANK_FIELDS = ("rate", "sync_share", "wait_share", "bytes_a_sync", "efficiency", "foreseen")
 
 
@@ -324,6 +345,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "headline": headline,
     "throughput": throughput,
     "quality": quality,
+    "time-to-quality": time_to_quality,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
@@ -348,7 +370,7 @@ def marked(page: str, rows: list[Row]) -> str:
 
     Raises click.UsageError for a name that is no table, or a mark that is never ended.
     """
-    pattern = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+    pattern = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
     if page.count("<!-- generated:") != len(pattern.findall(page)):
         raise click.UsageError("a mark '<!-- generated: NAME -->' has no '<!-- end -->' after it")
 

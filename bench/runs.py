@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
-from bench import trainers
+import click
+
+from bench import reached, trainers
 from bench.agreement import assert_kernels_agree
 from bench.options import Session, chosen, say
+from bench.rows import OURS
 from fastw2v.config import TrainConfig
 
 REFERENCE_TOKENS = 4 * 4096  # the reference trains some thousand words a second; a few units are enough
 
 
-def run_one(session: Session, bench: str, name: str, trainer: trainers.Trainer, config: TrainConfig) -> None:
-    """Train once, judge the vectors, note both."""
+def run_one(
+    session: Session, bench: str, name: str, trainer: trainers.Trainer, config: TrainConfig, **more: object
+) -> None:
+    """Train once, judge the vectors, note both, and more beside them."""
     run = trainer(session.material, config, session.folder)
     scores = {}
     if run.vectors is not None:
         scores = session.judges.scores(run.vectors, unescape=name.startswith("fastw2v"))
         run.vectors.unlink()
     words = session.material.corpus.n_words_read * config.epochs
-    note(session, bench, name, config, words, run, scores)
+    note(session, bench, name, config, words, run, scores, **more)
     shown = "".join(f", {judge} {score:.3f}" for judge, score in scores.items())
-    say(f"{name}, {config.epochs} epochs, seed {config.seed}: {words / run.seconds:,.0f} words/s{shown}")
+    settings = f"{config.epochs} epochs at lr {config.lr:g}, seed {config.seed}"
+    say(f"{name}, {settings}: {words / run.seconds:,.0f} words/s{shown}")
 
 
 def note(
@@ -33,18 +40,20 @@ def note(
     words: int,
     run: trainers.Run,
     scores: dict[str, float],
+    **more: object,
 ) -> None:
     """One trained run as a record."""
     session.records.add(
         bench=bench,
         trainer=name,
-        **session.settings,
+        **session.settings | {"lr": config.lr},
         epochs=config.epochs,
         seed=config.seed,
         words=words,
         seconds=run.seconds,
         compile_seconds=run.compile_seconds,
         scores=scores,
+        **more,
     )
 
 
@@ -84,3 +93,21 @@ def quality(session: Session) -> None:
     for name, trainer in chosen(options).items():
         for seed in range(1, (options.seeds if name.startswith("fastw2v") else 1) + 1):
             run_one(session, "quality", name, trainer, replace(options.config, seed=seed))
+
+
+def time_to_quality(session: Session) -> None:
+    """Every trainer at every step size and number of epochs, trainers in alternation; of ours only block."""
+    options = session.options
+    if not (session.judges.similarity or session.judges.analogy):
+        say("time-to-quality: nothing to judge by, give --eval FOLDER with word pairs or analogies (*.txt)")
+        return
+    known = {*session.judges.similarity, *session.judges.analogy}
+    if unknown := options.targets.keys() - known:
+        raise click.UsageError(f"--target {min(unknown)!r} is none of {', '.join(map(repr, sorted(known)))}")
+    table = chosen(options)
+    if not options.only:
+        table = {name: table[name] for name in table if name == OURS or not name.startswith("fastw2v")}
+    for lr, epochs in itertools.product(options.try_lr, options.try_epochs):
+        for name, trainer in table.items():
+            config = replace(options.config, lr=lr, epochs=epochs, min_lr=None)
+            run_one(session, reached.MEASURE, name, trainer, config, targets=options.targets)

@@ -30,6 +30,7 @@ from fastw2v.model.plan import (
     Schedule,
     SkipGram,
     Softmax,
+    Whole,
     Words,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
@@ -66,19 +67,14 @@ ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow"
 
 
 def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
-    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
-
-    A softmax, hierarchical or not, has no noise to share: its estimator is Pair.
-    """
+    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`."""
     architecture = ARCHITECTURES[config.architecture](
         config.window,
         int(not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
     )
-    has_noise = config.loss == "negative-sampling"
-    estimator = estimator_of(config, len(counts)) if has_noise else Pair()
-    return Plan(architecture, Words(), objective_of(config, counts), estimator)
+    return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, len(counts)))
 
 
 def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
@@ -97,8 +93,12 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
 def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
     """The estimator that config names for a vocabulary of so many words.
 
+    Without noise to share, a hierarchical softmax goes pair by pair, and one over all words case by case.
+
     Raises UsageError for a deterministic kernel pair, which there is not.
     """
+    if config.loss != "negative-sampling":
+        return Whole() if config.loss == "softmax" and config.kernel == "block" else Pair()
     if config.kernel == "pair":
         if config.deterministic:
             raise UsageError(
@@ -117,13 +117,18 @@ def supports(plan: Plan, backend: str) -> str | None:
     """Why a backend cannot train a plan, with the cure; None where it can. Nothing else knows."""
     is_shared = isinstance(plan.estimator, Block | Lockstep)
     if is_shared and not isinstance(plan.objective, NegativeSampling):
-        return "a softmax has no noise for a block to share: use --kernel pair"
+        return "a softmax has no noise for a block to share: leave out --kernel"
+    if isinstance(plan.estimator, Whole) and not isinstance(plan.objective, Softmax):
+        return "only loss softmax has all words as outputs: leave out --kernel"
     if isinstance(plan.architecture, Cbow) and is_shared:
         return "architecture cbow is trained one case after the other: add --kernel pair"
     if backend == "reference":
         return None
-    if isinstance(plan.objective, Softmax):
-        return "loss softmax runs on the reference backend only: add --backend reference"
+    if isinstance(plan.objective, Softmax) and isinstance(plan.estimator, Pair):
+        return (
+            "loss softmax goes pair by pair on the reference only: leave out --kernel pair, or add "
+            "--backend reference"
+        )
     if isinstance(plan.estimator, Block | Lockstep) and isinstance(plan.estimator.operands, BFloat16):
         from fastw2v.kernels.tiles import bfloat16
 

@@ -10,6 +10,7 @@ from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -60,6 +61,12 @@ class TrainConfig:
         5, "Frequent", "Noise words for each pair.", limits=Whole(1, MAX_NEGATIVES), flags="-k --negatives"
     )
     epochs: int = option(5, "Frequent", "Passes over the corpus.", limits=Whole(1, 1_000_000))
+    minutes: float | None = option(
+        None,
+        "Training",
+        "Instead of --epochs: train so long, reading, compiling and writing not counted.",
+        limits=Real("above 0 and at most 5e5", ABOVE_0, 5e5),
+    )
     lr: float = option(
         0.025,
         "Frequent",
@@ -112,7 +119,7 @@ class TrainConfig:
     loss: Loss = option(
         "negative-sampling",
         "Model",
-        "What is minimised; hierarchical-softmax is trained pair by pair, softmax needs backend reference.",
+        "What is minimised; softmax takes time in proportion to the vocabulary.",
     )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
@@ -150,6 +157,7 @@ class TrainConfig:
                 "rows that loss hierarchical-softmax has: leave freeze out",
                 *("freeze", "loss"),
             )
+        check_clock(self)
         check_combination(self)
 
     @property
@@ -192,7 +200,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -247,7 +255,9 @@ class ReadConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
+        object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
+        check_phrases(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
@@ -311,7 +321,10 @@ _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives"
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
-    ("loss", "softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
+    ("loss", "softmax"): (
+        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
+        "draws no noise words",
+    ),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }
 
@@ -340,6 +353,31 @@ def check_combination(config: TrainConfig) -> None:
         )
 
 
+def refuse_epochs(epochs: int, minutes: float) -> None:
+    """Raise UsageError for epochs beside minutes."""
+    raise refused(
+        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
+        *("epochs", "minutes"),
+    )
+
+
+def check_clock(config: TrainConfig) -> None:
+    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
+
+    Raises UsageError.
+    """
+    if config.minutes is None:
+        return
+    if config.epochs != TrainConfig.epochs:
+        refuse_epochs(config.epochs, config.minutes)
+    if config.deterministic:
+        raise refused(
+            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
+            "hold: leave one of them out, or give epochs",
+            *("deterministic", "minutes"),
+        )
+
+
 def check_judging(config: TrainConfig, *, by_files: bool) -> None:
     """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
 
@@ -351,21 +389,6 @@ def check_judging(config: TrainConfig, *, by_files: bool) -> None:
             "leave eval_every out",
             ("eval_every", "holdout"),
         )
-
-
-def check_given_words(config: ReadConfig) -> None:
-    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
-
-    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
-    """
-    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
-        return
-    name = "min_count" if config.max_vocab is None else "max_vocab"
-    raise UsageError(
-        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
-        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
-        (name,),
-    )
 
 
 def refused(message: str, *options: str) -> UsageError:

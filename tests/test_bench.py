@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench.__main__ as command
-from bench import distributed, ingest, judges, peak, phases, report, scaling, sharing, trainers
+from bench import distributed, ingest, judges, peak, phases, reached, report, scaling, sharing, trainers
 from corpora.planted import Plan, generate
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +99,93 @@ def test_quality__means_over_seeds_and_names_other_blocks():
     text = report.quality(rows)
     assert cells(text, "fastw2v block") == ["fastw2v block", "2", "0.550 ± 0.071", "31.0 ± 1.4"]
     assert cells(text, "fastw2v block, T=32 S=16")[1:] == ["1", "0.250", "20.0"]
+
+
+def tried(trainer, lr, epochs, seconds, men, analogy, **changes):
+    scores = {"MEN": men, "analogy %": analogy}
+    more = {"bench": "time-to-quality", "lr": lr, "epochs": epochs, "scores": scores, "targets": {}}
+    return trained(trainer, 1, seconds, **more | changes)
+
+
+TRIED = [
+    tried("slow", 0.025, 5, 500.0, 0.50, 20.0),
+    tried("slow", 0.05, 5, 510.0, 0.60, 30.0),  # the best peer: .570 and 28.5 are wanted
+    tried("slow", 0.05, 1, 100.0, 0.40, 15.0),
+    tried("slower", 0.05, 5, 900.0, 0.55, 30.0),
+    tried("fastw2v block", 0.05, 5, 50.0, 0.61, 31.0),
+    tried("fastw2v block", 0.1, 3, 30.0, 0.58, 29.0),
+    tried("fastw2v block", 0.025, 3, 20.0, 0.60, 28.0),
+    tried("fastw2v block", 0.025, 5, 55.0, 0.60, 29.0),
+]
+
+
+def test_time_to_quality__is_of_the_fastest_run_that_reaches_all_scores():
+    text = report.time_to_quality(TRIED)
+    assert "To MEN 0.570, analogy % 28.5 (95% of slow after 5 epochs at lr 0.05):" in text
+    assert cells(text, "fastw2v block") == ["fastw2v block", "30.0", "", "0.1", "3", "0.580", "29.0"]
+    assert cells(text, "slow")[1:5] == ["510.0", "17.0 x", "0.05", "5"]
+    assert cells(text, "slower")[1] == "not reached"
+    assert "lr 0.025, 0.05, 0.1 and 1, 3, 5 epochs tried" in text
+    given = [row | {"targets": {"MEN": 0.6}} for row in TRIED]
+    assert cells(report.time_to_quality(given), "fastw2v block")[1:5] == ["20.0", "", "0.025", "3"]
+    assert "To MEN 0.600 (as given)" in report.time_to_quality(given)
+
+
+def test_front__drops_what_a_faster_run_equals():
+    own = [row for row in TRIED if row["trainer"] == "fastw2v block"]
+    assert [row["seconds"] for row in reached.front(own)] == [20.0, 50.0]
+    assert reached.mean_score(own[0]) == pytest.approx((0.61 + 0.31) / 2)
+
+
+def test_time_to_quality__leaves_out_judges_without_a_word():
+    rows = [{**row, "scores": {**row["scores"], "none": float("nan")}} for row in TRIED]
+    assert report.time_to_quality(rows) == report.time_to_quality(TRIED)
+    assert report.time_to_quality([{**row, "scores": {"none": float("nan")}} for row in TRIED]) == ""
+
+
+def test_time_to_quality__uses_the_last_command_and_ours_where_there_is_no_peer():
+    ours = [row | {"run": "two"} for row in TRIED if row["trainer"] == "fastw2v block"]
+    text = report.time_to_quality([*TRIED, *ours])
+    assert "95% of fastw2v block after 5 epochs at lr 0.05" in text
+    assert "slow" not in text
+
+
+def test_main__time_to_quality_tries_every_setting_and_draws(tmp_path, monkeypatch):
+    """With a peer that writes four vectors at once, and scores to reach that are given."""
+    generate(Plan(tokens=20_000, words=300, relations=2, pairs=8), tmp_path)
+    peer = tmp_path / "peer"
+    peer.touch()
+    told = []
+
+    def trainer(material, config, folder):
+        told.append((config.lr, config.epochs))
+        path = folder / "v.txt"
+        path.write_text(f"3 2\nw00000 1 0\nw00001 1 {config.lr}\nw00002 0 1\n")
+        return trainers.Run(config.epochs / 10, 0.0, path)
+
+    monkeypatch.setattr("bench.options.trainers.ours", lambda **changes: trainer)
+    monkeypatch.setattr("bench.options.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.options.trainers.word2vec_like", lambda path: trainer)
+    judges_folder = tmp_path / "sets"
+    judges_folder.mkdir()
+    (judges_folder / "men3000.txt").write_text("w00000 w00001 3\nw00000 w00002 1\nw00001 w00002 2\n")
+    results, drawn = tmp_path / "r.jsonl", tmp_path / "figures"
+    arguments = ["time-to-quality", "--corpus", tmp_path / "planted.parquet", "--eval", judges_folder]
+    arguments += ["--pword2vec", peer, "--try-lr", 0.1, "--try-lr", 0.2, "--try-epochs", 1, "--try-epochs", 3]
+    arguments += ["--json", results, "--figures", drawn]
+    result = CliRunner().invoke(command.main, [*map(str, arguments), "--target", "MEN=0.9"])
+    assert result.exit_code == 0, result.output
+    assert told == [(lr, epochs) for lr in (0.1, 0.2) for epochs in (1, 3) for _ in range(2)]
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    assert {(row["trainer"], row["lr"], row["epochs"]) for row in rows} == {
+        (name, *pair) for name in ("fastw2v block", "pWord2Vec") for pair in told
+    }
+    assert cells(result.output, "pWord2Vec")[1:5] == ["0.1", "1.0 x", "0.1", "1"]
+    assert [path.name for path in drawn.iterdir()] == ["time-to-quality.png"]
+    result = CliRunner().invoke(command.main, [*map(str, arguments), "--target", "MAN=0.9"])
+    assert (result.exit_code, "--target 'MAN' is none of 'MEN'" in result.output) == (2, True)
+    result = CliRunner().invoke(command.main, [*map(str, arguments), "--target", "0.9"])
+    assert "'0.9' is no JUDGE=SCORE, such as MEN=0.55" in result.output
 
 
 def test_headline__joins_speeds_and_scores_of_the_largest_measurement():
@@ -274,15 +361,40 @@ def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     monkeypatch.setattr(peak, "COLUMN_BYTES", 1 << 20)
     results, drawn = tmp_path / "results.jsonl", tmp_path / "figures"
     arguments = [*command.MEASURES, "--corpus", tmp_path / "planted.parquet", "--dim", 16, "--epochs", 2]
-    arguments += ["--rounds", 1, "--seeds", 2, "--json", results, "--figures", drawn]
+    arguments += [
+        "--try-lr",
+        0.05,
+        "--try-epochs",
+        1,
+        "--rounds",
+        1,
+        "--seeds",
+        2,
+        "--json",
+        results,
+        "--figures",
+        drawn,
+    ]
     result = CliRunner().invoke(command.main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "word2vec: not measured, give --word2vec PATH" in result.output
-    for heading in ("## Throughput", "## Quality", "## Scaling", "## Kernels", "## Ingest", "## Distributed"):
+    for heading in (
+        "## Throughput",
+        "## Quality",
+        "## Time-to-quality",
+        "## Scaling",
+        "## Kernels",
+        "## Ingest",
+        "## Distributed",
+    ):
         assert heading in result.output
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert {row["bench"] for row in rows} == set(command.MEASURES)
     peaks = {row["peak_gflops"] for row in rows if row["bench"] == "kernels"}
     assert min(peaks) > 1
     assert all(row["nanoseconds"] > 0 for row in rows if row["bench"] == "kernels")
-    assert {path.name for path in drawn.iterdir()} == {"scaling.png", "speed-and-quality.png"}
+    assert {path.name for path in drawn.iterdir()} == {
+        "scaling.png",
+        "speed-and-quality.png",
+        "time-to-quality.png",
+    }

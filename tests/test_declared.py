@@ -50,7 +50,7 @@ def test_sections__show_the_ten_that_matter_first() -> None:
 def test_fixed__are_what_decides_the_vectors_of_a_run() -> None:
     assert {"dim", "seed", "column", "init_vectors", "combine"} <= fixed()
     assert not {"threads", "output", "log_json", "verbose"} & fixed()
-    assert set(names_of("form")) == {"escape", "vectors", "normalize", "float16"}
+    assert set(names_of("form")) == {"escape", "vectors", "remove_components", "normalize", "float16"}
 
 
 def test_options__that_name_a_file_say_whether_it_is_read_or_written() -> None:

@@ -282,6 +282,21 @@ def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, 
 
 @pytest.mark.slow
 @needs_mpi
+def test_mpi__phrases_are_those_of_the_whole_corpus(corpus: Path, tmp_path: Path) -> None:
+    """Words of a chain that follow each other are joined, the same ones by one process and by two."""
+    options = [*ALONE, "--phrases", "1", "--phrase-threshold", "5", "--save-vocab", tmp_path / "v.vocab.txt"]
+    words = []
+    for n_ranks in (1, 2):
+        finished = run(n_ranks, "train", corpus, "-o", tmp_path / "v.bin", *options)
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr.count("joined ") == 1
+        words.append(read_vocabulary(tmp_path / "v.vocab.txt").words)
+    assert words[0] == words[1]
+    assert any("_" in word for word in words[0])
+
+
+@pytest.mark.slow
+@needs_mpi
 def test_mpi__a_run_of_one_process_goes_on_with_two_and_back(corpus: Path, tmp_path: Path) -> None:
     """Stopped by a signal each time; all words are trained in the end."""
     kept, output = tmp_path / "kept", tmp_path / "v.bin"

@@ -8,16 +8,19 @@ from types import SimpleNamespace
 import pytest
 
 from fastw2v.show import progress
+from fastw2v.show.listener import Listener
 from fastw2v.show.progress import (
     LIVE_SECONDS,
     PLAIN_SECONDS,
     Display,
     clock,
+    clock_line,
     memory_held,
     reading_line,
     significant,
     training_line,
 )
+from fastw2v.show.run_log import RunLog
 from fastw2v.training.hooks import Progress
 
 
@@ -228,3 +231,27 @@ def test_display__quiet_writes_nothing(hand_clock: Clock, stream: io.StringIO) -
     display.say("another")
     display.close()
     assert stream.getvalue() == ""
+
+
+def test_clock_line__says_what_a_time_comes_to():
+    """Of less than an epoch, which part it is."""
+    assert clock_line(5.0, 2, False) == "2 minutes are about 5 epochs at this speed"
+    assert clock_line(0.4, 0.5, False).endswith(
+        "about 0.4 epochs at this speed: the first 40% of the corpus; shuffle draws such a part "
+        "over all of it"
+    )
+    assert clock_line(0.4, 0.5, True).endswith("at this speed: a part of the corpus, drawn over all of it")
+
+
+def test_listener__tells_minutes_once_by_the_speed_since_the_first_call():
+    """The first call took a tenth of a second for nothing; from then on a second is a tenth of an epoch."""
+    stream = io.StringIO()
+    listener = Listener(Display(stream), RunLog(None), 1.0, False)
+    for seconds in (0.1, 5.1, 8.1, 10.1):
+        epochs = (seconds - 0.1) / 10
+        seen = Progress(1, 2, seconds, 0.02, 1.0, epochs)._replace(
+            words=round(100 * seconds), words_total=6000
+        )
+        listener.after_call(SimpleNamespace(progress=seen))
+    told = [line for line in stream.getvalue().splitlines() if "minutes" in line]
+    assert told == ["1 minutes are about 5.99 epochs at this speed"]

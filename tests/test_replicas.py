@@ -462,6 +462,24 @@ def test_train_replicas__evaluates_within_an_epoch_vectors_of_all(n_ranks: int, 
     assert found[-1].scores["sum"] == float(results[0][0].embeddings.center_vectors.sum())
 
 
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_train_replicas__by_the_clock_end_together(n_ranks: int, tmp_path: Any) -> None:
+    """Amid an epoch, on time, with vectors that all agree on, and the hooks of rank 0 told of the end."""
+    path, _ = corpus_file(tmp_path)
+    seen: list[Progress] = []
+    found: list[Evaluation] = []
+    config = replace(CONFIG, epochs=5, minutes=0.6 / 60)
+    evaluator = Evaluator(config, None, {"sum": lambda vectors: 1.0}, found.append)
+    called = [hooks.Callbacks(on_progress=seen.append), evaluator]
+    results = run(path, n_ranks, config, called=called)
+    vectors_of(results)
+    assert results[0][0].train_seconds == pytest.approx(0.6, rel=0.25)
+    assert len({trained.words for trained, _ in results}) == 1
+    assert seen[-1].learning_rate == pytest.approx(config.min_learning_rate)
+    assert found[-1].epochs == pytest.approx(results[0][0].words / 60_000)
+    assert seen[0].learning_rate > 0.9 * config.lr
+
+
 def test_pace__adapts_to_what_combining_takes() -> None:
     """A combination of .1 s, a unit of .01 s: steps grow until they take over nine times as long."""
     pace = Pace.of(ReplicaConfig(sync_words=0))

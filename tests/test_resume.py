@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastw2v import cli
-from fastw2v.training import loop, spans
+from fastw2v.training import budget, loop, spans
 from fastw2v.vectors import formats
 
 ROOT = Path(__file__).parent.parent
@@ -51,14 +51,14 @@ def stopped(folder, capfd, monkeypatch):
     output = folder / "v.txt"
     with monkeypatch.context() as patch:
         patch.setattr(spans, "CALL_SECONDS", 0.0)
-        plain = loop.progress_at
+        plain = budget.Epochs.progress
 
-        def progress_at(position, *arguments):
+        def progress(epochs, position, *arguments):
             if position.epoch * 3 + position.unit == 5:
                 raise KeyError("stop")  # anything that is not expected
-            return plain(position, *arguments)
+            return plain(epochs, position, *arguments)
 
-        patch.setattr(loop, "progress_at", progress_at)
+        patch.setattr(budget.Epochs, "progress", progress)
         with pytest.raises(KeyError):
             cli.main(f"train corpus.parquet -o {output} --checkpoint kept".split() + EVERY_CALL + OPTIONS)
     capfd.readouterr()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fastw2v import cli
 from fastw2v.commands.declared import FORMATS, VECTORS
 from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
+from fastw2v.vectors import components
 from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors, with_outside
 from fastw2v.vectors.formats import Format, check_words, load, output_paths, save
 
@@ -437,6 +438,61 @@ def test_export__a_nearest_neighbour_library_finds_the_same(
     assert [line.split("\t")[1] for line in out.splitlines()] == found[1:]
 
 
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_without_components__leaves_what_is_not_shared(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """The mean is zero, the N widest directions have no width, the others keep theirs; in any chunks."""
+    matrix = (rng.normal(0, [9, 5, 3, 1, 1, 0.5], (200, 6)) + 4).astype(np.float32)
+    monkeypatch.setattr(components, "CHUNK_NUMBERS", 6 * 7)
+    actual = components.without_components(matrix, n).astype(np.float64)
+    np.testing.assert_allclose(actual.mean(axis=0), 0, atol=1e-5)
+    expected = np.linalg.svd(matrix - matrix.mean(axis=0), compute_uv=False)
+    expected[:n] = 0
+    found = np.sort(np.linalg.svd(actual, compute_uv=False))[::-1]
+    np.testing.assert_allclose(found, np.sort(expected)[::-1], rtol=1e-4, atol=1e-3)
+
+
+def test_export__without_components_before_lengths_of_one(
+    tmp_path: Path, embeddings: Embeddings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As save does in Python, of the vectors that are chosen, in any format."""
+    v, u = tmp_path / "v.npy", tmp_path / "u.bin"
+    save(v, embeddings, escape=True)
+    save(u, embeddings, vectors="outside", escape=True)
+    form = ["--outside", u, "--vectors", "sum", "--remove-components", 2, "--normalize", "--escape"]
+    assert run(capfd, "export", v, tmp_path / "w.parquet", *form)[0] == 0
+    expected = select_vectors(embeddings, "sum", remove_components=2)
+    expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(load(tmp_path / "w.parquet").center_vectors, expected, atol=1e-6)
+    save(tmp_path / "w.bin", embeddings, escape=True, vectors="sum", remove_components=2, normalize=True)
+    np.testing.assert_allclose(load(tmp_path / "w.bin").center_vectors, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (7, "--remove-components is 7, and the vectors have dim 7: give 0 (the mean alone) to 6"),
+        (-1, "at least 0"),
+    ],
+)
+def test_export__refuses_components_that_are_not_there(
+    tmp_path: Path, embeddings: Embeddings, capfd: pytest.CaptureFixture[str], n: int, message: str
+) -> None:
+    save(tmp_path / "v.npy", embeddings)
+    code, out, err = run(capfd, "export", tmp_path / "v.npy", tmp_path / "w.npy", "--remove-components", n)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (tmp_path / "w.npy").exists()
+
+
+def test_save__names_the_vector_that_is_not_finite(tmp_path: Path, embeddings: Embeddings) -> None:
+    """It has no part in a mean or component."""
+    embeddings.center_vectors[5, 2] = np.nan
+    with pytest.raises(OutputError, match="word5"):
+        save(tmp_path / "v.npy", embeddings, remove_components=1)
+
+
 # ---- train -------------------------------------------------------------------------------------------------
 
 
@@ -455,11 +511,12 @@ def test_train__writes_what_export_would(
 ) -> None:
     """Sums and pairs of both matrices, and words with spaces in Parquet."""
     raw, both, outside = tmp_path / "v.parquet", tmp_path / "both.parquet", tmp_path / "u.parquet"
-    form = ["--vectors", "concatenated", "--normalize", "--float16"]
+    form = ["--vectors", "concatenated", "--remove-components", 9, "--normalize", "--float16"]
     assert run(capfd, "train", corpus, "-o", raw, *FAST, "--save-outside", outside) == (0, "", "")
     assert run(capfd, "train", corpus, "-o", both, *FAST, *form) == (0, "", "")
     embeddings = with_outside(load(raw), load(outside))
-    expected = select_vectors(embeddings, "concatenated", normalize=True).astype(np.float16)
+    expected = select_vectors(embeddings, "concatenated", remove_components=9, normalize=True)
+    expected = expected.astype(np.float16)
     assert np.array_equal(load(both).center_vectors, expected)
     assert load(both).words[0].startswith("item ")
 
@@ -469,6 +526,10 @@ def test_train__what_cannot_be_written_is_told_before_training(
 ) -> None:
     for arguments, message in (
         (["-o", tmp_path / "v.bin", "--float16"], "format binary holds no float16"),
+        (
+            ["-o", tmp_path / "v.bin", "--remove-components", 8],
+            "--remove-components is 8, and the vectors have",
+        ),
         (["-o", tmp_path / "v.safetensors"], "use v/model.safetensors"),
         (["-o", tmp_path / "v.parquet", "--save-outside", tmp_path / "u.txt"], "--escape"),
     ):

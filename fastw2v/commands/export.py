@@ -61,6 +61,7 @@ def export(
     """
     from fastw2v.system.files import require_writable
     from fastw2v.vectors import formats
+    from fastw2v.vectors.components import require_components
     from fastw2v.vectors.embeddings import with_outside
 
     named = named_output("TARGET", target)
@@ -79,6 +80,7 @@ def export(
     for place in outputs:
         require_writable(place.path)
     require_vectors(source, source_format)
+    require_components(form["remove_components"], 1 << 31)  # of what dim is known when they are read
     if outside:
         require_vectors(outside, None)
     embeddings = formats.load(Path(source), format=source_format, unescape=escape)

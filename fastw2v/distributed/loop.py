@@ -21,20 +21,20 @@ from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.distributed.rows import Replica, ladder_rows
 from fastw2v.distributed.shares import IN_ORDER, Legs, Share, take_share
 from fastw2v.errors import DivergedError
-from fastw2v.model.arrays import UNIT, Totals, n_units
+from fastw2v.model.arrays import Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
 from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_neighbours
-from fastw2v.training.hooks import Hook, Position, Trained, ended, tell_stage
+from fastw2v.training.hooks import Hook, Position, Trained
 from fastw2v.training.loop import Loop
+from fastw2v.training.notify import ended, tell_stage
 from fastw2v.training.spans import Span, Synchronized
 from fastw2v.training.start import (
     begin,
     finish,
     longest_sentence,
-    make_schedule,
     require_usable,
 )
 from fastw2v.vectors.embeddings import Embeddings
@@ -156,14 +156,15 @@ class ReplicaLoop(Loop):
 
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
-        return min(unit + self.pace.step(self.backend.units_at_once), span.end)
+        at_once = self.backend.units_at_once
+        most = self.budget.most_units(at_once, self.n_done, self.communicator.size)
+        return min(unit + min(self.pace.step(at_once), most), span.end)
 
     def schedule(self, span: Span, unit: int) -> Schedule:
         """This rank's from this unit on: while its tokens pass, so do those of all ranks."""
         assert isinstance(span, ShareSpan)
         pace = sum(span.share.sizes) / max(len(span.tokens.ids), 1)
-        words_before = round(self.n_done / pace) - unit * UNIT
-        return make_schedule(self.config, round(self.n_tokens / pace), span.key, words_before)
+        return self.budget.schedule(span.key, unit, self.n_done, pace)
 
     def train(self, span: Span, first: int, end: int) -> Totals:
         """Train this rank's units of a step, and take the time."""
@@ -222,5 +223,8 @@ class ReplicaLoop(Loop):
         return reports
 
     def agree_to_stop(self, stops: bool, signum: int) -> bool:
-        """Whether a hook of rank 0 ends the run after this step; after a signal it has written then."""
-        return bool(self.communicator.broadcast(stops)) if self.may_stop or signum else False
+        """Whether rank 0 ends the run after this step: by a hook, its clock, or a signal, having written."""
+        if self.budget.follows_clock:
+            self.budget.clock = self.communicator.broadcast(self.budget.clock)
+        asks = self.may_stop or self.budget.follows_clock or signum
+        return bool(self.communicator.broadcast(stops)) if asks else False

@@ -119,6 +119,10 @@ class Pair(NamedTuple):
     """The textbook: a step for each pair, one after the other, with fresh noise."""
 
 
+class Whole(NamedTuple):
+    """A step for each case, with all words as its outputs: the output words of a window share one softmax."""
+
+
 class Block(NamedTuple):
     """A step for T consecutive centres, which share S weighted noise draws.
 
@@ -148,7 +152,7 @@ class Lockstep(NamedTuple):
 Architecture = SkipGram | Cbow
 Inputs = Words
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
-Estimator = Pair | Block | Lockstep
+Estimator = Pair | Whole | Block | Lockstep
 
 
 def outside_is_of_words(objective: Objective) -> bool:

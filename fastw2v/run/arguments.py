@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, get_args
@@ -21,9 +22,11 @@ from fastw2v.config import (
     ReplicaConfig,
     RunConfig,
     TrainConfig,
+    refuse_epochs,
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
+from fastw2v.options.phrases import Scoring
 from fastw2v.vectors.embeddings import Embeddings
 
 # Arguments of `fastw2v.train` beside the options.
@@ -46,6 +49,7 @@ class Options(TypedDict, total=False):
     window: int
     negatives: int
     epochs: int
+    minutes: float | None
     lr: float
     min_lr: float | None
     sample: float
@@ -66,6 +70,12 @@ class Options(TypedDict, total=False):
     holdout: float
     eval_every: float
     patience: int | None
+    phrases: int
+    phrase_scoring: Scoring
+    phrase_threshold: float | None
+    phrase_min_count: int
+    phrase_delimiter: str
+    connector_words: str | Iterable[str]
     column: str | None
     group_by: str | None
     order_by: str | None
@@ -89,6 +99,23 @@ class Options(TypedDict, total=False):
     alone: bool
 
 
+class PhraseArguments(TypedDict, total=False):
+    """What `phrases` takes beside its own arguments: how phrases are found, and what is read."""
+
+    passes: int
+    scoring: Scoring
+    threshold: float | None
+    min_count: int
+    delimiter: str
+    connector_words: str | Iterable[str]
+    column: str | None
+    group_by: str | None
+    order_by: str | None
+    lowercase: bool
+    keep_words: frozenset[str] | None
+    stop_words: frozenset[str]
+
+
 class Configs(NamedTuple):
     """The four configurations of a run, and the names of the options that were given."""
 
@@ -105,8 +132,12 @@ def configure(preset: str | None, options: dict[str, Any], init: Embeddings | No
     Raises UsageError for a preset or an option that there is not, and for a value that it cannot have.
     """
     given = frozenset(options)
+    by_clock = options.get("minutes") is not None
+    if by_clock and "epochs" in given:
+        refuse_epochs(options["epochs"], options["minutes"])
     if preset is not None:
-        options = PRESETS[checks.choice("preset", preset, get_args(Preset))] | options
+        chosen = PRESETS[checks.choice("preset", preset, get_args(Preset))]
+        options = {name: chosen[name] for name in chosen if not (by_clock and name == "epochs")} | options
     if init is not None and not isinstance(init, Embeddings):
         raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
     if init is not None and "dim" not in given:

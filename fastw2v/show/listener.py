@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from fastw2v.kernels.compiler import compiler
-from fastw2v.show.progress import Display, evaluation_line, training_line
+from fastw2v.show.progress import Display, clock_line, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
-from fastw2v.training.hooks import Evaluation, Hook, Moment
+from fastw2v.training.hooks import Evaluation, Hook, Moment, Progress
+
+TOLD_SHARE, TOLD_SECONDS = 0.1, 10.0  # of the time or after: earlier the speed is that of a few short calls
 
 
 class Listener(Hook):
-    """Shows stages, progress and evaluations, and logs the latter two."""
+    """Shows stages, progress and evaluations, and logs the latter two.
 
-    def __init__(self, display: Display, log: RunLog) -> None:
+    minutes      of a run by the clock, of which is told what they come to; None of any other
+    is_shuffled  whether a part of an epoch is drawn over the whole corpus
+    """
+
+    def __init__(
+        self, display: Display, log: RunLog, minutes: float | None = None, is_shuffled: bool = False
+    ) -> None:
         self.display, self.log = display, log
+        self.minutes, self.is_shuffled = minutes, is_shuffled
+        self.first: Progress | None = None
 
     is_told = False  # whether a kernel is compiled
 
@@ -29,8 +39,20 @@ class Listener(Hook):
 
     def after_call(self, moment: Moment) -> None:
         """Show and log progress."""
+        if self.minutes:
+            self.tell_minutes(moment.progress, self.minutes)
         self.display.update(training_line(moment.progress))
         self.log.progress(moment.progress)
+
+    def tell_minutes(self, progress: Progress, minutes: float) -> None:
+        """Say once what a time comes to, at the speed since the first call of this process."""
+        self.first = first = self.first or progress
+        seconds, share = progress.seconds - first.seconds, progress.share - first.share
+        is_over = progress.words == progress.words_total
+        if is_over or (share > 0 and (share > TOLD_SHARE or seconds > TOLD_SECONDS)):
+            left = 0.0 if is_over else (1 - progress.share) * (progress.epochs - first.epochs) / share
+            self.display.say(clock_line(progress.epochs + left, minutes, self.is_shuffled))
+            self.minutes = None
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Show and log an evaluation."""

@@ -57,6 +57,16 @@ def training_line(progress: Progress) -> str:
     )
 
 
+def clock_line(epochs: float, minutes: float, is_shuffled: bool) -> str:
+    """How many epochs a time comes to; of less than one, which part of the corpus."""
+    line = f"{minutes:g} minutes are about {epochs:.3g} epochs at this speed"
+    if epochs >= 1:
+        return line
+    if is_shuffled:
+        return f"{line}: a part of the corpus, drawn over all of it"
+    return f"{line}: the first {epochs:.0%} of the corpus; shuffle draws such a part over all of it"
+
+
 def evaluation_line(evaluation: Evaluation) -> str:
     """Epochs, held-out loss, scores."""
     epochs = f"{evaluation.epochs:.4g}"
@@ -76,6 +86,15 @@ def reading_shown(display: Display) -> Callable[[float, int], None]:
             display.update(reading_line(share, words, time.perf_counter() - started))
 
     return on_progress
+
+
+def phrases_shown(display: Display) -> Callable[[int, float], None]:
+    """What finding phrases calls as it goes on."""
+
+    def on_pass(number: int, share: float) -> None:
+        display.update(f"finding phrases {share:6.1%} of pass {number}  {memory_held()}")
+
+    return on_pass
 
 
 class Display:

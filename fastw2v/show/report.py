@@ -125,7 +125,7 @@ def charts(records: Sequence[Record]) -> str:
     """Loss and speed over the passes made, from the records of a log."""
     progress = settled([record for record in records if record.get("event") == "progress"])
     judged = [record for record in records if record.get("event") == "evaluation"]
-    passes = number(records[0]["settings"], "epochs") or 1.0
+    passes = passes_of(records[0]["settings"], progress)
     losses = [
         Curve("training", scaled(points(progress, "share", "mean_loss"), passes)),
         Curve("held-out sentences", points(judged, "epochs", "loss")),
@@ -133,6 +133,13 @@ def charts(records: Sequence[Record]) -> str:
     speed = [Curve("training", scaled(speeds(progress), passes))]
     figures = chart("Loss a pair", losses) + chart("Words a second", speed, from_zero=True)
     return f'<div class="side">{figures}</div>'
+
+
+def passes_of(settings: Record, progress: Sequence[Record]) -> float:
+    """Epochs of the whole run; of one by the clock, those to expect of it after the last record."""
+    if number(settings, "minutes") and progress:
+        return (number(progress[-1], "epochs") or 1.0) / (number(progress[-1], "share") or 1.0)
+    return number(settings, "epochs") or 1.0
 
 
 def settled(progress: list[Record]) -> list[Record]:

@@ -51,13 +51,17 @@ class Evaluator(Hook):
         """Whether another eval_every epochs have passed, or the run ends."""
         return self.n_due(progress) > self.n_evaluated or progress.words >= progress.words_total
 
+    def due_at(self) -> float:
+        """Where the next of the evaluations is due, a share of all epochs."""
+        return min(1.0, (self.n_evaluated + 1) * self.config.eval_every / self.config.epochs)
+
     def n_due(self, progress: Progress) -> int:
         """Evaluations that are due so far."""
-        return int(progress.share * self.config.epochs / self.config.eval_every + 1e-9)
+        return int(progress.epochs / self.config.eval_every + 1e-9)
 
     def when_due(self, moment: Moment, position: Position) -> bool:
         """Evaluate; returns whether the run is to stop."""
-        patience, epochs = self.config.patience, moment.progress.share * self.config.epochs
+        patience, epochs = self.config.patience, moment.progress.epochs
         self.n_evaluated = self.n_due(moment.progress)
         loss = held_out_loss(moment.vectors, self.held_out, self.config) if self.held_out else math.nan
         if self.held_out and math.isnan(loss):

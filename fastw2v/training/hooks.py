@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,18 +11,22 @@ import numpy as np
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.options.checks import unwrapped
-from fastw2v.system import interrupts
 from fastw2v.vectors.embeddings import Embeddings
 
 
 class Progress(NamedTuple):
-    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too)."""
+    """State of a run after a call: corpus words (repeated each epoch, out-of-vocabulary ones counted too).
+
+    words_total   of the whole run; by the clock those to expect, and at its end those that were trained
+    epochs        passes made so far, with a fraction
+    """
 
     words: int
     words_total: int
     seconds: float
     learning_rate: float
     mean_loss: float
+    epochs: float = 0.0
 
     @property
     def share(self) -> float:
@@ -134,6 +137,10 @@ class Hook:
         """Whether `when_due` is to be called now."""
         return False
 
+    def due_at(self) -> float:
+        """The share of the run at which `when_due` is next wanted, if it is known; 1 is its end."""
+        return 1.0
+
     def when_due(self, moment: Moment, position: Position) -> object:
         """Told where the run stands, if it is due: the vectors are those that all processes agree on."""
         return None
@@ -204,23 +211,3 @@ class Trained:
     mean_loss: float
     compile_seconds: float
     train_seconds: float
-
-
-def tell_stage(hooks: Sequence[Hook], stage: str) -> None:
-    """Tell hooks that a stage begins."""
-    for hook in hooks:
-        hook.on_stage(stage)
-
-
-def ended(trained: Trained, hooks: Sequence[Hook]) -> Trained:
-    """What a run came to, after its hooks had it one after the other."""
-    for hook in hooks:
-        trained = hook.on_end(trained)
-    return trained
-
-
-def signals_of(hooks: Sequence[Hook]) -> contextlib.AbstractContextManager[None]:
-    """Within the block signals wait for the end of a call, where a hook wants that."""
-    if any(hook.defers_signals for hook in hooks):
-        return interrupts.deferred()
-    return contextlib.nullcontext()

@@ -1,7 +1,6 @@
 """The training loop: epochs × steps × calls of at most half a second; the only place that knows their order.
 
-A step is what a process trains before it looks about: for signals, hooks and, where there are several, the
-other processes. One process looks about after each call.
+A step is what a process trains before it looks about, for signals, hooks and other processes: one call alone.
 """
 
 from __future__ import annotations
@@ -13,33 +12,17 @@ from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import NOTHING, Tokens, Totals, n_units
+from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
 from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.system import interrupts
+from fastw2v.training.budget import Sizes, budget_of
 from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_healthy, require_neighbours
-from fastw2v.training.hooks import (
-    START,
-    Hook,
-    Moment,
-    Position,
-    Progress,
-    Trained,
-    ended,
-    is_stopped,
-    signals_of,
-    tell_stage,
-)
+from fastw2v.training.hooks import START, Hook, Moment, Position, Progress, Trained, is_stopped
+from fastw2v.training.notify import ended, signals_of, tell_stage
 from fastw2v.training.shuffling import epoch_buffers
-from fastw2v.training.spans import Span, Synchronized, next_size, progress_at
-from fastw2v.training.start import (
-    begin,
-    finish,
-    longest_sentence,
-    make_schedule,
-    require_usable,
-    settled,
-)
+from fastw2v.training.spans import Span, Synchronized, next_size
+from fastw2v.training.start import begin, finish, longest_sentence, require_usable, settled
 from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -81,6 +64,7 @@ class Loop:
     ) -> None:
         self.backend, self.corpus, self.config, self.hooks = backend, corpus, config, hooks
         self.n_tokens = n_tokens or len(corpus.ids)  # of the whole corpus
+        self.budget = budget_of(config, Sizes(self.n_tokens, corpus.n_words_read), () if n_tokens else hooks)
         self.n_done = 0  # tokens of the run, by all processes
         self.call_size, self.n_calls = 1, 0
         self.stops = False  # whether a hook ended the run
@@ -89,7 +73,9 @@ class Loop:
     def run(self, position: Position = START) -> tuple[Position, int]:
         """Every epoch from a position on; returns where it ends and the corpus words until there."""
         self.started = time.perf_counter() - position.seconds
-        for epoch in range(position.epoch, self.config.epochs):
+        self.n_done = position.epoch * self.n_tokens + min(position.unit * UNIT, self.n_tokens)
+        self.budget.begin(position.seconds)
+        for epoch in self.budget.epochs(position.epoch):
             if epoch > position.epoch:
                 position = position._replace(epoch=epoch, unit=0, legs=())
             for span in self.spans(position):
@@ -99,7 +85,7 @@ class Loop:
                     position = self.step(span, first, unit, position)
                     if self.stops:
                         return position, self.progress(position, 0.0).words
-        return position, self.corpus.n_words_read * self.config.epochs
+        return position, self.progress(position, 0.0).words
 
     # What several processes do in another way.
 
@@ -114,11 +100,13 @@ class Loop:
 
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
-        return min(unit + self.call_size * self.backend.units_at_once, span.end)
+        at_once = self.backend.units_at_once
+        most = self.budget.most_units(at_once, span.tokens_after(unit))
+        return min(unit + min(self.call_size * at_once, most), span.end)
 
     def schedule(self, span: Span, unit: int) -> Schedule:
         """What the units of a step share, of which this is the first."""
-        return make_schedule(self.config, self.n_tokens, span.key, span.tokens_before)
+        return self.budget.schedule(span.key, unit, span.tokens_after(unit))
 
     def check(self, mean_loss: float) -> None:
         """Raise DivergedError where this process's vectors diverged; several tell each other before."""
@@ -138,12 +126,15 @@ class Loop:
 
         Raises DivergedError, and Interrupted for a signal after those hooks were told that defer it.
         """
+        began = time.perf_counter()
         totals = self.train(span, first, end)
-        self.n_done = span.tokens_after(end)
+        self.n_done, now = span.tokens_after(end), time.perf_counter()
+        self.budget.spend(self.n_done - span.tokens_after(first), now - began, now - self.started)
         position = position._replace(**span.place(end))
         progress = self.progress(position, totals.mean_loss)
-        due = [hook for hook in self.hooks if hook.is_due(progress)]
-        met = self.synchronize(span, (first, end), totals, bool(due))
+        due = self.budget.in_time([hook for hook in self.hooks if hook.is_due(progress)])
+        is_over = self.budget.is_spent
+        met = self.synchronize(span, (first, end), totals, bool(due) or is_over)
         seconds = time.perf_counter() - self.started
         position = position._replace(totals=position.totals.plus(met.totals), seconds=seconds)
         moment = self.moment(position, met.totals.mean_loss)
@@ -153,7 +144,8 @@ class Loop:
                 returned.append(hook.when_due(moment, position))
         if self.n_done == moment.epoch * self.n_tokens:
             returned += [hook.on_epoch(moment) for hook in self.hooks]
-        self.stops = self.agree_to_stop(self.stops or is_stopped(returned), met.signum)
+        self.budget.begin(time.perf_counter() - self.started)
+        self.stops = self.agree_to_stop(self.stops or is_over or is_stopped(returned), met.signum)
         if met.signum:
             raise interrupts.Interrupted(met.signum)
         return position
@@ -196,5 +188,4 @@ class Loop:
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
         """Of the run, by all processes."""
-        sizes = (self.n_tokens, self.corpus.n_words_read)
-        return progress_at(position, self.n_done, mean_loss, sizes, self.config)
+        return self.budget.progress(position, self.n_done, mean_loss)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastw2v.config import TrainConfig
 from fastw2v.model.arrays import UNIT, Tokens, Totals, n_units
-from fastw2v.training.hooks import Position, Progress
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 
@@ -42,24 +40,6 @@ class Synchronized(NamedTuple):
 
     totals: Totals
     signum: int
-
-
-def progress_at(
-    position: Position, n_done: int, mean_loss: float, corpus_words: tuple[int, int], config: TrainConfig
-) -> Progress:
-    """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss.
-
-    corpus_words   of one epoch: tokens in the vocabulary, and all
-    """
-    n_tokens, n_words = corpus_words
-    decayed = config.lr * (1 - n_done / (config.epochs * n_tokens))
-    return Progress(
-        words=round(n_done * n_words / n_tokens),
-        words_total=n_words * config.epochs,
-        seconds=position.seconds,
-        learning_rate=max(decayed, config.min_learning_rate),
-        mean_loss=mean_loss,
-    )
 
 
 def next_size(size: int, seconds: float) -> int:

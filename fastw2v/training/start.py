@@ -69,10 +69,15 @@ def longest_sentence(offsets: NDArray[np.int64]) -> int:
 
 def make_schedule(config: TrainConfig, n_tokens: int, key: int = 0, words_before: int = 0) -> Schedule:
     """What the units of one part of an epoch share; n_tokens are those of the corpus."""
+    return schedule_of(config, config.epochs * n_tokens, key, words_before)
+
+
+def schedule_of(config: TrainConfig, words_total: int, key: int, words_before: int) -> Schedule:
+    """The same of a run of so many tokens."""
     return Schedule(
         epoch_key=np.uint64(key),
         words_before=words_before,
-        words_total=config.epochs * n_tokens,
+        words_total=words_total,
         learning_rate=config.lr,
         min_learning_rate=config.min_learning_rate,
         center_share=float(config.freeze != "center"),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.options.checks import few, shown
+from fastw2v.vectors.components import require_components, without_components
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,15 +140,21 @@ def _check_matrix(name: str, matrix: NDArray[np.float32], n_words: int) -> None:
 
 
 def select_vectors(
-    embeddings: Embeddings, which: Which = "center", *, normalize: bool = False
+    embeddings: Embeddings,
+    which: Which = "center",
+    *,
+    remove_components: int | None = None,
+    normalize: bool = False,
 ) -> NDArray[np.float32]:
     """The vectors to take away, float32 (n_words, dim), of twice that dim when concatenated.
 
     which       center, outside, their sum v + u, or v and u one after the other
+    remove_components  subtract the mean of all vectors and so many of their principal components
     normalize   scale each to length 1; zero vectors stay zero
 
     The matrix is the embeddings' own where nothing is computed. Raises UsageError where the outside vectors
-    are needed and were not kept, OutputError when the memory cannot be had.
+    are needed and were not kept, and for as many components as numbers, OutputError when the memory cannot be
+    had.
     """
     center, outside = embeddings.center_vectors, embeddings.outside_vectors
     if which != "center" and outside is None:
@@ -163,6 +170,9 @@ def select_vectors(
             matrix = np.hstack(parts)
         else:
             matrix = parts[which == "outside"]
+        n_removed = require_components(remove_components, matrix.shape[1])
+        if n_removed is not None:
+            matrix = without_components(matrix, n_removed)
         return unit_rows(matrix) if normalize else matrix
     except MemoryError as error:
         raise OutputError(

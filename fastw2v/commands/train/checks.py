@@ -22,10 +22,14 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
     from fastw2v.training.checkpoint.checkpointer import parse_interval
     from fastw2v.training.start import require_known
     from fastw2v.vectors import formats
+    from fastw2v.vectors.components import require_components
     from fastw2v.vectors.embeddings import with_outside
 
     check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
     parse_interval(options["checkpoint_every"])
+    require_components(
+        options["remove_components"], config.dim * (1 + (options["vectors"] == "concatenated"))
+    )
     center, outside = options["init_vectors"], options["init_outside"]
     if outside and not center:
         raise UsageError("--init-outside needs --init-vectors: give both files of one training")

@@ -18,7 +18,7 @@ from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import default_output, say_read, take_corpus_options
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
 from fastw2v.commands.train.outputs import Outputs, estimate, summarise
-from fastw2v.commands.train.resume import run_folder, settled
+from fastw2v.commands.train.resume import let_minutes_decide, run_folder, settled
 from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolute_paths, write_config
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
@@ -29,7 +29,7 @@ from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of, read_vocabularies
 from fastw2v.run.resume import begun
 from fastw2v.show.listener import Listener
-from fastw2v.show.progress import Display, reading_shown
+from fastw2v.show.progress import Display, phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.health import step_size_warning
@@ -91,6 +91,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
     if communicator.rank:
         yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
+    let_minutes_decide(options)
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
     with contextlib.ExitStack() as stack:
@@ -165,7 +166,7 @@ class LeaderJob:
     def read(self) -> Corpus:
         """Read the corpus, telling how far it is."""
         started = time.perf_counter()
-        corpus = self.run.read(reading_shown(self.display))
+        corpus = self.run.read(reading_shown(self.display), phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)
@@ -197,7 +198,7 @@ class LeaderJob:
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens))
-        listener = Listener(display, self.log)
+        listener = Listener(display, self.log, run.training.minutes, run.training.shuffle)
         trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
         display.close()
         if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, run.training.sample):

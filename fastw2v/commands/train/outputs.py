@@ -110,6 +110,8 @@ def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
 
     n_words, config = len(corpus.vocabulary), run.training
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
+    if config.minutes is not None:
+        epochs = f"as many epochs as {config.minutes:g} minutes allow"
     matrices = matrix_bytes(n_words, config.dim)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
+from fastw2v.config import PRESETS, TrainConfig, refuse_epochs
 from fastw2v.errors import UsageError
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.resume import going_on
@@ -52,6 +53,17 @@ def settled(given: dict[str, Any], kept: RunFolder | None) -> dict[str, Any]:
     if not options["source"]:
         raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
     return given | options
+
+
+def let_minutes_decide(options: dict[str, Any]) -> None:
+    """Let minutes stand in the place of a preset's epochs; raises UsageError for epochs that a user gave."""
+    if options["minutes"] is None:
+        return
+    source = click.get_current_context().get_parameter_source("epochs")
+    if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+        refuse_epochs(options["epochs"], options["minutes"])
+    if options["epochs"] == PRESETS.get(options["preset"], {}).get("epochs"):
+        options["epochs"] = TrainConfig.epochs
 
 
 def way_out(context: click.Context, name: str) -> str:

@@ -168,6 +168,7 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
     values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
     values = with_absolute_paths(values)
     once = {option.name for option in OPTIONS if option.is_once}
+    once |= {"epochs"} if config.minutes is not None else set()  # the clock decides how many there are
     return {name: value for name, value in values.items() if value not in (None, []) and name not in once}
 
 
@@ -199,6 +200,8 @@ def as_typed_line(config: TrainConfig) -> str:
     words = []
     for name, value in vars(config).items():
         flag = name.replace("_", "-")
+        if name == "epochs" and config.minutes is not None:
+            continue
         if name == "dynamic_window" and not value:
             words.append("--fixed-window")
         elif value is True:

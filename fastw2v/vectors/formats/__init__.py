@@ -88,7 +88,7 @@ KINDS: dict[Format, _Kind] = {
         counts=True,
     ),
 }
-SAVING = ("format", "escape", "vectors", "normalize", "float16")
+SAVING = ("format", "escape", "vectors", "remove_components", "normalize", "float16")
 LOADING = ("format", "unescape", "limit", "errors")
 SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
 
@@ -133,6 +133,7 @@ def save(
     format: str | None = None,
     escape: bool = False,
     vectors: Which = "center",
+    remove_components: int | None = None,
     normalize: bool = False,
     float16: bool = False,
     **others: Any,
@@ -142,7 +143,8 @@ def save(
     format      text, binary, npy, parquet, safetensors or tsv; by default from the suffix
     escape      write white space in words as backslash escapes
     vectors     center, outside, their sum, or both concatenated
-    normalize   scale each vector to length 1
+    remove_components  subtract the mean of all vectors and so many of their principal components
+    normalize   then scale each vector to length 1
     float16     write numbers of 16 bits; npy, parquet and safetensors only
 
     Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
@@ -158,7 +160,7 @@ def save(
     if checks.flag("float16", float16):
         require_halves(detected)
     check_words(embeddings.words, detected, escape=escape)
-    matrix = select_vectors(embeddings, vectors, normalize=normalize)
+    matrix = select_vectors(embeddings, vectors, remove_components=remove_components, normalize=normalize)
     _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
     if float16:
         with np.errstate(over="ignore"):  # found on the next line
