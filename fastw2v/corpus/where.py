@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
 from fastw2v.corpus.arrow.layouts import Piece, as_strings
@@ -79,6 +78,8 @@ def _array_of(texts: Strings) -> pa.Array:
 
 def _first_row(array: pa.Array, word: bytes) -> int | None:
     """The first row of texts or lists that holds the word."""
+    import pyarrow.compute as pc
+
     rows = None
     if any(test(array.type) for test in LIST_TESTS):
         rows, array = pc.list_parent_indices(array), pc.list_flatten(array)

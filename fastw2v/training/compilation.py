@@ -63,7 +63,7 @@ def expected_seconds(plan: Plan) -> float:
     started, n = time.perf_counter(), 0
     for i in range(LOOP):
         n += i
-    return LOOPS[type(plan.estimator)] * (time.perf_counter() - started)
+    return LOOPS.get(type(plan.estimator), OTHER_LOOPS) * (time.perf_counter() - started)
 
 
 def tell_seconds(hooks: Sequence[Hook], seconds: float) -> None:
