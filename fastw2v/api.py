@@ -10,28 +10,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastw2v.backends import require_supported
-from fastw2v.config import Preset, check_judging
+from fastw2v.config import Preset, ReadConfig, RunConfig, TrainConfig, check_judging
 from fastw2v.corpus.arrow.objects import require_names
+from fastw2v.corpus.phrases.result import Phrases, read_phrases
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.distributed.communicator import in_concert, open_communicator
+from fastw2v.distributed.communicator import (
+    Communicator,
+    in_concert,
+    open_communicator,
+    require_alike,
+)
 from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks
+from fastw2v.options.phrases import SHORT, short_names, with_long_names
 from fastw2v.options.spelling import as_called, for_python
-from fastw2v.run.arguments import Configs, Options, configure, require_unread
+from fastw2v.options.synonyms import require_known as require_options
+from fastw2v.run.arguments import Configs, Options, PhraseArguments, configure, require_unread
 from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of
-from fastw2v.run.resume import begun, options_of, with_saved
+from fastw2v.run.resume import asked, begun, options_of, with_saved
 from fastw2v.show.listener import Listener
-from fastw2v.show.progress import Display, reading_shown
+from fastw2v.show.progress import Display, phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
 from fastw2v.system import interrupts
-from fastw2v.system.machine import require_threads
+from fastw2v.system.files import require_writable
+from fastw2v.system.machine import require_threads, usable_cores
 from fastw2v.training.health import step_size_warning
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Callback, Callbacks, Moment, Trained
+from fastw2v.training.hooks import Callback, Callbacks, Evaluation, Moment, Trained
 from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file
@@ -40,9 +48,10 @@ from fastw2v.vectors.formats import save as save_file
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["STOP", "Embeddings", "Moment", "load", "save", "train"]
+__all__ = ["STOP", "Embeddings", "Moment", "Phrases", "load", "phrases", "save", "train"]
 
 STOP: Literal[True] = True
+OF_PHRASES = ("corpus", "output", "threads", "memory_limit", "cache_dir", "verbose")
 CALLERS = 4  # frames between a warning and the caller of `train`: through the decorator
 
 
@@ -89,18 +98,21 @@ def train(
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)
     require_usable(configs, init)
-    communicator = open_communicator()
+    communicator = open_communicator(alone=configs.running.alone)
+    if communicator.size > 1:
+        require_alike(communicator, asked(configs))
     with in_concert(communicator, DivergedError), interrupted():
         if communicator.rank:
             trained = follow(Run.of_others(communicator, configs.training.threads))
         else:
             called = Callbacks(on_chunk=on_chunk, on_epoch=on_epoch)
-            trained = lead(corpus, configs, vocabulary, init, called, on_evaluation, verbose)
+            trained = lead(communicator, corpus, configs, vocabulary, init, called, on_evaluation, verbose)
     warn_of_no_pair(trained, configs)
     return trained.embeddings
 
 
 def lead(
+    communicator: Communicator,
     corpus: Any,
     configs: Configs,
     vocabulary: Vocabulary | None,
@@ -119,13 +131,13 @@ def lead(
             require_usable(configs, None)
         require_no_patience(place, configs.training.patience)
         request = request_of(corpus, configs, vocabulary)
-        run = Run(request, open_communicator(), place.saved if place else None)
+        run = Run(request, communicator, place.saved if place else None)
         scores = load_scores(configs.running.eval_similarity, configs.running.eval_analogy)
         display = Display(sys.stderr, quiet=not verbose)
         stack.callback(display.close)
         log = stack.enter_context(RunLog(running.log_json))
         log.start(options_of(request, configs.running))
-        read = run.read(reading_shown(display))
+        read = run.read(reading_shown(display), phrases_shown(display))
         log.record("corpus", **begun(read, run.n_tokens))
         listener = Listener(display, log, configs.training.minutes, configs.training.shuffle)
 
@@ -207,6 +219,53 @@ def warn_of_no_pair(trained: Trained, configs: Configs) -> None:
     line = no_pair_line(trained.pairs, trained.kept_words, trained.words, configs.training.sample)
     if line:
         warnings.warn(as_called(line), NoPairWarning, stacklevel=CALLERS)
+
+
+@for_python
+def phrases(
+    corpus: Any,
+    output: str | Path | None = None,
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    cache_dir: str | Path | None = None,
+    verbose: bool = False,
+    **options: Unpack[PhraseArguments],
+) -> Phrases:
+    """Join words that belong together: new york to new_york.
+
+    corpus   as of `train`; of a Corpus, words that it left out stay so
+    output   write the sentences there, a Parquet file of lists of tokens, which `train` reads
+    threads, memory_limit, cache_dir, verbose   as of `train`
+    options  passes (phrases of phrases with 2), scoring (word2phrase, gensim or npmi), threshold, min_count,
+             delimiter, connector_words (a text, a set, or "english"); column, group_by, order_by, lowercase,
+             keep_words and stop_words as of `train`
+
+    Returns the sentences, and the phrases with their scores as `found`. Raises UsageError, CorpusError and
+    OutputError as `train` does.
+    """
+    require_threads()
+    require_options(options, [*PhraseArguments.__annotations__, *OF_PHRASES], "phrases")
+    require_names(corpus)
+    if isinstance(corpus, Corpus):
+        require_unread(None, frozenset(set(options) - set(SHORT.values())))
+    with short_names():
+        config = ReadConfig(**with_long_names(options))
+    place = None if output is None else checks.path("output", output)
+    running = RunConfig(memory_limit=memory_limit, cache_dir=cache_dir)  # type: ignore[arg-type]
+    memory = memory_of(running.memory_limit, running.cache_dir)
+    threads = TrainConfig(threads=threads).threads or usable_cores()
+    if place:
+        require_writable(place)
+    with contextlib.closing(Display(sys.stderr, quiet=not checks.flag("verbose", verbose))) as display:
+        shown: dict[str, Any] = {"on_progress": reading_shown(display), "on_pass": phrases_shown(display)}
+        with short_names():
+            found = read_phrases(corpus, config, threads=threads, memory=memory, **shown)
+        for line in found.notes:
+            display.say(line)
+    if place:
+        found.save(place)
+    return found
 
 
 @for_python

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens, Totals, Vectors
+from fastw2v.model.huffman import huffman_tree
 from fastw2v.model.plan import (
     BFLOAT16,
     FEW_LANES,
@@ -20,6 +21,7 @@ from fastw2v.model.plan import (
     Block,
     Cbow,
     Estimator,
+    HierarchicalSoftmax,
     Lockstep,
     NegativeSampling,
     Objective,
@@ -28,6 +30,7 @@ from fastw2v.model.plan import (
     Schedule,
     SkipGram,
     Softmax,
+    Whole,
     Words,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
@@ -64,24 +67,25 @@ ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow"
 
 
 def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
-    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
-
-    The softmax has no noise to share: its estimator is Pair.
-    """
+    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`."""
     architecture = ARCHITECTURES[config.architecture](
         config.window,
         int(not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
     )
-    estimator = Pair() if config.loss == "softmax" else estimator_of(config, len(counts))
-    return Plan(architecture, Words(), objective_of(config, counts), estimator)
+    return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, len(counts)))
 
 
 def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
     """The objective that config names for a vocabulary of these counts."""
     if config.loss == "softmax":
         return Softmax()
+    if config.loss == "hierarchical-softmax":
+        tree = huffman_tree(counts)
+        lengths = np.diff(tree.offsets)
+        mean_path = float((lengths * counts).sum() / max(int(counts.sum()), 1))
+        return HierarchicalSoftmax(*tree, int(lengths.max()), mean_path)
     table = unigram_table(noise_probabilities(counts, config.ns_exponent))
     return NegativeSampling(config.negatives, table)
 
@@ -89,8 +93,12 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
 def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
     """The estimator that config names for a vocabulary of so many words.
 
+    Without noise to share, a hierarchical softmax goes pair by pair, and one over all words case by case.
+
     Raises UsageError for a deterministic kernel pair, which there is not.
     """
+    if config.loss != "negative-sampling":
+        return Whole() if config.loss == "softmax" and config.kernel == "block" else Pair()
     if config.kernel == "pair":
         if config.deterministic:
             raise UsageError(
@@ -108,14 +116,19 @@ def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
 def supports(plan: Plan, backend: str) -> str | None:
     """Why a backend cannot train a plan, with the cure; None where it can. Nothing else knows."""
     is_shared = isinstance(plan.estimator, Block | Lockstep)
-    if isinstance(plan.objective, Softmax) and is_shared:
-        return "loss softmax has no noise for a block to share: use --kernel pair"
+    if is_shared and not isinstance(plan.objective, NegativeSampling):
+        return "a softmax has no noise for a block to share: leave out --kernel"
+    if isinstance(plan.estimator, Whole) and not isinstance(plan.objective, Softmax):
+        return "only loss softmax has all words as outputs: leave out --kernel"
     if isinstance(plan.architecture, Cbow) and is_shared:
         return "architecture cbow is trained one case after the other: add --kernel pair"
     if backend == "reference":
         return None
-    if isinstance(plan.objective, Softmax):
-        return "loss softmax runs on the reference backend only: add --backend reference"
+    if isinstance(plan.objective, Softmax) and isinstance(plan.estimator, Pair):
+        return (
+            "loss softmax goes pair by pair on the reference only: leave out --kernel pair, or add "
+            "--backend reference"
+        )
     if isinstance(plan.estimator, Block | Lockstep) and isinstance(plan.estimator.operands, BFloat16):
         from fastw2v.kernels.tiles import bfloat16
 

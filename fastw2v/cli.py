@@ -22,6 +22,7 @@ from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
+from fastw2v.commands.phrases import phrases
 from fastw2v.commands.report import report
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
@@ -90,7 +91,7 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-for command in (train, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor):
+for command in (train, phrases, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor):
     cli.add_command(command)
 
 

@@ -10,12 +10,13 @@ from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
-Loss = Literal["negative-sampling", "softmax"]
+Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
@@ -115,7 +116,11 @@ class TrainConfig:
         32, "Model", "Noise words that a block shares (kernel block).", limits=Whole(1, MAX_BLOCK)
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
-    loss: Loss = option("negative-sampling", "Model", "What is minimised; softmax needs backend reference.")
+    loss: Loss = option(
+        "negative-sampling",
+        "Model",
+        "What is minimised; softmax takes time in proportion to the vocabulary.",
+    )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
         0.0,
@@ -146,6 +151,12 @@ class TrainConfig:
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
+        if self.freeze == "outside" and self.loss == "hierarchical-softmax":
+            raise refused(
+                "freeze outside would leave the inner nodes of the tree at zero, which are all the outside "
+                "rows that loss hierarchical-softmax has: leave freeze out",
+                *("freeze", "loss"),
+            )
         check_clock(self)
         check_combination(self)
 
@@ -189,7 +200,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -244,7 +255,9 @@ class ReadConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
+        object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
+        check_phrases(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
@@ -292,6 +305,13 @@ class RunConfig:
         is_once=True,
     )
 
+    alone: bool = option(
+        False,
+        "Several processes",
+        "Train by itself each process that a launcher started, as for a sweep of options.",
+        is_once=True,
+    )
+
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
@@ -300,8 +320,9 @@ class RunConfig:
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
     ("loss", "softmax"): (
-        (*_NOISE, "deterministic"),
+        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
         "draws no noise words",
     ),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
@@ -368,21 +389,6 @@ def check_judging(config: TrainConfig, *, by_files: bool) -> None:
             "leave eval_every out",
             ("eval_every", "holdout"),
         )
-
-
-def check_given_words(config: ReadConfig) -> None:
-    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
-
-    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
-    """
-    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
-        return
-    name = "min_count" if config.max_vocab is None else "max_vocab"
-    raise UsageError(
-        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
-        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
-        (name,),
-    )
 
 
 def refused(message: str, *options: str) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -72,3 +73,80 @@ def naive_corpus(
         n_rows=len(rows),
         n_null=sum(naive_nulls(row) for row in rows),
     )
+
+
+# ---- Phrases -----------------------------------------------------------------------------------------------
+
+
+class NaivePhrases(NamedTuple):
+    """How phrases are found, as `fastw2v.options.phrases.PhraseSettings` has it."""
+
+    passes: int
+    scoring: str
+    threshold: float
+    min_count: int
+    delimiter: str
+    connector_words: frozenset[str]
+
+
+Pair = tuple[str, ...]  # two words, and the connector words between them
+
+
+def naive_pairs(sentence: list[str], connector_words: frozenset[str]) -> list[Pair]:
+    """Each word that is no connector with the one before it, and the connector words between."""
+    pairs: list[Pair] = []
+    pending: list[str] = []
+    for word in sentence:
+        if word not in connector_words:
+            if pending:
+                pairs.append((*pending, word))
+            pending = [word]
+        elif pending:
+            pending.append(word)
+    return pairs
+
+
+def naive_score(
+    pair: Pair, pairs: dict[Pair, int], words: dict[str, int], n: int, how: NaivePhrases
+) -> float:
+    """The score of a pair that occurs, in a text of n tokens."""
+    ab, a, b = pairs[pair], words[pair[0]], words[pair[-1]]
+    if how.scoring == "npmi":
+        if ab < how.min_count:
+            return -math.inf
+        return math.log((ab / n) / ((a / n) * (b / n))) / -math.log(ab / n)
+    size = n if how.scoring == "word2phrase" else len(words) + len(pairs)
+    return (ab - how.min_count) / float(a * b) * size
+
+
+def naive_join(sentence: list[str], phrases: dict[Pair, float], how: NaivePhrases) -> list[str]:
+    """A sentence with its phrases joined, the first of those that overlap."""
+    joined: list[str] = []
+    pending: list[str] = []
+    for word in sentence:
+        if word in how.connector_words:
+            (pending if pending else joined).append(word)
+        elif pending and (*pending, word) in phrases:
+            joined.append(how.delimiter.join([*pending, word]))
+            pending = []
+        else:
+            joined += pending
+            pending = [word]
+    return joined + pending
+
+
+def naive_phrases(sentences: list[list[str]], how: NaivePhrases) -> tuple[list[list[str]], dict[str, float]]:
+    """The sentences with their phrases, and the phrases with their scores."""
+    found: dict[str, float] = {}
+    for _ in range(how.passes):
+        words = naive_counts([[w for w in s if w not in how.connector_words] for s in sentences])
+        pairs: dict[Pair, int] = {}
+        for sentence in sentences:
+            for pair in naive_pairs(sentence, how.connector_words):
+                pairs[pair] = pairs.get(pair, 0) + 1
+        n = sum(map(len, sentences))
+        scores = {pair: naive_score(pair, pairs, words, n, how) for pair in pairs}
+        phrases = {pair: score for pair, score in scores.items() if score > how.threshold}
+        sentences = [naive_join(sentence, phrases, how) for sentence in sentences]
+        found = {how.delimiter.join(pair): score for pair, score in phrases.items()} | found
+    return sentences, found

@@ -23,7 +23,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {"options.checks", "options.fields"},
+        {"options.checks", "options.fields", "options.phrases"},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
@@ -41,11 +41,13 @@ RULES: dict[str, tuple[str, set[str]]] = {
     ),
     "training distributed run": (
         "know no click, no display and no commands; training knows nothing of distributed, nor that of run",
-        {"backends", "config", "corpus", "kernels", "model", "options", "system", "vectors"},
+        {"backends", "config", "model", "options", "system", "vectors"}
+        | {"corpus.read", "corpus.vocabulary", "corpus.fingerprint", "corpus.ids.storage"}
+        | {"kernels.code_cache", "kernels.sentences"},
     ),
     "show": (
-        "knows what is shown: vectors, progress of training, the machine",
-        {"kernels.compiler", "system", "training.holdout", "training.hooks", "vectors"},
+        "knows what is shown: vectors, what hooks of training are told, the machine",
+        {"kernels.compiler", "system", "training.hooks", "vectors"},
     ),
     "api commands": ("may know everything but the command line", ALL),
     "cli __main__ the_door": (
@@ -54,8 +56,8 @@ RULES: dict[str, tuple[str, set[str]]] = {
     ),
 }
 BESIDES = {
-    "distributed": {"training", "reference"},
-    "run": {"training", "distributed"},
+    "distributed": {"training", "reference", "corpus", "kernels"},
+    "run": {"training", "distributed", "corpus"},
     "cli": {"commands", "distributed.communicator", "options", "system"},
     "__main__": {"cli"},
     "the_door": {"api", "system.machine"},

@@ -24,6 +24,7 @@ from fastw2v.model.plan import (
     Plan,
     SkipGram,
     Softmax,
+    Whole,
     Words,
 )
 from fastw2v.training.start import aligned_zeros
@@ -31,7 +32,7 @@ from fastw2v.training.start import aligned_zeros
 OPTIONS: dict[str, list[Any]] = {
     "backend": ["numba", "reference"],
     "kernel": ["block", "pair"],
-    "loss": ["negative-sampling", "softmax"],
+    "loss": ["negative-sampling", "hierarchical-softmax", "softmax"],
     "precision": ["float32", "bfloat16"],
     "deterministic": [False, True],
 }
@@ -41,12 +42,19 @@ COUNTS = np.arange(1, 13)
 
 def refusal(options: dict[str, Any]) -> str | None:
     """What the user is told of a combination, or None where it trains."""
-    idle = {"softmax": ("kernel", "precision", "deterministic"), "pair": ("precision",)}
+    idle = {
+        "softmax": ("precision", "deterministic"),
+        "hierarchical-softmax": ("kernel", "precision", "deterministic"),
+        "pair": ("precision",),
+    }
     for name in (*idle.get(options["loss"], ()), *idle.get(options["kernel"], ())):
         if options[name] in ("pair", "bfloat16", True):
             return f"leave {name} out"
     if options["loss"] == "softmax":
-        return "add --backend reference" if options["backend"] == "numba" else None
+        is_pair = (options["backend"], options["kernel"]) == ("numba", "pair")
+        return "pair by pair on the reference only" if is_pair else None
+    if options["loss"] == "hierarchical-softmax":
+        return None
     if options["kernel"] == "pair":
         return "deterministic needs kernel block" if options["deterministic"] else None
     if options["backend"] == "numba" and options["precision"] == "bfloat16" and not HAS_BFLOAT16:
@@ -78,7 +86,9 @@ def test_plan_of__each_option_has_its_type() -> None:
     kinds = {
         (("kernel", "pair"),): Pair,
         (("deterministic", True),): Lockstep,
-        (("loss", "softmax"), ("backend", "reference")): Pair,
+        (("loss", "softmax"),): Whole,
+        (("loss", "softmax"), ("backend", "reference"), ("kernel", "pair")): Pair,
+        (("loss", "hierarchical-softmax"),): Pair,
     }
     for options, kind in kinds.items():
         assert type(plan_of(TrainConfig(**dict(options)), COUNTS, 5).estimator) is kind

@@ -148,7 +148,7 @@ def test_train__takes_the_minutes_asked_for(threads):
 
 def test_schedule__of_epochs_is_that_of_their_words():
     config = TrainConfig(epochs=3)
-    epochs = budget.budget_of(config, budget.Sizes(10 * UNIT, 11 * UNIT))
+    epochs = budget.budget_of(config, budget.Sizes(10 * UNIT, 11 * UNIT), ())
     schedule = epochs.schedule(7, 2, 12 * UNIT)
     assert (schedule.words_before, schedule.words_total) == (10 * UNIT, 30 * UNIT)
     assert list(epochs.epochs(1)) == [1, 2]

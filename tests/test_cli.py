@@ -104,9 +104,9 @@ def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
         (["--lr", "nan"], 2, "lr is nan"),
         (["--min-lr", "1"], 2, "Error: --min-lr is 1.0: it must be from 0 to --lr (0.025)"),
         (
-            ["--loss", "softmax"],
+            ["--loss", "softmax", "--kernel", "pair"],
             2,
-            "loss softmax runs on the reference backend only: add --backend reference",
+            "loss softmax goes pair by pair on the reference only: leave out --kernel pair",
         ),
         (["--min-count", "1000"], 2, "min"),
         (["--max-vocab", "1"], 2, "2"),

@@ -42,12 +42,19 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "holdout": 0.0,
         "eval_every": 1.0,
         "patience": None,
+        "minutes": None,
     }
     assert dataclasses.asdict(TrainConfig()) == expected
 
 
 def test_read_config__defaults_are_those_of_word2vec() -> None:
     expected = {
+        "phrases": 0,
+        "phrase_scoring": "word2phrase",
+        "phrase_threshold": None,
+        "phrase_min_count": 5,
+        "phrase_delimiter": "_",
+        "connector_words": "",
         "column": None,
         "group_by": None,
         "order_by": None,
@@ -130,7 +137,8 @@ def test_min_learning_rate__is_a_ten_thousandth_unless_given() -> None:
     assert TrainConfig(lr=0.05, min_lr=0.0).min_learning_rate == 0.0
 
 
-def test_require_supported__softmax_needs_the_reference() -> None:
-    require_supported(TrainConfig(loss="softmax", backend="reference"))
-    with pytest.raises(UsageError, match="add --backend reference"):
-        require_supported(TrainConfig(loss="softmax"))
+def test_require_supported__softmax_pair_by_pair_needs_the_reference() -> None:
+    require_supported(TrainConfig(loss="softmax"))
+    require_supported(TrainConfig(loss="softmax", backend="reference", kernel="pair"))
+    with pytest.raises(UsageError, match="on the reference only"):
+        require_supported(TrainConfig(loss="softmax", kernel="pair"))

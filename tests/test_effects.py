@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import io
 import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import fastw2v
 from fastw2v import cli, config
 from fastw2v.commands.unknown import flags_of, variable_message
 from fastw2v.config import TrainConfig
-from fastw2v.errors import UsageError
-from fastw2v.model.arrays import UNIT
+from fastw2v.corpus import read_corpus
+from fastw2v.corpus.read import Corpus
+from fastw2v.errors import DivergedError, UsageError
+from fastw2v.kernels.backend import KernelBackend
+from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
+from fastw2v.model.arrays import UNIT, Vectors
+from fastw2v.model.plan import Plan
+from fastw2v.vectors.embeddings import Embeddings
 
-ROWS = [f"a b c d{i % 3} a c b e{i % 5}".split() for i in range(30)]
-SMALL: dict[str, Any] = {
-    "dim": 4,
-    "epochs": 2,
-    "min_count": 1,
-    "threads": 1,
-    "backend": "reference",
-    "sample": 0.0,
-}
+# 7,500 random words in sentences of 25: two units, which lanes part, also less those held out; and nothing to
+# learn, so that judgements soon are no better. What NumPy trains pair by pair has the first eight of them.
+ROWS = [[f"w{i}" for i in row] for row in np.random.default_rng(0).integers(0, 40, (300, 25))]
+SMALL: dict[str, Any] = {"dim": 8, "epochs": 2, "threads": 1, "sample": 0.0, "lr": 0.05, "min_lr": 0.045}
 OTHERS: dict[str, Any] = {
     "dim": 5,
     "window": 2,
     "negatives": 3,
-    "epochs": 3,
+    "epochs": 9,
     "minutes": 0.0005,
-    "lr": 0.021,
-    "min_lr": 0.02,
+    "lr": 0.06,
+    "min_lr": 0.04,
     "sample": 1e-2,
     "ns_exponent": 0.0,
     "dynamic_window": False,
@@ -48,51 +53,134 @@ OTHERS: dict[str, Any] = {
     "precision": "bfloat16",
     "loss": "softmax",
     "freeze": "center",
-    "holdout": 0.2,
-    "eval_every": 0.5,
+    "holdout": 0.3,
+    "eval_every": 2.0,
     "patience": 1,
+    "backend": "reference",
 }
-# Options that show only beside others, and why.
-SHOWS_ELSEWHERE = {
-    "deterministic": "this corpus is one unit, which lanes do not part",
-    "precision": "this machine may have no bfloat16, and small factors may round alike",
-    "eval_every": "judgements are printed; vectors change with patience only",
-    "patience": "the best of two judgements may be the last",
+# What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
+NEEDS: dict[str, dict[str, Any]] = {
+    "architecture": {"kernel": "pair"},
+    "eval_every": {"holdout": 0.2},
+    "patience": {"holdout": 0.2, "epochs": 10},
+    "freeze": {"lr": 0.5, "min_lr": 0.45},  # beside small vectors that stay, the others learn slowly
 }
+
+
+class Outcome(NamedTuple):
+    """What a run came to: bytes of both matrices, judgements that it told, threads that it was given."""
+
+    vectors: bytes
+    judgements: int
+    workers: int
+
+
+WORKERS: list[int] = []
+
+
+class Watched(KernelBackend):
+    """Notes how many workers it was given; where they would race, one does the work, to the same bytes."""
+
+    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
+        super().__init__(plan, vectors, n_workers)
+        WORKERS.append(len(self.totals))
+        if self.lanes is None:
+            self.totals = self.totals[:1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def watched() -> Iterator[None]:
+    """All runs of this file are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastw2v.kernels.backend.KernelBackend", Watched)
+        yield
+
+
+def outcome_of(trained: Callable[[], Embeddings]) -> Outcome:
+    """Of a run that tells its judgements on stderr."""
+    WORKERS.clear()
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        embeddings = trained()
+    assert embeddings.outside_vectors is not None
+    vectors = embeddings.center_vectors.tobytes() + embeddings.outside_vectors.tobytes()
+    return Outcome(vectors, told.getvalue().count("held-out loss"), max(WORKERS, default=0))
 
 
 @functools.cache
-def _trained(options: tuple[tuple[str, Any], ...]) -> bytes | None:
-    """The bytes that training comes to, or None where the options are refused."""
-    asked = {**SMALL, **dict(options)}
-    if "minutes" in asked and "epochs" not in dict(options):
-        del asked["epochs"]
+def corpus_of(n_rows: int) -> Corpus:
+    """The first rows, read once."""
+    return read_corpus(ROWS[:n_rows], min_count=1)
+
+
+def is_slow(options: dict[str, Any]) -> bool:
+    """Whether NumPy takes a step for each pair."""
+    return {"reference", "pair"} <= set(map(str, options.values()))
+
+
+@functools.cache
+def _outcome(options: tuple[tuple[str, Any], ...]) -> Outcome | str:
+    """What training comes to, or the line that refuses the options."""
+    given = SMALL | dict(options)
+    if "minutes" in given and "epochs" not in dict(options):
+        del given["epochs"]
+    corpus = corpus_of(8 if is_slow(given) else len(ROWS))
     try:
-        trained = fastw2v.train(ROWS, **asked)
-        return trained.center_vectors.tobytes() + trained.outside_vectors.tobytes()  # type: ignore[union-attr]
-    except UsageError:
-        return None
+        return outcome_of(lambda: fastw2v.train(corpus, verbose=True, **given))
+    except (UsageError, DivergedError) as error:  # the step that a freeze needs is too long for a softmax
+        return str(error)
 
 
-def vectors_of(options: dict[str, Any]) -> bytes | None:
-    """The same, of each set of options once."""
-    return _trained(tuple(sorted(options.items())))
+def outcome(*names: str, needs: dict[str, Any]) -> Outcome | str:
+    """With the other values of these options, of each set of options once."""
+    return _outcome(tuple(sorted((needs | {name: OTHERS[name] for name in names}).items())))
+
+
+def needs_of(*names: str) -> dict[str, Any]:
+    """What these options need beside them."""
+    return {name: value for own in names for name, value in NEEDS.get(own, {}).items()}
 
 
 def test_others__are_all_options_of_training() -> None:
     """A new option gets a value here, so that it is tried with every other."""
-    assert set(OTHERS) == set(TrainConfig.__dataclass_fields__) - {"backend"}
+    assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_train__every_option_takes_effect(name: str) -> None:
+    """Beside what it needs, where the processor has what it needs."""
+    needs = needs_of(name)
+    actual, expected = outcome(name, needs=needs), outcome(needs=needs)
+    if name == "precision" and not HAS_BFLOAT16:
+        assert "AVX512-BF16" in str(actual)
+        return
+    assert isinstance(actual, Outcome), actual
+    assert actual != expected or name == "minutes"
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(OTHERS, 2)), ids=str)
 def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -> None:
-    """With both, the vectors are neither those with the first alone nor those with the second alone."""
-    both = vectors_of({first: OTHERS[first], second: OTHERS[second]})
-    if both is None:
+    """With both, the outcome is neither that of the first alone nor that of the second alone."""
+    for needs in (needs_of(first, second), needs_of(first), needs_of(second), {}):
+        both = outcome(first, second, needs=needs)
+        if isinstance(both, Outcome):
+            break
+        assert both.count("\n") == 0
+    else:
         return
+    if "minutes" in (first, second):
+        return  # the clock decides the bytes; test_budget sees the effect
     for alone, other in ((first, second), (second, first)):
-        if other not in SHOWS_ELSEWHERE:
-            assert both != vectors_of({alone: OTHERS[alone]}), f"{other} does nothing beside {alone}"
+        if needs.get(other) == OTHERS[other]:
+            continue  # without it the first one is refused
+        assert both != outcome(alone, needs=needs), f"{other} does nothing beside {alone}"
+
+
+def test_train__threads_change_no_byte_where_it_is_deterministic() -> None:
+    """That they take effect shows in the number of workers only."""
+    one, two = (outcome("deterministic", *threads, needs={}) for threads in ([], ["threads"]))
+    assert isinstance(one, Outcome)
+    assert isinstance(two, Outcome)
+    assert (one.vectors, one.workers, two.workers) == (two.vectors, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +189,7 @@ def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -
         {"kernel": "pair", "block_size": 16},
         {"kernel": "pair", "shared_negatives": 8},
         {"kernel": "pair", "precision": "bfloat16"},
-        *(
-            {"loss": "softmax", "backend": "reference", name: OTHERS[name]}
-            for name in config.WITHOUT_EFFECT["loss", "softmax"][0]
-        ),
+        *({"loss": "softmax", name: OTHERS[name]} for name in config.WITHOUT_EFFECT["loss", "softmax"][0]),
         {"backend": "reference", "threads": 2},
         {"minutes": 1.5, "epochs": 7},
     ],
@@ -129,14 +214,12 @@ def test_sync_unit__is_that_of_training() -> None:
 
 def test_train__a_given_vocabulary_has_no_limits_of_counts(tmp_path: Path) -> None:
     embeddings = fastw2v.train(ROWS, **SMALL)
-    import numpy as np
-
     from fastw2v.corpus.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(embeddings.words, np.full(len(embeddings), 9))
     for name in ("min_count", "max_vocab"):
         with pytest.raises(UsageError, match=f"{name} is 3, but the words of the given vocabulary"):
-            fastw2v.train(ROWS, vocabulary=vocabulary, **{**SMALL, "min_count": 1, name: 3})
+            fastw2v.train(ROWS, vocabulary=vocabulary, **{**SMALL, name: 3})
 
 
 # ---- The command line -------------------------------------------------------------------------------------
@@ -162,6 +245,16 @@ BAD = {
     "--checkpoint-every needs": ["--checkpoint-every", "5m"],
     "--checkpoint-every is '200000'": ["--checkpoint", "kept", "--checkpoint-every", "200000"],
     "is not a size": ["--memory-limit", "2x"],
+    "--phrase-threshold is 5.0, but --phrases is 0": ["--phrase-threshold", "5"],
+    "--phrase-threshold is 2: scores": [
+        "--phrases",
+        "1",
+        "--phrase-scoring",
+        "npmi",
+        "--phrase-threshold",
+        "2",
+    ],
+    "--phrases are words that the given": ["--phrases", "1", "--read-vocab", "w.vocab.txt"],
     "no.keep: cannot be read": ["--keep-list", "no.keep"],
     "no.stop: cannot be read": ["--stop-list", "no.stop"],
     "no.vocab: cannot be read": ["--read-vocab", "no.vocab"],
@@ -250,7 +343,7 @@ def test_commands__idle_options_are_refused(
         ("train c --min_count 3", "--min-count?"),
         ("train c --cbow 0", "CBOW is architecture cbow"),
         ("train c -size 3", "--dim?"),
-        ("train c -hs 0", "hierarchical softmax"),
+        ("train c -hs 0", "loss hierarchical-softmax"),
         ("train -train c", "name the corpus without an option"),
         ("train -output x c", "--output?"),
         ("train c -min-count 3", "--min-count?"),

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 # --- the n-th call -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", injection.TRIALS)
 def test_sweep__every_failing_call_leaves_the_old_or_the_new(tmp_path, name):
     swept = injection.sweep(name, tmp_path, errno.ENOSPC)
@@ -90,6 +91,7 @@ def test_train__full_disk_names_path_and_bytes_and_leaves_nothing(tmp_path, capf
 # --- damaged files -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", damage.READERS)
 def test_readers__damaged_files_are_refused_or_read(tmp_path, name):
     found = list(damage.outcomes_of(damage.READERS[name], tmp_path, range(60)))
@@ -177,6 +179,7 @@ def test_require_checks__notices_a_build_without_checks():
         checked.require_checks(unchecked, checked.TrainConfig(dim=16))
 
 
+@pytest.mark.slow
 def test_plain__what_needs_no_compiler_runs_without():
     assert "2 corpora" in run_checked("plain", 2, NUMBA_DISABLE_JIT="1")
 

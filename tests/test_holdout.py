@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import fastw2v
+from corpora.small import corpus_of
 from fastw2v import cli
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Vectors
-from fastw2v.training.holdout import Evaluation, Evaluator, evaluator_of, held_out_loss, split
-from fastw2v.training.hooks import Trained
+from fastw2v.training.holdout import Evaluator, evaluator_of, held_out_loss, split
+from fastw2v.training.hooks import Evaluation, Trained
 from fastw2v.training.loop import train
 
 QUICK: dict[str, Any] = {"dim": 8, "sample": 0.0, "threads": 1}
@@ -167,3 +168,27 @@ def test_split__refuses_held_out_sentences_without_a_pair() -> None:
     corpus = read_corpus([["a", "b"]] + [["a"], ["b"]] * 20, min_count=1)
     with pytest.raises(CorpusError, match="none with two words"):
         split(corpus, 0.05, 1)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "eval_every"),
+    [("block", 0.25), ("block", 0.5), ("block", 1.5), ("lockstep", 0.5), ("lockstep", 1.0)],
+)
+def test_train__evaluates_as_often_as_is_asked(kernel: str, eval_every: float) -> None:
+    """Also where a call would last for several evaluations, and at the same places however long calls are.
+
+    Eight units in lockstep are a third of an epoch here, so that halves come as late as that.
+    """
+    corpus = corpus_of(np.random.default_rng(0).integers(0, 50, 100_000), 50, 100)
+    options: dict[str, Any] = {"deterministic": kernel == "lockstep"}
+    config = TrainConfig(dim=8, epochs=3, threads=1, holdout=0.01, eval_every=eval_every, **options)
+    _, evaluations, trained = run_evaluated(corpus, config)
+    places = [evaluation.epochs for evaluation in evaluations]
+    expected = np.arange(1, 3 / eval_every + 1) * eval_every
+    assert len(places) == len(expected)
+    np.testing.assert_allclose(places, expected, atol=0.35)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastw2v.training.spans.CALL_SECONDS", 0.0)
+        _, again, whole = run_evaluated(corpus, config)
+    assert again == evaluations
+    assert whole.embeddings.center_vectors.tobytes() == trained.embeddings.center_vectors.tobytes()

@@ -260,6 +260,7 @@ def test_train__alone_imports_no_mpi(corpus: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, tmp_path: Path) -> None:
     """Held-out sentences are judged, and the second run finds what it read."""
@@ -277,6 +278,21 @@ def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, 
     finished = run(2, "train", tmp_path / "events.parquet", "--group-by", "user", "-o", output, *OPTIONS)
     assert finished.returncode == 0, finished.stderr
     assert "read 3,000 words in 300 rows" in finished.stderr
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_mpi__phrases_are_those_of_the_whole_corpus(corpus: Path, tmp_path: Path) -> None:
+    """Words of a chain that follow each other are joined, the same ones by one process and by two."""
+    options = [*ALONE, "--phrases", "1", "--phrase-threshold", "5", "--save-vocab", tmp_path / "v.vocab.txt"]
+    words = []
+    for n_ranks in (1, 2):
+        finished = run(n_ranks, "train", corpus, "-o", tmp_path / "v.bin", *options)
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr.count("joined ") == 1
+        words.append(read_vocabulary(tmp_path / "v.vocab.txt").words)
+    assert words[0] == words[1]
+    assert any("_" in word for word in words[0])
 
 
 @pytest.mark.slow
@@ -326,6 +342,7 @@ open(f"{folder}/{rank}.json", "w").write(json.dumps(digest))
 """
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__the_library_trains_as_the_command_does(corpus: Path, tmp_path: Path) -> None:
     """Each process calls `train`; both return the vectors, and callbacks are rank 0's."""
@@ -344,6 +361,7 @@ def test_mpi__the_library_trains_as_the_command_does(corpus: Path, tmp_path: Pat
     assert events[-1] == "end"
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_mpi__an_error_of_one_process_ends_all(corpus: Path, tmp_path: Path) -> None:
     code = (
@@ -355,3 +373,36 @@ def test_mpi__an_error_of_one_process_ends_all(corpus: Path, tmp_path: Path) -> 
     )
     assert done.returncode != 0
     assert "ZeroDivisionError" in done.stderr
+
+
+ASKING = """
+import sys
+import fastw2v
+from fastw2v.distributed.communicator import launched
+
+corpus, folder, alone = sys.argv[1:]
+rank = launched()[0]
+try:
+    vectors = fastw2v.train(corpus, dim=8 + rank, epochs=1, threads=1, min_count=1, alone=alone == "alone")
+    print("trained", vectors.dim, flush=True)
+except fastw2v.errors.UsageError as error:
+    print("refused", error, flush=True)
+"""
+
+
+@pytest.mark.slow
+@needs_mpi
+@pytest.mark.parametrize("alone", ["alone", "together"])
+def test_mpi__processes_that_ask_for_different_runs_train_alone_or_are_refused(
+    alone: str, corpus: Path, tmp_path: Path
+) -> None:
+    command = in_ranks(2, "-c", ASKING, str(corpus), str(tmp_path), alone)
+    done = subprocess.run(command, env=variables(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = sorted(done.stdout.splitlines())
+    if alone == "alone":
+        assert lines == ["trained 8", "trained 9"]
+    else:
+        assert len(lines) == 2
+        assert all("refused dim is 9 in process 1 and 8 in process 0" in line for line in lines)
+        assert all("set alone" in line for line in lines)

@@ -20,7 +20,7 @@ import pytest
 
 from corpora.small import corpus_of, zipfian
 from fastw2v import backends
-from fastw2v.backends import Backend, plan_of, require_supported, supports
+from fastw2v.backends import Backend, objective_of, plan_of, require_supported, supports
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
@@ -95,6 +95,12 @@ SIZES: dict[str, Any] = {
 }
 
 
+def tree_of(counts: Any) -> dict[str, Any]:
+    """Fields of the hierarchical softmax."""
+    objective = objective_of(TrainConfig(loss="hierarchical-softmax"), counts)
+    return objective._asdict()  # type: ignore[attr-defined]
+
+
 def plan_for(parts: tuple[Form, ...], corpus: Corpus, sample: float = 0.0, **sizes: Any) -> Plan:
     """The plan of these forms for a corpus."""
     counts, values = corpus.vocabulary.counts, SIZES | sizes
@@ -102,6 +108,7 @@ def plan_for(parts: tuple[Form, ...], corpus: Corpus, sample: float = 0.0, **siz
         "reach": max(1, min(values["radius"], int(np.diff(corpus.offsets).max()) - 1)),
         "keep_limits": as_limits(keep_probabilities(counts, sample)),
         "unigram_table": unigram_table(noise_probabilities(counts)),
+        **tree_of(counts),
     }
     return Plan(*(made(part, values | tables) for part in parts))
 

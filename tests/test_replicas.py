@@ -27,8 +27,8 @@ from fastw2v.model.streams import epoch_key
 from fastw2v.reference.units import learning_rate_at
 from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop
-from fastw2v.training.holdout import Evaluation, Evaluator
-from fastw2v.training.hooks import Position, Progress
+from fastw2v.training.holdout import Evaluator
+from fastw2v.training.hooks import Evaluation, Position, Progress
 from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus
 from tests.parquet import write

@@ -76,6 +76,7 @@ def test_train__resumes_to_the_same_bytes(
     assert resumed.center_vectors.tobytes() == whole.center_vectors.tobytes()
 
 
+@pytest.mark.slow
 def test_train__goes_on_with_what_the_command_began_and_the_other_way_round(
     corpus: Path, tmp_path: Path
 ) -> None:
@@ -156,6 +157,7 @@ def test_train__judges_logs_and_caches(corpus: Path, tmp_path: Path) -> None:
     assert again.center_vectors.tobytes() == first.center_vectors.tobytes()
 
 
+@pytest.mark.slow
 def test_train__ctrl_c_leaves_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
     """And is Python's KeyboardInterrupt."""
     code = (

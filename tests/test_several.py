@@ -154,7 +154,7 @@ def test_run__several_judge_by_the_sentences_of_one(corpus: Path) -> None:
                 run = Run(request_of(corpus, config, communicator.size), communicator)
             run.read()
             run.settle()
-            found: list[holdout.Evaluation] = []
+            found: list[hooks.Evaluation] = []
             evaluator = holdout.evaluator_of(config, run.held_out, {}, found.append)
             run.train([evaluator] if evaluator else [])
             return found[0].loss if found else None

@@ -19,6 +19,7 @@ TWINS = [
     ("architectures", "architectures"),
     ("objectives", "objectives"),
     ("pair", "pair"),
+    ("whole", "whole"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
     ("backend", "backend"),

@@ -24,6 +24,7 @@ from fastw2v.options.fields import types_of
 Section = Literal[
     "Frequent",
     "Input",
+    "Phrases",
     "Model",
     "Training",
     "Evaluation",
@@ -51,6 +52,7 @@ class Option:
     metavar     what the value is called
     shown       a default in words, where it is none of its kind
     file        names a file that the command reads or writes; it has its whole path in NAME.config.toml
+    alone       the value where it is given without one
     is_multiple may be given several times
     is_once     of this call, not of the vectors: not kept in NAME.config.toml
     part        what it is of: `read` (how the corpus is read), `form` (what is written for a word),
@@ -68,6 +70,7 @@ class Option:
     metavar: str | None = None
     shown: str = ""
     file: Literal["", "read", "write"] = ""
+    alone: int | None = None
     is_multiple: bool = False
     is_once: bool = False
     part: Literal["", "read", "form", "output", "start"] = ""
@@ -112,7 +115,7 @@ READING = (
         is_multiple=True,
         part="read",
     ),
-    *_declared(ReadConfig, part="read"),
+    *sorted(_declared(ReadConfig, part="read"), key=lambda option: option.section == "Phrases"),
     _RUN["memory_limit"],
     _RUN["cache_dir"],
 )
@@ -214,6 +217,7 @@ RUNNING = (
     _RUN["checkpoint"],
     _RUN["checkpoint_every"],
     _RUN["resume"],
+    _RUN["alone"],
     _option(
         "--dry-run", "Settings", "Read the corpus, print what training takes, and stop.", bool, is_once=True
     ),

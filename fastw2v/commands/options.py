@@ -39,6 +39,8 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
     settings |= {"default": option.default, "metavar": option.metavar, "help": option.help}
     if option.shown:
         settings["help"] = f"{option.help}  [default: {option.shown}]"
+    if option.alone is not None:
+        settings |= {"is_flag": False, "flag_value": option.alone}
     if option.is_multiple:
         settings |= {"multiple": True, "default": ()}
     if option.choices:
@@ -153,7 +155,7 @@ def load_corpus(
     """Read and encode the corpus, telling the user how far it is."""
     from fastw2v.corpus.ids.memory import Memory
     from fastw2v.corpus.read import read_corpus
-    from fastw2v.show.progress import reading_shown
+    from fastw2v.show.progress import phrases_shown, reading_shown
     from fastw2v.system.machine import usable_cores
 
     started = time.perf_counter()
@@ -163,6 +165,7 @@ def load_corpus(
         threads=threads or usable_cores(),
         memory=memory or Memory(),
         on_progress=reading_shown(display),
+        on_pass=phrases_shown(display),
         **vars(config),
     )
     say_read(corpus, len(corpus.ids), time.perf_counter() - started, display)

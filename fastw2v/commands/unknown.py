@@ -18,6 +18,7 @@ COMMANDS = {
     "odd-one-out": "doesnt_match odd outlier",
     "evaluate": "eval test score accuracy benchmark judge",
     "train": "fit skipgram word2vec learn run build",
+    "phrases": "word2phrase phrase phraser bigrams collocations ngrams",
     "vocab": "vocabulary count words counts build_vocab",
     "export": "convert save write dump",
     "analogy": "analogies compute_accuracy",

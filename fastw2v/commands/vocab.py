@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastw2v.corpus.vocabulary import Vocabulary
 
 
-OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads")
+OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases")
 
 
 @click.command(short_help="Count the words of a corpus, or look at a vocabulary.")

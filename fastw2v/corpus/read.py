@@ -9,26 +9,31 @@ not depend on which that was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import MAX_THREADS, ReadConfig, check_given_words
+from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import open_object
 from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, open_files
+from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
-from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
+from fastw2v.corpus.phrases.find import OnPass, find_phrases
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
+from fastw2v.errors import UsageError
 from fastw2v.options.checks import whole
+from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.synonyms import require_known
 
 HALF_OF_FREE = Memory()
@@ -67,6 +72,7 @@ def read_corpus(
     threads: int = 1,
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
+    on_pass: OnPass | None = None,
     **options: Any,
 ) -> Corpus:
     """Read Parquet files, or an object that holds a corpus, into ids, one sentence a row.
@@ -79,6 +85,7 @@ def read_corpus(
     threads      workers; the result does not depend on it (but where words had to be dropped, see `dropped`)
     memory       how much to use, and a folder that keeps the ids of files for the next run
     on_progress  called about ten times a second with the share of rows handed out and the words read so far
+    on_pass      the same of phrases, with the number of the pass and its share
     options      of `ReadConfig`: column, min_count, max_vocab …
 
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
@@ -90,6 +97,9 @@ def read_corpus(
     vocabulary = None if vocabulary is None else checked(vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(config)
+    if config.phrases:
+        reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
+        return with_phrases(source, config, vocabulary, reading, on_pass)
     with worker_pool(threads, memory, on_progress) as workers:
         cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
@@ -109,6 +119,59 @@ def read_corpus(
             ids, offsets = encoder.stored(workers.ids_bytes)
     notes += [cache.note] if cache and cache.note else []
     return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+
+
+def with_phrases(
+    source: Any,
+    config: ReadConfig,
+    vocabulary: Vocabulary | None,
+    reading: Mapping[str, Any],
+    on_pass: OnPass | None,
+) -> Corpus:
+    """What `read_corpus` gives where phrases are asked for: read as it is, and joined then.
+
+    Words that are rare by themselves may be frequent in a phrase, so that all of them are read; min_count and
+    max_vocab are of words and phrases alike.
+
+    reading   threads, memory and on_progress of `read_corpus`
+    """
+    if vocabulary is not None:
+        raise UsageError(
+            "phrases are words that the given vocabulary has not: leave vocabulary out, or phrases",
+            ("phrases", "vocabulary"),
+        )
+    corpus = plain_corpus(source, config, reading)
+    threads, memory = reading["threads"], reading["memory"]
+    joined = find_phrases(
+        corpus[:3],
+        config.phrase_settings,
+        limits=(config.min_count, config.max_vocab),
+        room=budget(memory.limit, threads, memory.n_sharing),
+        threads=threads,
+        on_pass=on_pass,
+    )
+    if len(joined.vocabulary) < 2:
+        raise UsageError(
+            f"{len(joined.vocabulary)} words and phrases occur at least min_count = {config.min_count} "
+            "times; negative sampling needs 2: lower min_count, or raise phrase_threshold",
+            ("min_count", "phrase_threshold"),
+        )
+    return corpus._replace(
+        ids=joined.ids,
+        offsets=joined.offsets,
+        vocabulary=joined.vocabulary,
+        n_words_read=joined.n_tokens,
+        notes=(*corpus.notes, joined.note),
+    )
+
+
+def plain_corpus(source: Any, config: ReadConfig, reading: Mapping[str, Any]) -> Corpus:
+    """The corpus that phrases are found in: all its words, and none joined yet; source may be a Corpus."""
+    if isinstance(source, Corpus):
+        return source
+    without: dict[str, Any] = {field.name: field.default for field in fields(PhraseOptions)}
+    plain = replace(config, min_count=1, max_vocab=None, **without)
+    return read_corpus(source, **reading, **vars(plain))
 
 
 def cache_of(

@@ -112,9 +112,10 @@ class SingleProcess:
 
 
 class _State:
-    """One a process: its communicator, once it is open."""
+    """One a process: its communicator, once it is open, and whether it trains alone, whoever started it."""
 
     communicator: Communicator | None = None
+    is_alone = False
 
 
 def has_launcher() -> bool:
@@ -123,7 +124,12 @@ def has_launcher() -> bool:
 
 
 def launched() -> tuple[int, int] | None:
-    """(rank, size) that a launcher gave this process, or None where there is none or it started only one."""
+    """(rank, size) that a launcher gave this process; None where there is none or it started only one.
+
+    None, too, where the process was asked to train alone.
+    """
+    if _State.is_alone:
+        return None
     for size, rank in LAUNCHERS:
         if os.environ.get(size, "").isdecimal() and os.environ.get(rank, "").isdecimal():
             found = int(os.environ[rank]), int(os.environ[size])
@@ -136,11 +142,14 @@ def has_mpi() -> bool:
     return importlib.util.find_spec("mpi4py") is not None
 
 
-def open_communicator() -> Communicator:
+def open_communicator(*, alone: bool = False) -> Communicator:
     """The processes that a launcher started, or this one alone; imports mpi4py only where there are several.
+
+    alone   this one in any case
 
     Raises UsageError where there are several and mpi4py is not installed or sees another number of them.
     """
+    _State.is_alone = alone
     place = launched()
     if place is None:
         return SingleProcess()
@@ -163,6 +172,22 @@ def fair_cores(communicator: Communicator) -> int:
     cores = core_numbers()
     place = [socket.gethostname(), cores]
     return max(1, len(cores) // communicator.gather(place).count(place))
+
+
+def require_alike(communicator: Communicator, options: dict[str, Any]) -> None:
+    """Raise UsageError, at all ranks, where processes that train together ask for different runs.
+
+    options   name to value, as JSON has them. All ranks must ask
+    """
+    told = communicator.gather(options)
+    for rank, of_rank in enumerate(told):
+        for name in sorted(told[0].keys() - {"threads"}):  # which each process may have of its own
+            if of_rank[name] != told[0][name]:
+                raise UsageError(
+                    f"{name} is {of_rank[name]!r} in process {rank} and {told[0][name]!r} in process 0, but "
+                    "they train together: give all the same, or set alone to train by itself in each",
+                    (name, "alone"),
+                )
 
 
 def ranks_here(communicator: Communicator) -> int:

@@ -156,7 +156,7 @@ class ReplicaLoop(Loop):
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
         at_once = self.backend.units_at_once
-        most = self.budget.most_units(at_once, self.communicator.size)
+        most = self.budget.most_units(at_once, self.n_done, self.communicator.size)
         return min(unit + min(self.pace.step(at_once), most), span.end)
 
     def schedule(self, span: Span, unit: int) -> Schedule:

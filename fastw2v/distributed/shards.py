@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import ReadConfig, check_given_words
+from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
 from fastw2v.corpus.count import WorkerPool, count_words, worker_pool
@@ -24,9 +24,11 @@ from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, RowGroup, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words
+from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import HALF_OF_FREE, Corpus, cache_of, corpus_of, names_files, read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.where import left_out, places_named
@@ -58,15 +60,17 @@ def read_part(
     threads: int = 1,
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
+    on_pass: OnPass | None = None,
     **options: Any,
 ) -> Part:
     """Read a corpus as `read_corpus` does, with all processes of a communicator; every one of them calls it.
 
-    source  as there, or a Corpus that is read already; of an object, and of rows that are grouped, as a group
-            may be in several files, rank 0 reads all, and the others get theirs when portions are dealt
+    source  as there, or a Corpus that is read already; of an object, of rows that are grouped, as a group
+            may be in several files, and of phrases, which are those of the whole corpus, rank 0 reads all,
+            and the others get theirs when portions are dealt
 
-    threads, memory and on_progress are those of this process. With a cache each process finds its own part
-    again, where as many read the same files.
+    threads, memory, on_progress and on_pass are those of this process. With a cache each process finds its
+    own part again, where as many read the same files.
 
     Raises what `read_corpus` does, and CorpusError where processes see different files. What only one process
     finds wrong is raised there alone.
@@ -74,13 +78,14 @@ def read_part(
     reading = Reading(source, ReadConfig(**options), vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(reading.config)
-    if not names_files(source) or reading.config.group_by is not None:
+    if not names_files(source) or reading.config.group_by is not None or reading.config.phrases:
         if communicator.rank:
             return _part_of_others(communicator)
         corpus = source
         if not isinstance(source, Corpus):
             known: dict[str, Any] = {"vocabulary": vocabulary, "threads": threads, "memory": memory}
-            corpus = read_corpus(source, **known, on_progress=on_progress, **options)
+            known |= {"on_progress": on_progress, "on_pass": on_pass}
+            corpus = read_corpus(source, **known, **options)
         return _part_of_all(corpus, communicator)
     with worker_pool(threads, memory, on_progress) as workers:
         place = (communicator.rank, communicator.size)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastw2v.errors import OutputError
-from fastw2v.kernels import lockstep, pair
+from fastw2v.kernels import lockstep, pair, whole
 from fastw2v.kernels.block import plain, step
 from fastw2v.kernels.jit import require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
-from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, no_steps
+from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, Whole, no_steps
 
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
 NO_LANES = "no memory for the scratch of all lanes: lower --window or --dim"
@@ -65,7 +65,12 @@ def run_workers(work: Callable[[int], None], n_workers: int) -> None:
 def kernel_of(plan: Plan) -> Any:
     """The kernel for the plan's estimator: `train_units` of one of the files here."""
     block = step.train_units if HAS_TILES else plain.train_units
-    kernels = {Pair: pair.train_units, Block: block, Lockstep: lockstep.train_units}
+    kernels = {
+        Pair: pair.train_units,
+        Whole: whole.train_units,
+        Block: block,
+        Lockstep: lockstep.train_units,
+    }
     return kernels[type(plan.estimator)]
 
 

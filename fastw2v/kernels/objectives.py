@@ -12,7 +12,7 @@ from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit
 from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles.rows import push_row, row_dot
 from fastw2v.model.arrays import FLOATS_PER_LINE
-from fastw2v.model.plan import NegativeSampling
+from fastw2v.model.plan import HierarchicalSoftmax, NegativeSampling
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -53,11 +53,43 @@ def draw_negatives(objective, draws, outside, negatives):
 
 
 @fast_jit
-def ask_for(vectors, negatives, n):
-    """Prefetch the rows of U of the first n."""
+def path_of(objective, draws, outside, nodes):
+    """The inner nodes on the way from the root to the outside word; nothing is drawn."""
+    start, stop = objective.offsets[outside], objective.offsets[outside + 1]
+    for k in range(stop - start):
+        nodes[k] = objective.nodes[start + k]
+    return draws, stop - start
+
+
+def _draw_negatives(objective, draws, outside, rows):
+    return draw_negatives(objective, draws, outside, rows)
+
+
+def _path_of(objective, draws, outside, rows):
+    return path_of(objective, draws, outside, rows)
+
+
+def _n_negatives(objective):
+    return objective.n_negatives
+
+
+def _longest_path(objective):
+    return objective.longest
+
+
+# (objective): the most rows that `find_rows` finds.
+most_rows = by_type({NegativeSampling: _n_negatives, HierarchicalSoftmax: _longest_path})
+# (objective, draws, outside, rows): rows of U that the loss of output word o is made of, beside its own:
+# noise words, or inner nodes. Returns (draws, number of rows).
+find_rows = by_type({NegativeSampling: _draw_negatives, HierarchicalSoftmax: _path_of})
+
+
+@fast_jit
+def ask_for(vectors, rows, n):
+    """Prefetch the first n of these rows of U."""
     for k in range(n):
         for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
-            prefetch_row(vectors.outside, negatives[k], d)
+            prefetch_row(vectors.outside, rows[k], d)
 
 
 @fast_jit
@@ -96,5 +128,22 @@ def sgns_step(objective, vectors, outside, negatives, rates, scratch):
     return loss
 
 
-# (objective, vectors, outside, negatives, rates, scratch)
-step_outputs = by_type({NegativeSampling: sgns_step})
+def hierarchical_step(objective, vectors, outside, nodes, rates, scratch):
+    """The same by J_hierarchical, on the nodes of the path, in its order: no node is met twice."""
+    h, grad_h, zeros = 0, 1, 2
+    first = objective.offsets[outside]
+    learning_rate = max(rates[0], rates[1])
+    moved = h if rates[1] > ZERO else zeros
+    loss = np.float64(0.0)
+    for k in range(len(nodes)):
+        sign = ONE - np.float32(2.0) * np.float32(objective.codes[first + k])
+        score = sign * row_dot(scratch, h, vectors.outside, nodes[k])
+        loss += softplus(-score)
+        if learning_rate > ZERO:
+            step = learning_rate * sign * sigmoid(-score)
+            push_row(vectors.outside, nodes[k], step, scratch, moved, scratch, grad_h)
+    return loss
+
+
+# (objective, vectors, outside, rows, rates, scratch)
+step_outputs = by_type({NegativeSampling: sgns_step, HierarchicalSoftmax: hierarchical_step})

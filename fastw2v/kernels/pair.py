@@ -11,7 +11,7 @@ import numpy as np
 from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
-from fastw2v.kernels.objectives import ask_for, draw_negatives, step_outputs
+from fastw2v.kernels.objectives import ask_for, find_rows, most_rows, step_outputs
 from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
@@ -19,7 +19,7 @@ ZERO = np.float32(0.0)
 
 
 @level_jit
-def pair_step(vectors, kept, inputs, outside, negatives, plan, rates, scratch):
+def pair_step(vectors, kept, inputs, outside, rows, plan, rates, scratch):
     """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it.
 
     rates    learning rates of rows of V and of U: equal, or one of them 0
@@ -28,7 +28,7 @@ def pair_step(vectors, kept, inputs, outside, negatives, plan, rates, scratch):
     h, grad_h = 0, 1
     read_inputs(plan.architecture, vectors, kept, inputs, scratch, h)
     scratch[grad_h] = ZERO
-    loss = step_outputs(plan.objective, vectors, outside, negatives, rates, scratch)
+    loss = step_outputs(plan.objective, vectors, outside, rows, rates, scratch)
     if rates[0] > ZERO:
         step_inputs(plan.architecture, vectors, kept, inputs, scratch, grad_h)
     return loss
@@ -39,7 +39,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     kept, scratch = borrowed(kept), borrowed(scratch)
-    negatives = np.empty(plan.objective.n_negatives, np.int64)
+    rows = np.empty(most_rows(plan.objective), np.int64)
     loss, n_pairs = 0.0, 0
     for i in range(begin, end):
         window = window_of(kept, i, size)
@@ -49,9 +49,9 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
             if j == outputs.without:
                 continue
             outside = kept.ids[j]
-            draws, n = draw_negatives(plan.objective, draws, outside, negatives)
-            ask_for(vectors, negatives, n)
-            loss += pair_step(vectors, kept, inputs, outside, negatives[:n], plan, rates, scratch)
+            draws, n = find_rows(plan.objective, draws, outside, rows)
+            ask_for(vectors, rows, n)
+            loss += pair_step(vectors, kept, inputs, outside, rows[:n], plan, rates, scratch)
             n_pairs += 1
     return loss, n_pairs
 

@@ -72,6 +72,29 @@ class NegativeSampling(NamedTuple):
         return (self.n_negatives + 1) * math.log(2)
 
 
+class HierarchicalSoftmax(NamedTuple):
+    """J_hierarchical: the path of the output word through a tree, a decision at each inner node.
+
+    Row n of U is inner node n, and stands for no word; the last of the n_words rows is not used.
+
+    offsets    int64 (n_words + 1,): word w meets nodes[offsets[w]:offsets[w + 1]] (`fastw2v.model.huffman`)
+    nodes      int32 (n_steps,)
+    codes      uint8 (n_steps,), the branch that leads on, 0 or 1
+    longest    steps of the longest path
+    mean_path  steps of a word in the mean, by its count
+    """
+
+    offsets: NDArray[np.int64]
+    nodes: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+    longest: int
+    mean_path: float
+
+    def untrained_loss(self, n_words: int) -> float:
+        """J of a pair where all scores are 0: ln 2 for each step of a path."""
+        return self.mean_path * math.log(2)
+
+
 class Softmax(NamedTuple):
     """J_naive-softmax: the output word against all words."""
 
@@ -94,6 +117,10 @@ FLOAT32, BFLOAT16 = Float32(), BFloat16()
 
 class Pair(NamedTuple):
     """The textbook: a step for each pair, one after the other, with fresh noise."""
+
+
+class Whole(NamedTuple):
+    """A step for each case, with all words as its outputs: the output words of a window share one softmax."""
 
 
 class Block(NamedTuple):
@@ -124,8 +151,13 @@ class Lockstep(NamedTuple):
 
 Architecture = SkipGram | Cbow
 Inputs = Words
-Objective = NegativeSampling | Softmax
-Estimator = Pair | Block | Lockstep
+Objective = NegativeSampling | HierarchicalSoftmax | Softmax
+Estimator = Pair | Whole | Block | Lockstep
+
+
+def outside_is_of_words(objective: Objective) -> bool:
+    """Whether row w of U stands for word w."""
+    return not isinstance(objective, HierarchicalSoftmax)
 
 
 class Plan(NamedTuple):

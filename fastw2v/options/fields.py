@@ -22,7 +22,7 @@ def option(default: Any, section: str, text: str, **more: Any) -> Any:
     section  the heading of --help that it stands under
     text     one line
     more     `limits` of a number, Whole or Real; `flags`, where they are not --name; and what else of
-             `commands.declared.Option` is not as it is there: shown, metavar, file
+             `commands.declared.Option` is not as it is there: shown, metavar, file, alone
     """
     return dataclasses.field(default=default, metadata={"section": section, "text": text, **more})
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from fastw2v.model.arrays import Tokens, Totals, Vectors, new_totals, summed, work_on
-from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, no_steps
-from fastw2v.reference import block, lockstep, pair
+from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, Whole, no_steps
+from fastw2v.reference import block, lockstep, pair, whole
 
-TRAINERS = {Pair: pair.train_units, Block: block.train_units, Lockstep: lockstep.train_units}
+TRAINERS = {
+    Pair: pair.train_units,
+    Whole: whole.train_units,
+    Block: block.train_units,
+    Lockstep: lockstep.train_units,
+}
 
 
 class ReferenceBackend:

@@ -100,6 +100,22 @@ def neg_sampling_loss(v_c: Array, outside: int, negatives: Sequence[int], U: Arr
     return LossAndGradients(float(softplus(signs * scores).sum()), errors @ U[rows], grad_outside)
 
 
+def hierarchical_softmax_loss(
+    v_c: Array, nodes: Sequence[int], codes: Sequence[int], U: Array
+) -> LossAndGradients:
+    """J = −Σ_n log σ((1 − 2·code_n) u_nᵀv_c), over the inner nodes n of the path of o: −log P(o | c).
+
+    With s_n = 1 − 2·code_n: ∂J/∂v_c = −Σ_n s_n σ(−s_n u_nᵀv_c) u_n;  ∂J/∂u_n = −s_n σ(−s_n u_nᵀv_c) v_c
+    (Morin and Bengio 2005; Mikolov et al. 2013, equation 3).
+    """
+    rows, signs = np.array(nodes, dtype=np.intp), 1 - 2 * np.array(codes, dtype=U.dtype)
+    scores = signs * (U[rows] @ v_c)
+    errors = -signs * sigmoid(-scores)
+    grad_outside = np.zeros_like(U)
+    np.add.at(grad_outside, rows, np.outer(errors, v_c))
+    return LossAndGradients(float(softplus(-scores).sum()), errors @ U[rows], grad_outside)
+
+
 def skipgram_loss(
     center: int,
     outside: Sequence[int],

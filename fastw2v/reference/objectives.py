@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import NegativeSampling, Objective
+from fastw2v.model.plan import HierarchicalSoftmax, NegativeSampling, Objective
 from fastw2v.reference.losses import Array, naive_softmax_loss, sigmoid, softplus
 from fastw2v.reference.units import LOW_32, Rates
 
@@ -29,12 +29,23 @@ def draw_shared(unigram_table: NDArray[np.uint64], draws: Iterator[int], count: 
     return [draw_noise(unigram_table, bits) for bits in islice(draws, count)]
 
 
-def draw_negatives(objective: Objective, draws: Iterator[int], outside: int) -> list[int]:
-    """K noise words less those equal to the outside word; none for the softmax."""
-    if not isinstance(objective, NegativeSampling):
-        return []
+def draw_negatives(objective: NegativeSampling, draws: Iterator[int], outside: int) -> list[int]:
+    """K noise words less those equal to the outside word."""
     words = draw_shared(objective.unigram_table, draws, objective.n_negatives)
     return [word for word in words if word != outside]
+
+
+def path_of(objective: HierarchicalSoftmax, outside: int) -> list[int]:
+    """The inner nodes on the way from the root to the outside word; nothing is drawn."""
+    start, stop = objective.offsets[outside], objective.offsets[outside + 1]
+    return [int(node) for node in objective.nodes[start:stop]]
+
+
+def find_rows(objective: Objective, draws: Iterator[int], outside: int) -> list[int]:
+    """Rows of U that the loss of output word o is made of, beside its own: noise words, or inner nodes."""
+    if isinstance(objective, NegativeSampling):
+        return draw_negatives(objective, draws, outside)
+    return path_of(objective, outside) if isinstance(objective, HierarchicalSoftmax) else []
 
 
 def sgns_step(
@@ -57,6 +68,24 @@ def sgns_step(
     return loss, grad_h
 
 
+def hierarchical_step(
+    objective: HierarchicalSoftmax, vectors: Vectors, h: Array, outside: int, nodes: list[int], rates: Rates
+) -> tuple[float, Array]:
+    """The same by J_hierarchical, on the nodes of the path, in its order: no node is met twice."""
+    loss, grad_h = 0.0, np.zeros_like(h)
+    first = objective.offsets[outside]
+    for k, node in enumerate(nodes):
+        sign = 1 - 2 * int(objective.codes[first + k])
+        u_n = vectors.outside[node]
+        score = sign * (u_n @ h)
+        error = -sign * sigmoid(-score).astype(h.dtype)
+        loss += float(softplus(-score))
+        grad_h += error * u_n
+        if rates[1] > 0:
+            vectors.outside[node] -= rates[1] * error * h
+    return loss, grad_h
+
+
 def softmax_step(vectors: Vectors, h: Array, outside: int, rates: Rates) -> tuple[float, Array]:
     """The same by J_naive-softmax. Costs the whole vocabulary a pair."""
     loss, grad_h, grad_outside = naive_softmax_loss(h, outside, vectors.outside)
@@ -65,9 +94,11 @@ def softmax_step(vectors: Vectors, h: Array, outside: int, rates: Rates) -> tupl
 
 
 def step_outputs(
-    objective: Objective, vectors: Vectors, h: Array, outside: int, negatives: list[int], rates: Rates
+    objective: Objective, vectors: Vectors, h: Array, outside: int, rows: list[int], rates: Rates
 ) -> tuple[float, Array]:
     """A step on the rows of U that the loss of output word o is made of; returns J and ∂J/∂h before it."""
     if isinstance(objective, NegativeSampling):
-        return sgns_step(vectors, h, outside, negatives, rates)
+        return sgns_step(vectors, h, outside, rows, rates)
+    if isinstance(objective, HierarchicalSoftmax):
+        return hierarchical_step(objective, vectors, h, outside, rows, rates)
     return softmax_step(vectors, h, outside, rates)

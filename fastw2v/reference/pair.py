@@ -11,7 +11,7 @@ from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
-from fastw2v.reference.objectives import draw_negatives, step_outputs
+from fastw2v.reference.objectives import find_rows, step_outputs
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
@@ -19,13 +19,13 @@ def pair_step(
     vectors: Vectors,
     inputs: list[int],
     outside: int,
-    negatives: list[int],
+    rows: list[int],
     objective: Objective,
     rates: Rates,
 ) -> float:
     """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it."""
     h = read_inputs(vectors, inputs)
-    loss, grad_h = step_outputs(objective, vectors, h, outside, negatives, rates)
+    loss, grad_h = step_outputs(objective, vectors, h, outside, rows, rates)
     if rates[0] > 0:
         step_inputs(vectors, inputs, grad_h, rates[0])
     return loss
@@ -41,8 +41,8 @@ def train_unit(
         inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
         for j in outputs_of(plan.architecture, i, window):
             outside = kept[j].word
-            negatives = draw_negatives(plan.objective, draws, outside)
-            loss += pair_step(vectors, inputs, outside, negatives, plan.objective, rates)
+            rows = find_rows(plan.objective, draws, outside)
+            loss += pair_step(vectors, inputs, outside, rows, plan.objective, rates)
             n_pairs += 1
     return loss, n_pairs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, get_args
@@ -25,6 +26,7 @@ from fastw2v.config import (
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
+from fastw2v.options.phrases import Scoring
 from fastw2v.vectors.embeddings import Embeddings
 
 # Arguments of `fastw2v.train` beside the options.
@@ -68,6 +70,12 @@ class Options(TypedDict, total=False):
     holdout: float
     eval_every: float
     patience: int | None
+    phrases: int
+    phrase_scoring: Scoring
+    phrase_threshold: float | None
+    phrase_min_count: int
+    phrase_delimiter: str
+    connector_words: str | Iterable[str]
     column: str | None
     group_by: str | None
     order_by: str | None
@@ -88,6 +96,24 @@ class Options(TypedDict, total=False):
     eval_similarity: Path | None
     eval_analogy: Path | None
     log_json: Path | None
+    alone: bool
+
+
+class PhraseArguments(TypedDict, total=False):
+    """What `phrases` takes beside its own arguments: how phrases are found, and what is read."""
+
+    passes: int
+    scoring: Scoring
+    threshold: float | None
+    min_count: int
+    delimiter: str
+    connector_words: str | Iterable[str]
+    column: str | None
+    group_by: str | None
+    order_by: str | None
+    lowercase: bool
+    keep_words: frozenset[str] | None
+    stop_words: frozenset[str]
 
 
 class Configs(NamedTuple):

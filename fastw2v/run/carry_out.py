@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from fastw2v.errors import DivergedError
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.processes import Run
-from fastw2v.training.holdout import Evaluation, Score, evaluator_of
-from fastw2v.training.hooks import Hook, Trained
+from fastw2v.training.holdout import Score, evaluator_of
+from fastw2v.training.hooks import Evaluation, Hook, Trained
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.evaluation import (
     evaluate_analogies,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v.backends import require_supported
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
@@ -77,10 +78,14 @@ class Run:
         run.request = request._replace(training=run.training)
         return run
 
-    def read(self, on_progress: OnRead | None = None) -> Corpus:
-        """The corpus, or this process's part of it: before anything is kept out."""
+    def read(self, on_progress: OnRead | None = None, on_pass: OnPass | None = None) -> Corpus:
+        """The corpus, or this process's part of it: before anything is kept out.
+
+        on_progress, on_pass   as of `read_corpus`
+        """
         request, corpus = self.request, self.request.source
-        known: dict[str, Any] = {"vocabulary": request.vocabulary, "on_progress": on_progress}
+        known: dict[str, Any] = {"vocabulary": request.vocabulary}
+        known |= {"on_progress": on_progress, "on_pass": on_pass}
         known |= vars(request.reading)
         if self.is_shared:
             from fastw2v.distributed.shards import read_part

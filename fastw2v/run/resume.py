@@ -19,7 +19,7 @@ from fastw2v.training.checkpoint.manifest import Saved
 FIXED = frozenset(
     field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig) for field in fields(kind)
 ) - {"threads"}
-OF_THIS_CALL = ("checkpoint", "resume", "log_json")
+OF_THIS_CALL = ("checkpoint", "resume", "log_json", "alone")
 LISTS = {"keep_words": "keep_list", "stop_words": "stop_list"}  # the command names files of them
 
 
@@ -56,6 +56,12 @@ def options_of(request: Request, running: RunConfig) -> dict[str, Any]:
     return {"source": names and [absolute(name) for name in names], **plain}
 
 
+def asked(configs: Configs) -> dict[str, Any]:
+    """All options, in values that JSON can hold."""
+    options = {**vars(configs.training), **vars(configs.reading), **vars(configs.replicas)}
+    return {name: as_json(value) for name, value in {**options, **vars(configs.running)}.items()}
+
+
 def as_json(value: Any) -> Any:
     """A value of an option as JSON has it: sets sorted, files with their whole path."""
     if isinstance(value, frozenset):
@@ -80,12 +86,7 @@ def with_saved(
     for name, file in LISTS.items():
         if options.get(file):
             options[name] = sorted(read_words(options[file]))
-    given = {
-        name: as_json(value)
-        for config in configs[:4]
-        for name, value in vars(config).items()
-        if name not in OF_THIS_CALL
-    }
+    given = {name: value for name, value in asked(configs).items() if name not in OF_THIS_CALL}
     merged = going_on(given, configs.given, options, lambda name: f"leave out {name}")
     merged |= {name: getattr(configs.running, name) for name in OF_THIS_CALL}
     if vocabulary is None and options.get("read_vocab"):

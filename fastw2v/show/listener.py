@@ -5,8 +5,7 @@ from __future__ import annotations
 from fastw2v.kernels.compiler import compiler
 from fastw2v.show.progress import Display, clock_line, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Hook, Moment, Progress
+from fastw2v.training.hooks import Evaluation, Hook, Moment, Progress
 
 TOLD_SHARE, TOLD_SECONDS = 0.1, 10.0  # of the time or after: earlier the speed is that of a few short calls
 

@@ -15,8 +15,7 @@ from typing import TextIO
 
 from fastw2v.system.machine import resident_memory
 from fastw2v.system.streams import SafeStream
-from fastw2v.training.holdout import Evaluation
-from fastw2v.training.hooks import Progress
+from fastw2v.training.hooks import Evaluation, Progress
 
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
@@ -87,6 +86,15 @@ def reading_shown(display: Display) -> Callable[[float, int], None]:
             display.update(reading_line(share, words, time.perf_counter() - started))
 
     return on_progress
+
+
+def phrases_shown(display: Display) -> Callable[[int, float], None]:
+    """What finding phrases calls as it goes on."""
+
+    def on_pass(number: int, share: float) -> None:
+        display.update(f"finding phrases {share:6.1%} of pass {number}  {memory_held()}")
+
+    return on_pass
 
 
 class Display:

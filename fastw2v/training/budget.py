@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fastw2v.config import TrainConfig
@@ -41,8 +41,8 @@ class Epochs:
     is_spent = False
     clock = (0.0, 0.0)
 
-    def __init__(self, config: TrainConfig, sizes: Sizes) -> None:
-        self.config, self.sizes = config, sizes
+    def __init__(self, config: TrainConfig, sizes: Sizes, hooks: Sequence[Hook] = ()) -> None:
+        self.config, self.sizes, self.hooks = config, sizes, hooks
         self.n_tokens = config.epochs * sizes.n_tokens
 
     def epochs(self, first: int) -> Iterator[int]:
@@ -59,9 +59,14 @@ class Epochs:
     def spend(self, n_tokens: int, seconds: float, clock: float) -> None:
         """Nothing: the epochs are counted by the loop."""
 
-    def most_units(self, at_once: int, n_processes: int = 1) -> int:
-        """Units that a process may train before the run ends: no fewer than there are."""
-        return self.n_tokens
+    def most_units(self, at_once: int, n_done: int, n_processes: int = 1) -> int:
+        """Units that a process may train before the next moment that a hook waits for, after n_done tokens.
+
+        So that moment does not depend on how long calls are, and two in one call are not one.
+        """
+        due = min((hook.due_at() for hook in self.hooks), default=1.0)
+        n_groups = math.ceil((due * self.n_tokens - n_done) / UNIT / at_once)
+        return max(1, n_groups) * at_once if self.hooks else self.n_tokens
 
     def schedule(self, key: int, unit: int, n_done: int, pace: float = 1.0) -> Schedule:
         """What the units of a part share from this one on, before which n_done tokens were trained.
@@ -145,7 +150,7 @@ class Clock:
         self._weight = kept * self._weight + seconds
         self.speed, self.seconds = self._tokens / max(self._weight, 1e-9), clock
 
-    def most_units(self, at_once: int, n_processes: int = 1) -> int:
+    def most_units(self, at_once: int, n_done: int, n_processes: int = 1) -> int:
         """Units that a process trains, at this speed, in half of the time left, or near the end in all of it.
 
         at_once   units that its backend takes together
@@ -188,6 +193,6 @@ class Clock:
 Budget = Epochs | Clock
 
 
-def budget_of(config: TrainConfig, sizes: Sizes) -> Budget:
-    """What a configuration asks for."""
-    return Epochs(config, sizes) if config.minutes is None else Clock(config, sizes)
+def budget_of(config: TrainConfig, sizes: Sizes, hooks: Sequence[Hook]) -> Budget:
+    """What a configuration asks for; hooks are those whose moments steps are to meet."""
+    return Epochs(config, sizes, hooks) if config.minutes is None else Clock(config, sizes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +15,13 @@ from fastw2v.corpus.read import Corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Tokens, Vectors, n_units
 from fastw2v.model.streams import epoch_key
-from fastw2v.training.hooks import Hook, Moment, Position, Progress, Trained
+from fastw2v.training.hooks import Evaluation, Hook, Moment, Position, Progress, Trained
 from fastw2v.training.start import longest_sentence
 from fastw2v.vectors.embeddings import Embeddings
 
 DRAWS = -1  # the epoch whose windows and noise held-out loss is taken with: the same ones every time
 
 Score = Callable[[Embeddings], float]
-
-
-class Evaluation(NamedTuple):
-    """What a run was worth at a moment.
-
-    epochs    passes made so far, with a fraction
-    loss      mean of J over the pairs of held-out sentences; NaN without any
-    scores    by name
-    is_best   no earlier loss was lower
-    """
-
-    epochs: float
-    loss: float
-    scores: dict[str, float]
-    is_best: bool
 
 
 class Evaluator(Hook):
@@ -66,6 +50,10 @@ class Evaluator(Hook):
     def is_due(self, progress: Progress) -> bool:
         """Whether another eval_every epochs have passed, or the run ends."""
         return self.n_due(progress) > self.n_evaluated or progress.words >= progress.words_total
+
+    def due_at(self) -> float:
+        """Where the next of the evaluations is due, a share of all epochs."""
+        return min(1.0, (self.n_evaluated + 1) * self.config.eval_every / self.config.epochs)
 
     def n_due(self, progress: Progress) -> int:
         """Evaluations that are due so far."""

@@ -72,6 +72,7 @@ class Moment:
 
     epoch      of how many epochs something is trained, from 1
     progress   Progress
+    has_outside  whether rows of U stand for words, as they do but for the hierarchical softmax
     """
 
     epoch: int
@@ -79,13 +80,15 @@ class Moment:
     vocabulary: Vocabulary
     vectors: Vectors
     dim: int
+    has_outside: bool = True
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        return Embeddings(self.vocabulary.words, center, outside, self.vocabulary.counts)
+        of_words = outside if self.has_outside else None
+        return Embeddings(self.vocabulary.words, center, of_words, self.vocabulary.counts)
 
 
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does
@@ -130,6 +133,10 @@ class Hook:
         """Whether `when_due` is to be called now."""
         return False
 
+    def due_at(self) -> float:
+        """The share of the run at which `when_due` is next wanted, if it is known; 1 is its end."""
+        return 1.0
+
     def when_due(self, moment: Moment, position: Position) -> object:
         """Told where the run stands, if it is due: the vectors are those that all processes agree on."""
         return None
@@ -172,6 +179,21 @@ class Callbacks(Hook):
     def on_epoch(self, moment: Moment) -> object:
         """Call on_epoch, which may end the run."""
         return self._on_epoch(moment) if self._on_epoch else None
+
+
+class Evaluation(NamedTuple):
+    """What a run was worth at a moment.
+
+    epochs    passes made so far, with a fraction
+    loss      mean of J over the pairs of held-out sentences; NaN without any
+    scores    by name
+    is_best   no earlier loss was lower
+    """
+
+    epochs: float
+    loss: float
+    scores: dict[str, float]
+    is_best: bool
 
 
 @dataclass(frozen=True)

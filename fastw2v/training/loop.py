@@ -1,7 +1,6 @@
 """The training loop: epochs × steps × calls of at most half a second; the only place that knows their order.
 
-A step is what a process trains before it looks about: for signals, hooks and, where there are several, the
-other processes. One process looks about after each call.
+A step is what a process trains before it looks about, for signals, hooks and other processes: one call alone.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
-from fastw2v.model.plan import Schedule
+from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.system import interrupts
 from fastw2v.training.budget import Sizes, budget_of
 from fastw2v.training.health import require_healthy, require_neighbours
@@ -74,7 +73,7 @@ class Loop:
     ) -> None:
         self.backend, self.corpus, self.config, self.hooks = backend, corpus, config, hooks
         self.n_tokens = n_tokens or len(corpus.ids)  # of the whole corpus
-        self.budget = budget_of(config, Sizes(self.n_tokens, corpus.n_words_read))
+        self.budget = budget_of(config, Sizes(self.n_tokens, corpus.n_words_read), () if n_tokens else hooks)
         self.n_done = 0  # tokens of the run, by all processes
         self.call_size, self.n_calls = 1, 0
         self.stops = False  # whether a hook ended the run
@@ -111,7 +110,8 @@ class Loop:
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
         at_once = self.backend.units_at_once
-        return min(unit + min(self.call_size * at_once, self.budget.most_units(at_once)), span.end)
+        most = self.budget.most_units(at_once, span.tokens_after(unit))
+        return min(unit + min(self.call_size * at_once, most), span.end)
 
     def schedule(self, span: Span, unit: int) -> Schedule:
         """What the units of a step share, of which this is the first."""
@@ -192,7 +192,8 @@ class Loop:
     def moment(self, position: Position, mean_loss: float) -> Moment:
         """The run as hooks see it."""
         progress, vectors = self.progress(position, mean_loss), self.backend.host()
-        return Moment(position.epoch + 1, progress, self.corpus.vocabulary, vectors, self.config.dim)
+        known = (self.corpus.vocabulary, vectors, self.config.dim)
+        return Moment(position.epoch + 1, progress, *known, outside_is_of_words(self.backend.plan.objective))
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
         """Of the run, by all processes."""

@@ -16,7 +16,7 @@ from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Vectors, padded
-from fastw2v.model.plan import Schedule
+from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
@@ -202,6 +202,8 @@ def begin(
     fill_initial(vectors.center[:, : config.dim], config.seed)
     require_known(config, init)
     if init:
+        if config.loss == "hierarchical-softmax":  # whose rows of U stand for no words
+            init = Embeddings(init.words, init.center_vectors, None, init.counts)
         fill_known(vectors, corpus.vocabulary.words, init, config.dim)
     return vectors, START
 
@@ -249,8 +251,9 @@ def finish(
     vectors, mean_loss = backend.host(), end.totals.mean_loss
     require_healthy(vectors, mean_loss, backend.plan.objective, config.lr)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
+    of_words = outside if outside_is_of_words(backend.plan.objective) else None
     return Trained(
-        embeddings=Embeddings(corpus.vocabulary.words, center, outside, corpus.vocabulary.counts),
+        embeddings=Embeddings(corpus.vocabulary.words, center, of_words, corpus.vocabulary.counts),
         words=words,
         kept_words=end.totals.n_kept,
         pairs=end.totals.n_pairs,

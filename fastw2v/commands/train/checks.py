@@ -33,12 +33,26 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
     center, outside = options["init_vectors"], options["init_outside"]
     if outside and not center:
         raise UsageError("--init-outside needs --init-vectors: give both files of one training")
+    if config.loss == "hierarchical-softmax":
+        require_no_outside(options)
     if resumed:
         return
     init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
     if init and outside:
         init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
     require_known(config, init)
+
+
+def require_no_outside(options: dict[str, Any]) -> None:
+    """Raise UsageError for options on outside vectors, where rows of U are inner nodes of a tree."""
+    flags = {"save_outside": "--save-outside", "init_outside": "--init-outside"}
+    given = [flag for name, flag in flags.items() if options[name]]
+    given += [f"--vectors {options['vectors']}"] * (options["vectors"] != "center")
+    for flag in given:
+        raise UsageError(
+            f"{flag} is of outside vectors, and those of loss hierarchical-softmax are inner nodes of its "
+            "tree, not words: leave it out, or train with negative sampling"
+        )
 
 
 def check_outputs(options: dict[str, Any]) -> list[str]:

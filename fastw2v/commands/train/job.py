@@ -29,7 +29,7 @@ from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of, read_vocabularies
 from fastw2v.run.resume import begun
 from fastw2v.show.listener import Listener
-from fastw2v.show.progress import Display, reading_shown
+from fastw2v.show.progress import Display, phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.health import step_size_warning
@@ -87,7 +87,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
 
     Raises UsageError, OutputError for what cannot be written, CorpusError for damaged checkpoints.
     """
-    communicator = open_communicator()
+    communicator = open_communicator(alone=options["alone"])
     if communicator.rank:
         yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
@@ -166,7 +166,7 @@ class LeaderJob:
     def read(self) -> Corpus:
         """Read the corpus, telling how far it is."""
         started = time.perf_counter()
-        corpus = self.run.read(reading_shown(self.display))
+        corpus = self.run.read(reading_shown(self.display), phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)

@@ -16,7 +16,7 @@ from fastw2v.errors import UsageError
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.resume import going_on
 
-OF_THIS_CALL = ("checkpoint", "resume", "dry_run", "verbose", "quiet", "log_json")
+OF_THIS_CALL = ("checkpoint", "resume", "alone", "dry_run", "verbose", "quiet", "log_json")
 
 
 def run_folder(options: dict[str, Any]) -> contextlib.AbstractContextManager[RunFolder | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from fastw2v.commands.declared import BY_NAME, SECTIONS
+from fastw2v.commands.declared import SECTIONS
+from fastw2v.commands.options import DeclaredOption
 
 
 class Sectioned(click.Command):
@@ -15,7 +16,7 @@ class Sectioned(click.Command):
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
         for parameter in self.get_params(ctx):
             if record := parameter.get_help_record(ctx):
-                option = BY_NAME.get(parameter.name or "")
+                option = parameter.declared if isinstance(parameter, DeclaredOption) else None
                 rows[option.section if option else SECTIONS[-1]].append(record)
         for section, records in rows.items():
             if records:

@@ -96,6 +96,7 @@ class Checkpointer(Hook):
         if saved:
             _require_same(saved, run)
         self.folder, self.interval, self.run, self.last = folder, interval, run, saved
+        self._objective = objective_of(run.config, run.corpus.vocabulary.counts)
         self.written_at = time.monotonic()
         self.words = saved.words if saved else 0
         self.vocabulary = Vocabulary(_carried(run.corpus.vocabulary.words), run.corpus.vocabulary.counts)
@@ -132,8 +133,7 @@ class Checkpointer(Hook):
     def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
         config = self.run.config
-        objective = objective_of(config, np.ones(2, np.int64))  # its table is not needed to judge a loss
-        require_healthy(vectors, progress.mean_loss, objective, config.lr)
+        require_healthy(vectors, progress.mean_loss, self._objective, config.lr)
         numbers = map(number_of, self.folder.checkpoints())
         path = self.folder.path / f"checkpoint-{max(numbers, default=0) + 1:06}"
         saved = Saved(
