@@ -21,7 +21,6 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "window": 5,
         "negatives": 5,
         "epochs": 5,
-        "minutes": None,
         "lr": 0.025,
         "min_lr": None,
         "sample": 1e-3,
