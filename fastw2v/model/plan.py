@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 LARGEST_MOVE = np.float32(16.0)
 # A block takes its centres from so many places of a unit, a run of consecutive ones from each.
 PLACES, RUN = 8, 4
+# A word may be expected so often among the centres of a block: see `fastw2v.backends.centers_at_once`.
+REPEATS = 2
 # Units in lockstep: more lanes keep more workers busy, but all lanes of a round start from the same vectors.
 LANES = 8
 FEW_LANES, FEW_WORDS = 1, 1_000

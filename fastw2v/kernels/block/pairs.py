@@ -7,14 +7,15 @@ import numpy as np
 from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ONE, ZERO, whole_lines
 from fastw2v.kernels.block.updates import step_of
-from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.block.windows import prefetch
+from fastw2v.kernels.jit import inlined_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.rows import copy_row, pull_rows, row_dot, row_dots
 
 FAR = np.float32(80.0)  # a score whose loss and error are 0 in float32
 
 
-@inner_jit
+@inlined_jit
 def score_window(vectors, window, n_pairs):
     """window.scores[p] = u_pᵀv_c; FAR up to a whole line."""
     words, scores, v_c = window.words, window.scores, window.v_c
@@ -32,7 +33,7 @@ def score_window(vectors, window, n_pairs):
         scores[p] = FAR
 
 
-@inner_jit
+@inlined_jit
 def pull_window(vectors, center, window, n_pairs):
     """v_c += Σ_p pulls_p u_p and u_p += steps_p v_c, some rows in a pass."""
     words, pulls, steps = window.words, window.pulls, window.steps
@@ -54,10 +55,13 @@ def pull_window(vectors, center, window, n_pairs):
         )
 
 
-@inner_jit
-def step_window(vectors, kept, i, size, rates, scratch):
-    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs)."""
-    window, center = scratch.window, np.int64(kept.ids[i])
+@level_jit
+def step_window(vectors, kept, i, size, rates, window, word_moves):
+    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
+
+    word_moves  of the block's centres and of its noise, as in their Side
+    """
+    center = np.int64(kept.ids[i])
     low, high = window_of(kept, i, size)
     n_pairs = 0
     for j in range(low, high):
@@ -71,9 +75,24 @@ def step_window(vectors, kept, i, size, rates, scratch):
         loss += softplus(-score)
         window.scores[p] = ONE - sigmoid(score)
     if max(rates[0], rates[1]) > ZERO:
-        center_step = step_of(scratch.centers, center, rates[0])
+        center_step = step_of(word_moves[0], center, rates[0])
         for p in range(n_pairs):
             window.pulls[p] = center_step * window.scores[p]
-            window.steps[p] = step_of(scratch.noise, window.words[p], rates[1]) * window.scores[p]
+            window.steps[p] = step_of(word_moves[1], window.words[p], rates[1]) * window.scores[p]
         pull_window(vectors, center, window, n_pairs)
+    return loss, n_pairs
+
+
+@inner_jit
+def step_pairs(vectors, kept, centers, size, rates, window, word_moves, ahead):
+    """A step on the pairs of each centre in turn; returns (loss, pairs).
+
+    One call for a block: what a call takes is copied, and for each window that took as long as its step.
+    """
+    loss, n_pairs = 0.0, 0
+    for i in centers:
+        prefetch(vectors, ahead, 1)
+        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, window, word_moves)
+        loss += window_loss
+        n_pairs += window_pairs
     return loss, n_pairs

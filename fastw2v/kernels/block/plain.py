@@ -139,9 +139,9 @@ def add_moves(side, n):
 
 
 @inner_jit
-def step_of(side, word, learning_rate):
+def step_of(word_moves, word, learning_rate):
     """The step of a word's rows in this block: held back where noise would move them too far."""
-    return learning_rate / max(ONE, learning_rate * side.word_moves[word] / LARGEST_MOVE)
+    return learning_rate / max(ONE, learning_rate * word_moves[word] / LARGEST_MOVE)
 
 
 @inner_jit
@@ -168,11 +168,11 @@ def step_window(vectors, kept, i, size, rates, scratch):
             n_pairs += 1
     if max(rates[0], rates[1]) == ZERO:
         return loss, n_pairs
-    center_step, p = step_of(scratch.centers, center, rates[0]), 0
+    center_step, p = step_of(scratch.centers.word_moves, center, rates[0]), 0
     for j in range(low, high):
         if j != i:
             word, error = kept.ids[j], errors[p]
-            step = step_of(scratch.noise, word, rates[1])
+            step = step_of(scratch.noise.word_moves, word, rates[1])
             for d in range(len(v_c)):
                 vectors.center[center, d] -= center_step * error * vectors.outside[word, d]
                 vectors.outside[word, d] -= step * error * v_c[d]
@@ -184,7 +184,7 @@ def step_window(vectors, kept, i, size, rates, scratch):
 def update_rows(matrix, side, n, learning_rate):
     """Row −= step·gradient; a word may have several rows."""
     for i in range(n):
-        step = step_of(side, side.words[i], learning_rate)
+        step = step_of(side.word_moves, side.words[i], learning_rate)
         for d in range(matrix.shape[1]):
             matrix[side.words[i], d] -= step * side.grads[i, d]
 

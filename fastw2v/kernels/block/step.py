@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.block.noise import noise_errors, score_noise, weigh_noise
-from fastw2v.kernels.block.pairs import step_window
+from fastw2v.kernels.block.pairs import step_pairs
 from fastw2v.kernels.block.scratch import (
     DRAWS,
     ERRORS,
@@ -66,18 +66,17 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch):
 
     rates  learning rates of rows of V and of U; where both are 0 only the loss is taken
     """
-    n_centers, n_noise, n_pairs = len(centers), len(scratch.noise.words), 0
+    n_centers, n_noise = len(centers), len(scratch.noise.words)
     loss = noise_gradients(vectors, kept, centers, size, weight, scratch)
     add_moves(scratch.centers, n_centers)
     add_moves(scratch.noise, n_noise)
     set_steps(scratch.centers, n_centers, rates[0])
     set_steps(scratch.noise, n_noise, rates[1])
     tick(scratch.clock, STEPS)
-    for i in centers:
-        prefetch(vectors, scratch.ahead, 1)
-        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, scratch)
-        loss += window_loss
-        n_pairs += window_pairs
+    word_moves = (scratch.centers.word_moves, scratch.noise.word_moves)
+    pair_loss, n_pairs = step_pairs(
+        vectors, kept, centers, size, rates, scratch.window, word_moves, scratch.ahead
+    )
     clear_moves(scratch.centers, n_centers)
     clear_moves(scratch.noise, n_noise)
     tick(scratch.clock, PAIR_STEPS)
@@ -88,7 +87,7 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch):
         update_noise(vectors, scratch, n_centers)
         tick(scratch.clock, UPDATE_NOISE)
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
-    return loss, n_pairs
+    return loss + pair_loss, n_pairs
 
 
 @level_jit

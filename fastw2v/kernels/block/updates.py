@@ -61,10 +61,10 @@ def add_moves(side, n):
             side.word_moves[side.words[i]] += side.moves[i]
 
 
-@inner_jit
-def step_of(side, word, learning_rate):
+@level_jit
+def step_of(word_moves, word, learning_rate):
     """The step of a word's rows in this block: held back where noise would move them too far."""
-    return learning_rate / max(ONE, learning_rate * side.word_moves[word] / LARGEST_MOVE)
+    return learning_rate / max(ONE, learning_rate * word_moves[word] / LARGEST_MOVE)
 
 
 @inner_jit
@@ -72,7 +72,7 @@ def set_steps(side, n, learning_rate):
     """The step of each of n rows."""
     for i in range(n):
         if side.words[i] >= 0:
-            side.steps[i] = step_of(side, side.words[i], learning_rate)
+            side.steps[i] = step_of(side.word_moves, side.words[i], learning_rate)
 
 
 @inner_jit
