@@ -88,7 +88,7 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
 
 
 def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
-    """The centres of a block: as config has it, or so few that no word is expected among them over REPEATS times.
+    """The centres of a block: as config has it, or so few that no word is expected over REPEATS times.
 
     Few words learn less in a large block, because the noise of all its centres is scored at one place.
     """

@@ -72,7 +72,9 @@ def new_lanes(vectors, plan):
     """Lanes for units of a plan."""
     estimator, n = plan.estimator, plan.estimator.lanes
     dim, size = vectors.center.shape[1], len(new_kept(plan.architecture).ids)
-    windows = min(size, estimator.block_size + 2 * plan.architecture.reach * (estimator.block_size // RUN + 2))
+    windows = min(
+        size, estimator.block_size + 2 * plan.architecture.reach * (estimator.block_size // RUN + 2)
+    )
     n_rows = windows + estimator.shared_negatives
     return Lanes(
         Kept(np.empty((n, size), np.int32), np.empty((n, size), np.int32), np.empty((n, size), np.int32)),
@@ -233,7 +235,9 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
             start_unit(tokens, plan, schedule, lanes, lane, first + lane, end)
         meet(lanes, work.n_workers)
         n_rounds = count_rounds(lanes, plan.estimator.block_size)
-        meet(lanes, work.n_workers)  # before the first block changes the spans, which a late worker still reads
+        meet(
+            lanes, work.n_workers
+        )  # before the first block changes the spans, which a late worker still reads
         rates = rates_at(schedule, first * UNIT)
         for _ in range(n_rounds):
             train_round(vectors, plan, lanes, rates, work, totals, desk)

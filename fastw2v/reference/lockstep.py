@@ -47,9 +47,7 @@ def number_words(kept: Kept, centers: Numbers, noise: Numbers) -> Numbers:
     return np.unique(np.concatenate([*words, [kept[i].word for i in centers], noise]).astype(np.intp))
 
 
-def train_lane(
-    vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: Array
-) -> Moved:
+def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: Array) -> Moved:
     """Train the lane's next block on copies of its rows, numbered anew; returns how they moved."""
     objective, estimator, weight = noise_of(plan)
     centers = lane.blocks.pop()

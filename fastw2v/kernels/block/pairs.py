@@ -50,9 +50,7 @@ def pull_window(vectors, center, window, n_pairs):
         pull_rows(vectors.center, center, pull, vectors.outside, places, step, window.v_c)
         p += 2
     if p < n_pairs:
-        pull_rows(
-            vectors.center, center, (pulls[p],), vectors.outside, (words[p],), (steps[p],), window.v_c
-        )
+        pull_rows(vectors.center, center, (pulls[p],), vectors.outside, (words[p],), (steps[p],), window.v_c)
 
 
 @level_jit

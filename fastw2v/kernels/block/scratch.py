@@ -145,9 +145,7 @@ def new_side(matrix, n):
     """Scratch for n rows of a matrix."""
     words, zeros = np.full(n, -1), np.zeros(n, np.float32)
     n_words, dim = matrix.shape
-    return Side(
-        words, aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy(), np.zeros(n_words, np.float32)
-    )
+    return Side(words, aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy(), np.zeros(n_words, np.float32))
 
 
 @inner_jit
