@@ -104,7 +104,7 @@ def test_order_centers__takes_each_once_and_few_of_a_place_in_a_row(n):
     order = list(order_centers(range(5, 5 + n)))
     assert sorted(order) == list(range(5, 5 + n))
     runs = np.split(order, np.flatnonzero(np.diff(order) != 1) + 1)
-    assert n < RUN * PLACES or max(map(len, runs)) == RUN
+    assert n <= RUN * PLACES or max(map(len, runs)) == RUN
 
 
 def test_centers_at_once__are_fewer_where_words_are_few():

@@ -205,7 +205,7 @@ def add_moves(vectors, lanes, columns):
 
 @level_jit
 def train_round(vectors, plan, lanes, rates, work, totals, desk):
-    """One block of every lane, all from the same vectors; then each worker adds its columns of their moves."""
+    """One block of every lane, all from the same vectors; then each worker adds its columns of what moved."""
     for lane in range(work.worker, len(lanes.spans), work.n_workers):
         loss, n_pairs, n_kept = train_lane(vectors, plan, lanes, lane, rates, desk)
         totals[work.worker, LOSS] += loss

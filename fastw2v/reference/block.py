@@ -1,4 +1,7 @@
-"""Estimator `block`: pairs a window at a time, noise for T centres at once; twin of `fastw2v.kernels.block`."""
+"""Estimator `block`: pairs a window at a time, the noise of T centres at once.
+
+The twin of `fastw2v.kernels.block`.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Lane(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What a block makes of the rows of its words: words (n,), and by how much rows of V and U move, (n, dim)."""
+    """How a block moves the rows of its words: words (n,), and their rows of V and U after less before."""
 
     words: Numbers
     center: Array

@@ -141,7 +141,8 @@ def add_moves(side, n):
 @inner_jit
 def step_of(word_moves, word, learning_rate):
     """The step of a word's rows in this block: held back where noise would move them too far."""
-    return learning_rate / max(ONE, learning_rate * word_moves[word] / LARGEST_MOVE)
+    move = learning_rate * word_moves[word]
+    return learning_rate if move <= LARGEST_MOVE else learning_rate * LARGEST_MOVE / move
 
 
 @inner_jit

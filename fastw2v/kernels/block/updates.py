@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastw2v.kernels.block.scratch import ONE, ZERO
+from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit, level_jit
 from fastw2v.kernels.tiles.bfloat16 import products_in
@@ -64,7 +64,8 @@ def add_moves(side, n):
 @level_jit
 def step_of(word_moves, word, learning_rate):
     """The step of a word's rows in this block: held back where noise would move them too far."""
-    return learning_rate / max(ONE, learning_rate * word_moves[word] / LARGEST_MOVE)
+    move = learning_rate * word_moves[word]
+    return learning_rate if move <= LARGEST_MOVE else learning_rate * LARGEST_MOVE / move
 
 
 @inner_jit
