@@ -24,7 +24,7 @@ from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.rows import copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
-from fastw2v.model.plan import RUN
+from fastw2v.model.plan import PLACES, RUN
 
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
 
@@ -72,9 +72,9 @@ def new_lanes(vectors, plan):
     """Lanes for units of a plan."""
     estimator, n = plan.estimator, plan.estimator.lanes
     dim, size = vectors.center.shape[1], len(new_kept(plan.architecture).ids)
-    windows = min(
-        size, estimator.block_size + 2 * plan.architecture.reach * (estimator.block_size // RUN + 2)
-    )
+    # A block cuts a run at either end, and at the end of a unit every place's last run may be short.
+    n_runs = min(estimator.block_size, estimator.block_size // RUN + 2 + PLACES)
+    windows = min(size, estimator.block_size + 2 * plan.architecture.reach * n_runs)
     n_rows = windows + estimator.shared_negatives
     return Lanes(
         Kept(np.empty((n, size), np.int32), np.empty((n, size), np.int32), np.empty((n, size), np.int32)),
