@@ -194,7 +194,10 @@ def test_corpora__snippet_of_each_object_reads(corpora, snippet):
     from fastw2v.corpus.read import read_corpus
 
     names = {"read_corpus": read_corpus, "pyarrow": pa, "ids": np.arange(4), "offsets": np.array([0, 2, 4])}
-    for library in ("pandas", "polars", "duckdb"):
-        if library in snippet:
+
+    for library in ("pandas", "polars", "duckdb", "datasets", "dask"):
+        if f"{library}." in snippet.replace("pyarrow.dataset", "").replace("dask.dataframe", "dask."):
             names[library] = pytest.importorskip(library)
+    if "dask" in names:
+        pytest.importorskip("dask.dataframe")
     assert len(eval(snippet.partition("  #")[0], names).ids) > 0

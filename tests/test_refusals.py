@@ -223,8 +223,12 @@ def test_read_corpus__groups_by_bytes_of_fixed_size(tmp_path: Path) -> None:
     assert (corpus.vocabulary.words, corpus.n_rows) == (["aaa", "bbb"], 1)
 
 
-def test_read_corpus__names_how_to_get_rows_from_what_promises_them(tmp_path: Path) -> None:
-    path = write_texts(tmp_path / "c.parquet", "a b")
+def test_read_corpus__names_what_is_wrong_with_what_promises_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.parquet", [1, 2])
     with pq.ParquetFile(path) as file:
-        assert ".read()" in error_of(UsageError, file)
-    assert ".to_table()" in error_of(UsageError, pyarrow.dataset.dataset(path))
+        assert "no column of type string" in error_of(UsageError, file)
+    assert "no column 'x'; --column may be text" in error_of(
+        UsageError, pyarrow.dataset.dataset(path), column="x"
+    )
+    splits = type("DatasetDict", (dict,), {"cast_column": None})(train=1, test=2)
+    assert error_of(UsageError, splits) == "a DatasetDict is several corpora: give one of train, test"

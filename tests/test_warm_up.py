@@ -22,18 +22,21 @@ from tests.parquet import write
 READ = """
 import sys
 from fastw2v.corpus.ids import encoding
+from fastw2v.corpus.phrases import chains, count, join, table as phrases
 from fastw2v.corpus.words import queue, table
 from fastw2v.corpus.read import read_corpus
 from fastw2v.run.warm_up import compile_reading
 
 def known():
-    functions = {**vars(encoding), **vars(queue), **vars(table)}
-    return {name: list(f.overloads) for name, f in functions.items() if hasattr(f, "overloads")}
+    modules = (encoding, queue, table, chains, count, join, phrases)
+    named = [(f"{module.__name__}.{name}", f) for module in modules for name, f in vars(module).items()]
+    return {name: list(f.overloads) for name, f in named if hasattr(f, "overloads")}
 
 compile_reading()
 before = known()
 for path in sys.argv[1:]:
-    for options in ({}, {"threads": 3, "min_count": 2, "stop_words": frozenset(["w1"])}, {"lowercase": True}):
+    for options in ({}, {"threads": 3, "min_count": 2, "stop_words": frozenset(["w1"])}, {"lowercase": True},
+                    {"phrases": 2, "phrase_threshold": 1, "phrase_min_count": 2, "connector_words": "w3 w5"}):
         read_corpus(path, **options)
 assert sum(map(len, before.values())) > 4, before
 assert known() == before, {name: new for name, new in known().items() if new != before[name]}

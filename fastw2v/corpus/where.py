@@ -68,6 +68,8 @@ def _n_ends(piece: Piece, row: int, file: File) -> int:
     """How many rows before a row end: of text those with a line feed, as a long line is several rows."""
     if not file.text:
         return row
+    import pyarrow.compute as pc
+
     return int(pc.sum(pc.ends_with(piece.rows.column(0)[:row].cast(pa.large_binary()), b"\n")).as_py() or 0)
 
 
