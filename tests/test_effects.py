@@ -25,6 +25,7 @@ from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
 from fastw2v.model.plan import Plan
+from fastw2v.options import together
 from fastw2v.vectors.embeddings import Embeddings
 
 # 7,500 random words in sentences of 25: two units, which lanes part, also less those held out; and nothing to
@@ -189,7 +190,7 @@ def test_train__threads_change_no_byte_where_it_is_deterministic() -> None:
         {"kernel": "pair", "block_size": 16},
         {"kernel": "pair", "shared_negatives": 8},
         {"kernel": "pair", "precision": "bfloat16"},
-        *({"loss": "softmax", name: OTHERS[name]} for name in config.WITHOUT_EFFECT["loss", "softmax"][0]),
+        *({"loss": "softmax", name: OTHERS[name]} for name in together.WITHOUT_EFFECT["loss", "softmax"][0]),
         {"backend": "reference", "threads": 2},
         {"minutes": 1.5, "epochs": 7},
     ],

@@ -16,24 +16,27 @@ from fastw2v.config import TrainConfig
 from fastw2v.errors import OutputError
 from fastw2v.kernels.tiles import bfloat16
 from fastw2v.run import warm_up
-from fastw2v.training.compilation import smallest
+from fastw2v.training.compilation import expected_seconds, smallest
 from tests.parquet import write
 
 READ = """
 import sys
 from fastw2v.corpus.ids import encoding
+from fastw2v.corpus.phrases import chains, count, join, table as phrases
 from fastw2v.corpus.words import queue, table
 from fastw2v.corpus.read import read_corpus
 from fastw2v.run.warm_up import compile_reading
 
 def known():
-    functions = {**vars(encoding), **vars(queue), **vars(table)}
-    return {name: list(f.overloads) for name, f in functions.items() if hasattr(f, "overloads")}
+    modules = (encoding, queue, table, chains, count, join, phrases)
+    named = [(f"{module.__name__}.{name}", f) for module in modules for name, f in vars(module).items()]
+    return {name: list(f.overloads) for name, f in named if hasattr(f, "overloads")}
 
 compile_reading()
 before = known()
 for path in sys.argv[1:]:
-    for options in ({}, {"threads": 3, "min_count": 2, "stop_words": frozenset(["w1"])}, {"lowercase": True}):
+    for options in ({}, {"threads": 3, "min_count": 2, "stop_words": frozenset(["w1"])}, {"lowercase": True},
+                    {"phrases": 2, "phrase_threshold": 1, "phrase_min_count": 2, "connector_words": "w3 w5"}):
         read_corpus(path, **options)
 assert sum(map(len, before.values())) > 4, before
 assert known() == before, {name: new for name, new in known().items() if new != before[name]}
@@ -63,7 +66,8 @@ def test_kernels__are_one_for_each_code(monkeypatch: pytest.MonkeyPatch) -> None
     plans = [smallest(config)[0] for config in configs]
     assert len({warm_up.types_in(plan) for plan in plans}) == len(plans)
     estimators = {type(plan.estimator).__name__ for plan in plans}
-    assert estimators == {"Pair", "Block", "Lockstep"}
+    assert estimators >= {"Pair", "Block", "Lockstep"}
+    assert all(expected_seconds(plan) > 0 for plan in plans)
     assert {config.precision for config in configs} == {"float32", "bfloat16"}
     monkeypatch.setattr(bfloat16, "HAS_BFLOAT16", False)
     assert {options["precision"] for options in warm_up.kernels()} == {"float32"}

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
 from fastw2v.corpus.arrow.layouts import Piece, as_strings
@@ -69,6 +68,8 @@ def _n_ends(piece: Piece, row: int, file: File) -> int:
     """How many rows before a row end: of text those with a line feed, as a long line is several rows."""
     if not file.text:
         return row
+    import pyarrow.compute as pc
+
     return int(pc.sum(pc.ends_with(piece.rows.column(0)[:row].cast(pa.large_binary()), b"\n")).as_py() or 0)
 
 
@@ -79,6 +80,8 @@ def _array_of(texts: Strings) -> pa.Array:
 
 def _first_row(array: pa.Array, word: bytes) -> int | None:
     """The first row of texts or lists that holds the word."""
+    import pyarrow.compute as pc
+
     rows = None
     if any(test(array.type) for test in LIST_TESTS):
         rows, array = pc.list_parent_indices(array), pc.list_flatten(array)

@@ -7,10 +7,12 @@ write, and can give one signature's code for another's when two processes number
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,26 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.core.registry import cpu_target
 
 DIGEST_BYTES = 32
+
+
+@functools.cache
+def import_without_scipy() -> None:
+    """Import what Numba has for NumPy's functions without loading scipy.linalg, a quarter of a second.
+
+    Numba loads it to see whether it is there. Whether it can be loaded is seen where a function of linear
+    algebra is compiled, as always.
+    """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    from numba.np import linalg
+
+    loads = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = loads
+    arraymath._HAVE_BLAS = find_spec("scipy") is not None
 
 
 def digest(content: bytes) -> bytes:
@@ -135,6 +157,7 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function for a signature, or None where it is not kept."""
+        import_without_scipy()
         target_context.refresh()
         key = self._index_key(sig, target_context.codegen())
         for file in self._files:

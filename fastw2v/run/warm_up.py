@@ -54,10 +54,18 @@ def as_typed(options: dict[str, Any]) -> str:
 
 
 def compile_reading() -> None:
-    """Compile what counts and numbers words, in texts and in lists of items, and what shuffles sentences."""
+    """Compile what counts and numbers words, in texts and in lists, finds phrases and shuffles sentences."""
     words = [f"w{n}" for n in range(MANY_WORDS)]
     for rows in ([" ".join(words)] * 2, [words] * 2):
         corpus = read_corpus(iter(rows), threads=2, min_count=1)
+    text = "new york and the state of new york " * 99
+    joined: dict[str, Any] = {
+        "phrases": 2,
+        "phrase_threshold": 0.1,
+        "phrase_min_count": 1,
+        "connector_words": "of",
+    }
+    read_corpus(iter([text] * 2), threads=2, min_count=1, **joined)
     for _ in epoch_buffers(Tokens(corpus.ids, corpus.offsets), seed=1, epoch=0, shuffle=True):
         pass
 

@@ -34,7 +34,8 @@ from fastw2v.training.start import aligned_zeros
 # Seconds that a kernel takes to compile for one of a loop of Python: both are of one core, the loop's 0.02 s
 # long enough to meet those who use it too.
 LOOP = 1_000_000
-LOOPS = {Pair: 220, Whole: 220, Block: 580, Lockstep: 880}
+LOOPS: dict[type, int] = {Pair: 220, Whole: 220, Block: 580, Lockstep: 880}
+OTHER_LOOPS = 300
 WAIT_SECONDS = 0.2
 CHILD = """
 import json, sys
@@ -63,7 +64,7 @@ def expected_seconds(plan: Plan) -> float:
     started, n = time.perf_counter(), 0
     for i in range(LOOP):
         n += i
-    return LOOPS[type(plan.estimator)] * (time.perf_counter() - started)
+    return LOOPS.get(type(plan.estimator), OTHER_LOOPS) * (time.perf_counter() - started)
 
 
 def tell_seconds(hooks: Sequence[Hook], seconds: float) -> None:

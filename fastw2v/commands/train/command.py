@@ -34,6 +34,7 @@ def train(**options: Any) -> None:
       zcat wiki.txt.gz | fastw2v train - -o - > wiki.vectors.txt
       fastw2v train large.parquet --memory-limit 2GB --cache-dir cache
       fastw2v train baskets.parquet --preset items
+      fastw2v train corpus.parquet --phrases 2 --connector-words english
       fastw2v train --config corpus.vectors.config.toml
       fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
       fastw2v train --resume kept

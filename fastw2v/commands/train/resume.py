@@ -11,8 +11,9 @@ from click.core import ParameterSource
 
 from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
-from fastw2v.config import PRESETS, TrainConfig, refuse_epochs
+from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.options.together import refuse_epochs
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.resume import going_on, require_rereadable
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.config import ReadConfig
 from fastw2v.errors import UsageError
@@ -322,6 +321,8 @@ def sortable_type(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def _is_sortable(arrow_type: pa.DataType) -> bool:
+    import pyarrow.compute as pc
+
     plain = sortable_type(arrow_type)
     try:
         pc.sort_indices(pa.array([], plain))
