@@ -25,7 +25,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {"options.checks", "options.fields", "options.phrases"},
+        {f"options.{name}" for name in ("checks", "fields", "phrases", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
@@ -79,6 +79,7 @@ LIBRARIES = {
         "corpus",
         "vectors.embeddings",  # for the type of an answer
         "vectors.methods",  # as well
+        "vectors.formats.packed",  # zstd, which Python has from 3.14 on
         "vectors.formats.parquet",
     },
     "click": {"cli", "commands"},
@@ -335,7 +336,7 @@ import sys, time
 from fastw2v.cli import main
 import fastw2v.corpus.read as reading
 
-def stop(source):
+def stop(*_):
     print(time.process_time(), *sys.modules)
     sys.stdout.flush()
     import os

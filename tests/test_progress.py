@@ -237,8 +237,7 @@ def test_clock_line__says_what_a_time_comes_to():
     """Of less than an epoch, which part it is."""
     assert clock_line(5.0, 2, False) == "2 minutes are about 5 epochs at this speed"
     assert clock_line(0.4, 0.5, False).endswith(
-        "about 0.4 epochs at this speed: the first 40% of the corpus; shuffle draws such a part "
-        "over all of it"
+        "at this speed: the first 40% of the corpus; shuffle draws such a part over all of it"
     )
     assert clock_line(0.4, 0.5, True).endswith("at this speed: a part of the corpus, drawn over all of it")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v.backends import require_supported
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.corpus.files.pipes import require_no_pipe
 from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
@@ -63,6 +64,7 @@ class Run:
         if saved:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
+            require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
         elif not has_launcher():

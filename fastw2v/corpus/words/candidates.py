@@ -151,5 +151,7 @@ def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDAr
     import pyarrow.compute as pc
 
     wanted = lower(listed) if config.lowercase else listed
+    if config.tokenize == "simple":
+        wanted = [word.lower() for word in listed]
     values = pa.array([word.encode() for word in wanted], pa.large_binary())
     return np.asarray(pc.is_in(words, value_set=values))
