@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import click
 import numpy as np
-from llvmlite import ir
-from numba import njit
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from bench.options import Session, say
+from bench.peak import bandwidth, fma_peak
 from bench.trainers import first_tokens
 from fastw2v.backends import plan_of
 from fastw2v.kernels.block.scratch import PHASES
@@ -21,9 +19,7 @@ from fastw2v.model.arrays import KEPT, PAIRS, UNIT, Tokens, Vectors, Work, new_t
 from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
 from fastw2v.vectors.embeddings import fill_initial
 
-CHAINS = 12  # independent sums: 4 cycles of latency on two units are hidden by 8
 UNITS = 600  # 2.5 M tokens
-COLUMN_BYTES = 256 << 20  # far over the last level of cache
 DENSE = ("noise scores", "update centers", "update noise")
 
 
@@ -34,74 +30,6 @@ class Stream(NamedTuple):
     n_kept: int
     n_pairs: int
     cycles: NDArray[np.int64]
-
-
-@intrinsic
-def spin_fma(typingctx: Any, count: Any) -> Any:
-    """CHAINS independent chains of 16-float fused multiply-adds, `count` long; returns their sum."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = ir.VectorType(ir.FloatType(), 16)
-        name = "llvm.fma.v16f32"
-        fma = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), name
-        )
-        start = builder.block
-        loop, done = builder.append_basic_block("fma"), builder.append_basic_block("fma.done")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        i = builder.phi(ir.IntType(64))
-        i.add_incoming(ir.Constant(ir.IntType(64), 0), start)
-        scale = ir.Constant(vector, [0.5] * 16)
-        sums = [builder.phi(vector) for _ in range(CHAINS)]
-        for n, total in enumerate(sums):
-            total.add_incoming(ir.Constant(vector, [float(n)] * 16), start)
-            total.add_incoming(builder.call(fma, [total, scale, scale]), loop)
-        after = builder.add(i, ir.Constant(ir.IntType(64), 1))
-        i.add_incoming(after, loop)
-        builder.cbranch(builder.icmp_signed("<", after, args[0]), loop, done)
-        builder.position_at_end(done)
-        total = sums[0]
-        for other in sums[1:]:
-            total = builder.fadd(total, other)
-        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
-
-    return types.float32(types.int64), codegen
-
-
-@njit(nogil=True)
-def spin(count):
-    return spin_fma(count)
-
-
-@njit(nogil=True, fastmath=True)
-def copy_column(target, source):
-    for i in range(len(source)):
-        target[i] = source[i]
-
-
-def best_seconds(function: Any, *arguments: Any, rounds: int = 5) -> float:
-    """The shortest of some runs: what the machine can do, not what it did meanwhile."""
-    function(*arguments)
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        function(*arguments)
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def fma_peak() -> float:
-    """GFLOP/s of one core in independent multiply-adds of 16 floats that never leave the registers."""
-    count = 20_000_000
-    return 2 * 16 * CHAINS * count / best_seconds(spin, count) / 1e9
-
-
-def bandwidth() -> float:
-    """GB/s of one core that copies an array: bytes read plus bytes written."""
-    source = np.ones(COLUMN_BYTES // 4, np.float32)
-    target = np.zeros_like(source)
-    return 2 * source.nbytes / best_seconds(copy_column, target, source) / 1e9
 
 
 def clocked_run(session: Session) -> Stream:
@@ -142,6 +70,21 @@ def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], 
     return np.array(list(flops.values())), np.array(list(traffic.values()))
 
 
+def limits(peak: float, precision: str) -> NDArray[np.float64]:
+    """GFLOP/s that no phase can exceed: an instruction of bfloat16 does the work of two."""
+    return peak * np.array([2.0 if precision == "bfloat16" and phase in DENSE else 1.0 for phase in PHASES])
+
+
+def require_below(most: NDArray[np.float64], rates: NDArray[np.float64]) -> None:
+    """Raise ClickException for a phase that does more than can be: then it or the peak is wrong."""
+    for phase, limit, rate in zip(PHASES, most, rates, strict=True):
+        if rate > limit:
+            raise click.ClickException(
+                f"{phase}: {rate:.0f} GFLOP/s, above the core's peak of {limit:.0f}: one of them is measured "
+                "wrongly, or the machine was busy while the peak was; measure again on a quiet one"
+            )
+
+
 def kernels(session: Session) -> None:
     """GFLOP/s of each phase on one core. The best of the rounds, as for the peak it is held against."""
     peak, copy = fma_peak(), bandwidth()
@@ -150,6 +93,7 @@ def kernels(session: Session) -> None:
     each = np.array([s.cycles / s.cycles.sum() * s.seconds / s.n_kept * 1e9 for s in streams])
     nanoseconds = each.min(axis=0)
     flops, traffic = useful_work(session, streams[0])
+    require_below(limits(peak, session.options.config.precision), flops / nanoseconds)
     for phase, ns, work, moved in zip(PHASES, nanoseconds, flops, traffic, strict=True):
         session.records.add(
             bench="kernels",

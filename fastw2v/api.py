@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastw2v.backends import require_supported
-from fastw2v.config import Preset, ReadConfig, RunConfig, TrainConfig, check_judging
+from fastw2v.config import Preset, ReadConfig, RunConfig, TrainConfig
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.phrases.result import Phrases, read_phrases
 from fastw2v.corpus.read import Corpus
@@ -26,6 +26,7 @@ from fastw2v.options import checks
 from fastw2v.options.phrases import SHORT, short_names, with_long_names
 from fastw2v.options.spelling import as_called, for_python
 from fastw2v.options.synonyms import require_known as require_options
+from fastw2v.options.together import check_judging
 from fastw2v.run.arguments import Configs, Options, PhraseArguments, configure, require_unread
 from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
@@ -70,9 +71,9 @@ def train(
 ) -> Embeddings:
     """Train word vectors.
 
-    corpus      names of files, a folder, a pattern, a URI or a list of these; lists of tokens or texts, also
-                from a generator; a table or data frame of pyarrow, pandas, polars or DuckDB; NumPy's (ids,
-                offsets); or a Corpus that `read_corpus` made
+    corpus      names of files of Parquet or text, a folder, a pattern, a URI or a list of these; lists of
+                tokens or texts, also from a generator; a table or data frame of pyarrow, pandas, polars or
+                DuckDB; NumPy's (ids, offsets); or a Corpus that `read_corpus` made
     preset      other defaults: text, relatedness, similarity, items or graph
     vocabulary  use these words and counts instead of counting
     init        start from these vectors: words are matched by name, others start as usual

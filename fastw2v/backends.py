@@ -144,6 +144,16 @@ def require_supported(config: TrainConfig) -> None:
         raise UsageError(why_not)
 
 
+def needs_compiling(plan: Plan, vectors: Vectors, tokens: Tokens, backend: str) -> bool:
+    """Whether a backend would have to compile for arguments of these types, and could keep the code."""
+    if backend == "reference":
+        return False
+    from fastw2v.kernels import jit
+    from fastw2v.kernels.backend import is_compiled
+
+    return jit.CACHE_FOLDER is not None and not is_compiled(plan, vectors, tokens)
+
+
 def make(plan: Plan, vectors: Vectors, backend: str, n_workers: int | None = None) -> Backend:
     """The backend of that name, which owns the matrices from now on.
 

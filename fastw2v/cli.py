@@ -27,6 +27,7 @@ from fastw2v.commands.report import report
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
 from fastw2v.commands.vocab import vocab
+from fastw2v.commands.warm_up import warm_up
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 from fastw2v.options.spelling import as_typed
@@ -91,7 +92,8 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-for command in (train, phrases, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor):
+COMMANDS = (train, phrases, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor, warm_up)
+for command in COMMANDS:
     cli.add_command(command)
 
 

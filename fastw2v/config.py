@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fastw2v.errors import UsageError
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.text import TextOptions, check_text
+from fastw2v.options.together import check_clock, check_combination, refused
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -203,7 +204,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig(PhraseOptions):
+class ReadConfig(TextOptions, PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -261,6 +262,8 @@ class ReadConfig(PhraseOptions):
         object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
         check_phrases(self)
+        object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
+        check_text(self, self.lowercase)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",
@@ -318,82 +321,3 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
-
-
-_NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
-# What an option's value leaves without effect: options that may only have their defaults then, and why.
-WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
-    ("loss", "softmax"): (
-        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
-        "draws no noise words",
-    ),
-    ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
-}
-
-
-def check_combination(config: TrainConfig) -> None:
-    """Refuse options that another one leaves without effect; those with their defaults harm nobody.
-
-    Raises UsageError naming both, and what cures it.
-    """
-    for (cause, value), (idle, why) in WITHOUT_EFFECT.items():
-        if getattr(config, cause) != value:
-            continue
-        for name in idle:
-            given, default = getattr(config, name), TrainConfig.__dataclass_fields__[name].default
-            if given != default:
-                raise UsageError(
-                    f"{name} is {given}, but {cause} {value} {why}: leave {name} out ({default} is its "
-                    f"default), or {cause} {value}",
-                    (name, cause),
-                )
-    if config.backend == "reference" and (config.threads or 1) > 1:
-        raise UsageError(
-            f"threads is {config.threads}, but backend reference trains in one: leave threads out, or set "
-            "threads to 1",
-            ("threads", "backend"),
-        )
-
-
-def refuse_epochs(epochs: int, minutes: float) -> None:
-    """Raise UsageError for epochs beside minutes."""
-    raise refused(
-        f"epochs is {epochs}, but minutes {minutes:g} decides how many there are: leave one of them out",
-        *("epochs", "minutes"),
-    )
-
-
-def check_clock(config: TrainConfig) -> None:
-    """Refuse what minutes leave without effect: a number of epochs, and the same vectors in each run.
-
-    Raises UsageError.
-    """
-    if config.minutes is None:
-        return
-    if config.epochs != TrainConfig.epochs:
-        refuse_epochs(config.epochs, config.minutes)
-    if config.deterministic:
-        raise refused(
-            f"minutes {config.minutes:g} lets the clock decide what is trained, so deterministic cannot "
-            "hold: leave one of them out, or give epochs",
-            *("deterministic", "minutes"),
-        )
-
-
-def check_judging(config: TrainConfig, *, by_files: bool) -> None:
-    """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
-
-    Raises UsageError.
-    """
-    if config.eval_every != TrainConfig.eval_every and not (config.holdout or by_files):
-        raise UsageError(
-            f"eval_every is {config.eval_every:g}, but there is nothing to judge by: set holdout to 0.01, or "
-            "leave eval_every out",
-            ("eval_every", "holdout"),
-        )
-
-
-def refused(message: str, *options: str) -> UsageError:
-    """The error for options that do not go together, which the message names."""
-    return UsageError(message, options)

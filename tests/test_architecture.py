@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import fastw2v
 
 PACKAGE = Path(fastw2v.__file__).parent
@@ -23,7 +25,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {"options.checks", "options.fields", "options.phrases"},
+        {f"options.{name}" for name in ("checks", "fields", "phrases", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
@@ -77,6 +79,7 @@ LIBRARIES = {
         "corpus",
         "vectors.embeddings",  # for the type of an answer
         "vectors.methods",  # as well
+        "vectors.formats.packed",  # zstd, which Python has from 3.14 on
         "vectors.formats.parquet",
     },
     "click": {"cli", "commands"},
@@ -326,3 +329,56 @@ def test_help__answers_in_under_three_tenths_of_a_second() -> None:
         used = after.children_user + after.children_system - before.children_user - before.children_system
         seconds.append(used)
     assert min(seconds) < 0.3
+
+
+FIRST_BYTE = """
+import sys, time
+from fastw2v.cli import main
+import fastw2v.corpus.read as reading
+
+def stop(*_):
+    print(time.process_time(), *sys.modules)
+    sys.stdout.flush()
+    import os
+    os._exit(0)
+
+reading.open_source = stop
+main(sys.argv[1:])
+"""
+HEAVY = {"pyarrow.compute", "pyarrow.dataset", "pandas", "polars", "duckdb", "scipy.linalg", "matplotlib"}
+HEAVY |= {"sklearn", "umap", "gensim", "mpi4py", "fsspec", "aiohttp", "model2vec", "usearch"}
+
+
+@pytest.mark.parametrize("command", ["vocab", "train"])
+def test_commands__are_quick_to_the_first_byte(command: str, tmp_path: Path) -> None:
+    """Half a second of processor time is the aim, three times that the limit; nothing heavy is imported."""
+    corpus = tmp_path / "c.parquet"
+    corpus.touch()
+    seconds, imported = [], set()
+    for _ in range(3):
+        finished = run_python("-c", FIRST_BYTE, command, str(corpus), "-q")
+        assert finished.returncode == 0, finished.stderr
+        used, *names = finished.stdout.split()
+        seconds.append(float(used))
+        imported |= set(names)
+    assert "numpy" in imported
+    assert imported & HEAVY == set()
+    assert min(seconds) < 1.5
+
+
+def test_code_cache__loads_no_linear_algebra() -> None:
+    """Numba would, where scipy is installed: a quarter of a second at the first function loaded."""
+    pytest.importorskip("scipy")
+    code = """
+import sys
+import numpy as np
+from numba import njit
+from fastw2v.kernels.scalar import sigmoid
+sigmoid(np.float32(1))
+print("scipy.linalg" in sys.modules, "numba.np.arraymath" in sys.modules)
+print(njit(lambda a: a @ a)(np.eye(2))[1, 1])
+"""
+    finished = run_python("-c", code)
+    assert finished.returncode == 0, finished.stderr
+    first, *product = finished.stdout.splitlines()
+    assert (first, product) == ("False True", ["1.0"])

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench.__main__ as command
-from bench import distributed, ingest, judges, phases, reached, report, scaling, sharing, trainers
+from bench import distributed, ingest, judges, peak, phases, reached, report, scaling, sharing, trainers
 from corpora.planted import Plan, generate
 
 ROOT = Path(__file__).parent.parent
@@ -358,7 +358,7 @@ def test_main__runs_every_measure_on_a_small_corpus(tmp_path, monkeypatch):
     monkeypatch.setattr(ingest, "ROW_GROUP_BYTES", 1_000_000)
     monkeypatch.setattr(ingest, "RUN_OPTIONS", ("--dim", "16"))
     monkeypatch.setattr(phases, "UNITS", 4)
-    monkeypatch.setattr(phases, "COLUMN_BYTES", 1 << 20)
+    monkeypatch.setattr(peak, "COLUMN_BYTES", 1 << 20)
     results, drawn = tmp_path / "results.jsonl", tmp_path / "figures"
     arguments = [*command.MEASURES, "--corpus", tmp_path / "planted.parquet", "--dim", 16, "--epochs", 2]
     arguments += [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from numba import njit
+from numba import njit, typeof
+from numba.core import event
 
+from fastw2v.kernels import jit
 from fastw2v.kernels.code_cache import CodeCache
 
 
@@ -75,3 +78,42 @@ def test_code_cache__does_not_take_code_of_another_signature(tmp_path: Path) -> 
     index = cache._cache_file._load_index()
     cache._cache_file._save_index({"another": file.name, **index})
     assert cache._cache_file.load("another") is None
+
+
+def test_code_cache__knows_what_it_holds_without_loading_it(tmp_path: Path) -> None:
+    cache = CodeCache(double, str(tmp_path), [])
+    signature = (typeof(21),)
+    assert not cache.holds(signature)
+    compiled(tmp_path)
+    assert CodeCache(double, None, [str(tmp_path)]).holds(signature)
+    assert not cache.holds((typeof(0.5),))
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(flip(index.read_bytes()))
+    assert not cache.holds(signature)
+
+
+class Collected(event.Listener):  # type: ignore[misc]
+    """Whether Python searched for cycles while passes of Numba ran."""
+
+    def __init__(self) -> None:
+        self.states: set[bool] = set()
+
+    def on_start(self, event: Any) -> None:
+        self.states.add(gc.isenabled())
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_decorator__compiles_without_the_search_for_cycles(tmp_path: Path, is_enabled: bool) -> None:
+    listener, dispatcher = Collected(), jit.jit(double)
+    dispatcher._cache = CodeCache(double, None, [str(tmp_path)])
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        with event.install_listener("numba:run_pass", listener):
+            assert dispatcher(21) == 42
+        actual = listener.states, gc.isenabled()
+    finally:
+        gc.enable()
+    assert actual == ({False}, is_enabled)

@@ -60,7 +60,7 @@ def test_cache__the_second_run_need_not_read(
     assert first.notes == ()
     assert_same(first, expected)
     assert pages_of(first.ids) is not None
-    monkeypatch.setattr(read_module, "open_source", lambda source: pytest.fail("read again"))
+    monkeypatch.setattr(read_module, "open_source", lambda *source: pytest.fail("read again"))
     second = read(source, folder)
     assert_same(second, expected)
     assert second.notes == (f"nothing to read: found the encoded corpus in {only_file(folder)}",)

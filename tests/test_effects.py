@@ -25,6 +25,7 @@ from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
 from fastw2v.model.plan import Plan
+from fastw2v.options import together
 from fastw2v.vectors.embeddings import Embeddings
 
 # 7,500 random words in sentences of 25: two units, which lanes part, also less those held out; and nothing to
@@ -189,7 +190,7 @@ def test_train__threads_change_no_byte_where_it_is_deterministic() -> None:
         {"kernel": "pair", "block_size": 16},
         {"kernel": "pair", "shared_negatives": 8},
         {"kernel": "pair", "precision": "bfloat16"},
-        *({"loss": "softmax", name: OTHERS[name]} for name in config.WITHOUT_EFFECT["loss", "softmax"][0]),
+        *({"loss": "softmax", name: OTHERS[name]} for name in together.WITHOUT_EFFECT["loss", "softmax"][0]),
         {"backend": "reference", "threads": 2},
         {"minutes": 1.5, "epochs": 7},
     ],
@@ -278,6 +279,9 @@ BAD = {
     "--verbose and --quiet": ["-v", "-q"],
     "--threads is 2, but": ["--backend", "reference", "--threads", "2"],
     "use --threads 1 instead of --deterministic": ["--deterministic", "--kernel", "pair"],
+    "--encoding is 'klingon'": ["--encoding", "klingon"],
+    "--lowercase does nothing with --tokenize simple": ["--lowercase", "--tokenize", "simple"],
+    "-o - is for text and binary": ["-o", "-", "--format", "npy"],
     "'1e3' is not a valid integer": ["--dim", "1e3"],
     "'5.0' is not a valid integer": ["--epochs", "5.0"],
     "'' is not a valid float": ["--lr", ""],
@@ -319,6 +323,9 @@ def test_train__options_come_before_the_corpus(
         ("vocab --read-vocab w.vocab.txt --threads 2", "--threads does nothing with --read-vocab"),
         ("vocab --read-vocab w.vocab.txt --column x", "--column does nothing with --read-vocab"),
         ("vocab --read-vocab w.vocab.txt --memory-limit 2GB", "--memory-limit does nothing with"),
+        ("vocab --read-vocab w.vocab.txt --tokenize simple", "--tokenize does nothing with --read-vocab"),
+        ("evaluate v.txt --similarity pairs.txt --lines paragraphs", "--lines does nothing without --next"),
+        ("evaluate v.txt --similarity pairs.txt --input text", "--input does nothing without --next-item"),
         ("vocab absent.txt -q -n 3", "--number does nothing with --quiet"),
         ("vocab absent.txt -n -1", "--number is -1: it must be at least 0"),
         ("nearest absent.txt a -n 0", "--number is 0: it must be at least 1"),

@@ -450,7 +450,7 @@ def test_save__npy_to_a_folder_that_is_missing(tmp_path: Path, embeddings: Embed
     ("content", "reason"),
     [
         (b"", "line 1 is b''"),
-        (b"the 0.1 0.2\n", "line 1 is .*'n_words dim' is needed"),
+        (b"the first 0.2\n", "line 1 is .*'n_words dim' is needed"),
         (b"2 2 2\n", "line 1 is"),
         (b"-2 2\n", "line 1 is"),
         (b"1000000000000 300\nthe 1 2\n", "1,000,000,000,000 words of dim 300, which .* bytes cannot hold"),

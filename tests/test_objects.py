@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from fastw2v.corpus.arrow import objects
@@ -43,6 +45,65 @@ class Array:
         return self.array.__arrow_c_array__(requested_schema)
 
 
+class Partitions:
+    """What dask's DataFrame has of what is read."""
+
+    npartitions = 2
+
+    def __init__(self, table: pa.Table) -> None:
+        self.parts = [table.slice(0, 1), table.slice(1)]
+
+    def get_partition(self, number: int) -> Partition:
+        return Partition(self.parts[number])
+
+
+class Partition(NamedTuple):
+    table: pa.Table
+
+    def compute(self) -> Stream:
+        return Stream(self.table)
+
+
+class ExampleStream:
+    """What Hugging Face's IterableDataset has of what is read."""
+
+    def __init__(self, table: pa.Table, format: str = "") -> None:
+        self.table, self.format = table, format
+
+    def cast_column(self) -> None:
+        """Is there."""
+
+    def select_columns(self, names: list[str]) -> Any:
+        return type(self)(self.table.select(names), self.format)
+
+    def with_format(self, format: str) -> Any:
+        return type(self)(self.table, format)
+
+    def iter(self, batch_size: int) -> Iterator[pa.Table]:
+        assert self.format == "arrow"
+        yield from (self.table.slice(row, 2) for row in range(0, len(self.table), 2))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.table.to_pylist())
+
+
+class Examples(ExampleStream):
+    """The same of its Dataset."""
+
+    @property
+    def features(self) -> Any:
+        return type("Features", (), {"arrow_schema": self.table.schema})
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def parquet(table: pa.Table) -> pa.BufferReader:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, row_group_size=2)
+    return pa.BufferReader(sink.getvalue())
+
+
 OBJECTS: dict[str, Callable[[], Any]] = {
     "list of lists": lambda: ROWS,
     "tuples in a deque": lambda: deque(tuple(row) for row in ROWS),
@@ -57,6 +118,13 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "ChunkedArray": lambda: TABLE["tokens"],
     "ChunkedArray of texts": lambda: pa.chunked_array([TEXTS[:1], TEXTS[1:]]),
     "Array": lambda: pa.array(ROWS),
+    "Dataset": lambda: pyarrow.dataset.dataset(TABLE),
+    "Scanner": lambda: pyarrow.dataset.dataset(TABLE).scanner(columns=["tokens"]),
+    "ParquetFile": lambda: pq.ParquetFile(parquet(TABLE)),
+    "LazyFrame": lambda: pytest.importorskip("polars").from_arrow(TABLE).lazy().filter(True),
+    "Partitions": lambda: Partitions(TABLE),
+    "Examples": lambda: Examples(TABLE),
+    "Stream of examples": lambda: ExampleStream(TABLE),
     "stream": lambda: Stream(TABLE),
     "array of structs": lambda: Array(TABLE.to_batches()[0]),
     "array of lists": lambda: Array(pa.array(ROWS)),
@@ -187,3 +255,38 @@ def test_read_corpus__names_the_batch_that_cannot_be_read() -> None:
 
     reader = pa.RecordBatchReader.from_batches(TABLE.schema, batches())
     assert "batch 1 (from 0) is corrupt (IOError: line broken" in error_of(CorpusError, reader, min_count=1)
+
+
+WALKS = [[3, 1, 2], [1, 1, 3], [2, 3, 3]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: WALKS,
+        lambda: [[], *WALKS],
+        lambda: (list(walk) for walk in WALKS),
+        lambda: [np.array(walk, np.uint16) for walk in WALKS],
+        lambda: np.array(WALKS),
+        lambda: np.array(WALKS, np.int32, order="F"),
+        lambda: np.array(WALKS, ">u2"),
+    ],
+)
+def test_read_corpus__of_walks(make: Callable[[], Any]) -> None:
+    expected = naive_corpus([[str(node) for node in walk] for walk in WALKS])
+    assert as_plain(read_corpus(make(), min_count=1))._replace(n_rows=3) == expected
+    given = Vocabulary(list("abcd"), np.ones(4, np.int64))
+    assert read_corpus(make(), vocabulary=given).ids.tolist() == [node for walk in WALKS for node in walk]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[1, 2], ["a"]], "row 1 holds 'a' (str), where rows before held integers"),
+        ([[1, 2], [1.5]], "row 1 holds 1.5 (float), where rows before held integers"),
+        ([[1, 2], [None]], "row 1 holds None, where rows before held integers"),
+        ([[1, 2], 3], "row 1 is 3 (int), not a list of integers"),
+    ],
+)
+def test_read_corpus__names_a_row_that_holds_no_integers(rows: Any, message: str) -> None:
+    assert message in error_of(UsageError, rows, min_count=1)

@@ -326,6 +326,16 @@ def test_train__phrases_that_leave_one_word_are_told() -> None:
         fastw2v.train([["a", "b"]] * 30, **SMALL, phrases=1, phrase_threshold=0.1)
 
 
+@pytest.mark.parametrize("options", [{}, {"connector_words": "of the"}, OPTIONS], ids=str)
+def test_join__does_to_any_sentence_what_was_done_to_the_corpus(options: dict[str, Any]) -> None:
+    rows = sentences_with_phrases()
+    found = fastw2v.phrases(rows, **{"threshold": 20} | options)
+    assert [found.join(row) for row in rows] == list(found) != rows
+    assert found.join(()) == []
+    pair = found.join(("unknown", "p1", "q1"))
+    assert pair in (["unknown", "p1_q1"], ["unknown", "p1~q1"])
+
+
 def test_phrases__of_a_corpus_that_is_read() -> None:
     rows = sentences_with_phrases(100)
     corpus = read_corpus(rows, min_count=1)

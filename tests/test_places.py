@@ -150,6 +150,8 @@ def test_train__refuses_outputs_from_elsewhere(capfd, monkeypatch, source):
 @pytest.mark.parametrize("name", ["-", ""])
 @pytest.mark.parametrize("output", [*TRAIN_OUTPUTS, "--checkpoint", "--cache-dir"])
 def test_train__refuses_names_of_nothing(capfd, output, name):
+    if (output, name) == ("-o", "-"):
+        return  # is the standard output
     err = refused(capfd, output, name, "train", "c.txt", output, name, *FAST)
     assert ("/dev/stdout" in err) == (name == "-" and output in TRAIN_OUTPUTS)
 
@@ -157,7 +159,7 @@ def test_train__refuses_names_of_nothing(capfd, output, name):
 @pytest.mark.parametrize("name", ["-", ""])
 @pytest.mark.parametrize(
     "arguments",
-    [["vocab", "c.txt", "-o"], ["vocab", "c.txt", "--picture"], ["export", "v.txt"], ["map", "v.txt", "-o"]],
+    [["vocab", "c.txt", "-o"], ["vocab", "c.txt", "--picture"], ["map", "v.txt", "-o"]],
 )
 def test_others__refuse_names_of_nothing(capfd, arguments, name):
     refused(capfd, "", "", *arguments, name)

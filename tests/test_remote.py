@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import lzma
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,13 +70,26 @@ def test_read_corpus__mixes_remote_and_local_files(memory: str, tmp_path: Path) 
     assert as_plain(read_corpus(f"file://{tmp_path}/*.parquet", min_count=1)) == naive_corpus(["b c"])
 
 
+def test_read_corpus__of_a_remote_folder_of_texts(memory: str) -> None:
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    for name, text in (("1", "a b\n"), ("s/2.xz", "b c\n"), ("_tmp/3", "never\n"), ("4.png", "\0\0")):
+        data = lzma.compress(text.encode()) if "xz" in name else text.encode()
+        system.pipe(f"/data/texts/{name}", data)
+    assert as_plain(read_corpus(f"{memory}/texts", min_count=1)) == naive_corpus(["a b", "b c"])
+    for name in ("texts/s/2.xz", "texts/s/*.xz", "texts/*/2*"):
+        assert as_plain(read_corpus(f"{memory}/{name}", min_count=1)) == naive_corpus(["b c"])
+    assert "it is not Parquet, nor text" in error_of(CorpusError, f"{memory}/texts/4.png")
+
+
 def test_read_corpus__names_what_is_wrong_with_a_remote_file(memory: str) -> None:
     import fsspec
 
     assert error_of(CorpusError, f"{memory}/x.parquet") == f"{memory}/x.parquet: no such file; check the name"
     assert "no file matches the pattern" in error_of(CorpusError, f"{memory}/x*")
     fsspec.filesystem("memory").makedirs("/data/empty")
-    assert "memory://data/empty: the folder holds no *.parquet" in error_of(CorpusError, f"{memory}/empty")
+    assert "memory://data/empty: the folder holds no Parquet" in error_of(CorpusError, f"{memory}/empty")
     with fsspec.open(f"{memory}/b.parquet", "wb") as file:
         file.write(b"PAR1 no")
     assert error_of(CorpusError, memory).startswith(f"{memory}/b.parquet: cannot be read as Parquet (")

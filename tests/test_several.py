@@ -203,6 +203,22 @@ def test_take_share__a_shuffled_rest_is_what_the_legs_before_left(corpus: Path) 
     assert (np.sort(np.concatenate([*begun, *rest])) == whole).all()
 
 
+def test_read_shared_corpus__of_text_with_its_options(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes("Café, the\ncat.\n\nTHE\ndog\n".encode("latin-1"))
+    (tmp_path / "b").write_bytes(b"the cat\n\na dog\n")
+    options: Any = {"encoding": "latin-1", "tokenize": "simple", "lines": "paragraphs", "min_count": 1}
+    expected = read_corpus(tmp_path, **options)
+    parts = run_ranks(2, lambda communicator: read_shared_corpus(tmp_path, communicator, **options))
+    assert [part.corpus.vocabulary.words for part in parts] == [expected.vocabulary.words] * 2
+    assert expected.vocabulary.words == ["the", "cat", "dog", "café"]
+    assert np.concatenate([part.corpus.ids for part in parts]).tolist() == expected.ids.tolist()
+
+
+def test_run__several_refuse_a_pipe() -> None:
+    with pytest.raises(UsageError, match="- is a pipe, and several processes read the corpus"):
+        train(Path("-"), CONFIG, 2, Stops(1))
+
+
 # ---- Going on ----------------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,14 @@ def text_files(folder: Path) -> Any:
     return [folder / "a.txt", write_texts(folder / "c.parquet", "one word more"), folder / "b.txt.gz"]
 
 
+def folder_of_texts(folder: Path) -> Any:
+    """Without suffixes, one of them packed: looked at by each process."""
+    text = "\n".join(filter(None, mixed_rows()))
+    (folder / "1").write_text(text)
+    (folder / "2").write_bytes(gzip.compress(text.upper().encode()))
+    return folder
+
+
 def one_file_twice(folder: Path) -> Any:
     return [write(folder / "c.parquet", mixed_rows())] * 2
 
@@ -152,6 +160,7 @@ KINDS: list[Callable[[Path], Any]] = [
     folder_of_files,
     token_lists,
     text_files,
+    folder_of_texts,
     one_file_twice,
 ]
 OPTIONS: list[dict[str, Any]] = [

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpora.parquet import write_text_parquet
-from fastw2v.corpus.files import pieces
+from fastw2v.corpus.files import text
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import CorpusError, UsageError
@@ -74,7 +74,7 @@ def test_find_files__a_file_may_be_named_like_a_pattern(tmp_path: Path) -> None:
 
 
 def test_find_files__names_what_holds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"holds no \*\.parquet file"):
+    with pytest.raises(CorpusError, match="holds no Parquet and no text"):
         find_files(tmp_path)
     with pytest.raises(CorpusError, match="no file matches the pattern"):
         find_files(str(tmp_path / "*.parquet"))
@@ -133,7 +133,7 @@ def test_read_corpus__lines_of_any_length_whatever_the_chunks(
     path = tmp_path / "c.txt"
     path.write_text("\n".join(lines) + "\n")
     for size in (16, 1000, 1 << 22):
-        monkeypatch.setattr(pieces, "BATCH_BYTES", size)
+        monkeypatch.setattr(text, "BATCH_BYTES", size)
         assert as_plain(read_corpus(path, min_count=1)) == naive_corpus(lines)
 
 

@@ -198,3 +198,65 @@ def test_command__names_files_of_any_characters(
     actual = err.buffer.getvalue()  # type: ignore[attr-defined]
     assert stop.value.code == 3
     assert actual.count(b"\n") == 1
+
+
+# ---- Vectors on standard output ----------------------------------------------------------------------------
+
+FAST = "--dim 4 --epochs 1 --min-count 1 --threads 1 --sample 0 --backend reference"
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout"])
+def test_train__writes_vectors_and_nothing_else_to_standard_output(folder: Path, target: str) -> None:
+    code, out, err = shell(folder, f"cat c.txt | fastw2v train - {FAST} -o {target}")
+    assert code == 0
+    assert "read 200 words" in err
+    assert shell(folder, f"fastw2v train c.txt {FAST} -q -o file.txt")[0] == 0
+    assert out == (folder / "file.txt").read_text(encoding="latin-1")
+    assert sorted(path.name for path in folder.glob("*config*")) == ["file.config.toml"]
+    assert shell(folder, "fastw2v export v.txt - | diff - v.txt") == (
+        0,
+        "",
+        "wrote 4 vectors to /dev/stdout\n",
+    )
+
+
+@pytest.mark.parametrize("command", [f"train c.txt {FAST} -q -o -", "export v.txt -"])
+def test_vectors__a_reader_that_leaves_is_exit_141(folder: Path, command: str) -> None:
+    line = f"fastw2v {command} | (exec <&-; sleep .1); exit ${{PIPESTATUS[0]}}"
+    assert shell(folder, line)[:2] == (141, "")
+
+
+@pytest.mark.parametrize("command", [f"train c.txt {FAST} -o - --format npy", "export v.txt - --to parquet"])
+def test_vectors__of_several_files_are_no_stream(folder: Path, command: str) -> None:
+    code, out, err = shell(folder, f"fastw2v {command}")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is for text and binary" in err
+
+
+def test_train__refuses_to_replace_the_file_that_it_is_piped(folder: Path) -> None:
+    before = (folder / "c.txt").read_bytes()
+    code, _, err = shell(folder, f"fastw2v train - {FAST} -o c.txt < c.txt")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "would replace what is read as" in err
+    assert (folder / "c.txt").read_bytes() == before
+
+
+def test_train__goes_on_when_the_same_text_is_piped_again(folder: Path) -> None:
+    kept = f"fastw2v train - {FAST} --checkpoint kept -q -o a.txt"
+    assert shell(folder, f"cat c.txt | {kept}") == (0, "", "")
+    code, _, err = shell(folder, "fastw2v train --resume kept < c.txt")
+    assert (code, err) == (
+        2,
+        "Error: the run was begun on a pipe, -: pipe the same text again, and name it beside --resume\n",
+    )
+    assert shell(folder, "cat c.txt | fastw2v train - --resume kept -q -o b.txt") == (0, "", "")
+    assert (folder / "a.txt").read_bytes() == (folder / "b.txt").read_bytes()
+    code, _, err = shell(folder, "cat c.txt c.txt | fastw2v train - --resume kept -q")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_train__of_process_substitution(folder: Path) -> None:
+    line = f"fastw2v train <(gzip < c.txt) <(cat c.txt) {FAST} && ls *.vectors.txt"
+    code, out, err = shell(folder, line)
+    assert (code, out) == (0, "corpus.vectors.txt\n")
+    assert "read 400 words in 100 rows" in err

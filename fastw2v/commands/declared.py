@@ -20,6 +20,7 @@ from fastw2v.config import (
 )
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import types_of
+from fastw2v.options.text import TextOptions
 
 Section = Literal[
     "Frequent",
@@ -118,6 +119,9 @@ READING = (
     *sorted(_declared(ReadConfig, part="read"), key=lambda option: option.section == "Phrases"),
     _RUN["memory_limit"],
     _RUN["cache_dir"],
+)
+OF_TEXT = tuple(
+    option for option in READING if option.field in {field.name for field in dataclasses.fields(TextOptions)}
 )
 FORM = (
     _option(

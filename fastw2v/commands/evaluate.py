@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from fastw2v.commands.declared import OF_TEXT
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, AtLeast
-from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
+from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastw2v.vectors.evaluation import AnalogyQuestion, AnalogyResult, SimilarityPair
 
 METHODS = {"add": "3cosadd", "mul": "3cosmul"}
+READ_BY = tuple(option.name for option in OF_TEXT)
 
 
 def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,6 +63,7 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
 @click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
+@declared(*OF_TEXT)
 @click.option("--outside", type=READ, metavar="FILE", help="Outside vectors to score next items by.")
 @click.option("--context", type=AtLeast(1), default=1, help="Items before the last that make the query.")
 @click.option("-k", "--top", type=AtLeast(1), default=10, help="Guesses that count as a hit.")
@@ -90,7 +93,7 @@ def evaluate(
     from fastw2v.vectors.embeddings import with_outside
 
     if not next_item:
-        of_items = ("column", "outside", "context", "top")
+        of_items = ("column", "outside", "context", "top", *READ_BY)
         refuse_idle(of_items, "without --next-item", "add --next-item CORPUS")
     refuse_idle_tests(options["similarity"], options["analogy"])
     if outside and len(vectors) > 1:
@@ -151,9 +154,9 @@ def read_tests(
     analogy: Sequence[str],
     restrict_vocab: int,
     case_sensitive: bool,
-    column: str | None = None,
     top: int = 1,
     context: int = 1,
+    **reading: Any,
 ) -> TestSets:
     """Read every file before the first vectors are, so that a bad one is told at once."""
     from fastw2v.vectors.evaluation import read_analogies, read_similarity
@@ -163,7 +166,7 @@ def read_tests(
     return TestSets(
         {name: read_similarity(Path(name)) for name in similarity},
         {name: read_analogies(Path(name)) for name in analogy},
-        read_sequences(next_item, column) if next_item else None,
+        read_sequences(next_item, reading) if next_item else None,
         restrict_vocab or None,
         not case_sensitive,
         top,
@@ -171,13 +174,16 @@ def read_tests(
     )
 
 
-def read_sequences(source: str, column: str | None) -> Sequences:
-    """The sequences of a corpus with all their items, also those that will prove to have no vector."""
+def read_sequences(source: str, reading: dict[str, Any]) -> Sequences:
+    """The sequences of a corpus with all their items, also those that will prove to have no vector.
+
+    reading   options of ReadConfig
+    """
     from fastw2v.corpus.read import read_corpus
 
     for note in check_places([source], (), ()):
         click.echo(note, err=True)
-    corpus = read_corpus(source, column=column, min_count=1)
+    corpus = read_corpus(source, min_count=1, **reading)
     return Sequences(corpus.vocabulary.words, corpus.ids, corpus.offsets)
 
 

@@ -12,9 +12,11 @@ from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, WRITE
 from fastw2v.commands.options import declared, require_vectors
 from fastw2v.commands.places import (
+    at_standard_output,
     check_places,
     inputs_of,
     named_output,
+    reader_may_leave,
     vectors_output,
 )
 from fastw2v.errors import UsageError
@@ -64,6 +66,9 @@ def export(
     from fastw2v.vectors.components import require_components
     from fastw2v.vectors.embeddings import with_outside
 
+    if target == "-":
+        target_format = target_format or "text"
+        target = at_standard_output("TARGET", target, target_format) or ""
     named = named_output("TARGET", target)
     if form["vectors"] == "center":
         refuse_idle(["outside"], "with --vectors center", "add --vectors outside, sum or concatenated")
@@ -83,12 +88,13 @@ def export(
     require_components(form["remove_components"], 1 << 31)  # of what dim is known when they are read
     if outside:
         require_vectors(outside, None)
-    embeddings = formats.load(Path(source), format=source_format, unescape=escape)
+    embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
     if outside:
-        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape))
+        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape, errors="replace"))
     if read_vocab:
         embeddings = formats.with_counts(embeddings, Path(read_vocab), escape=escape)
-    formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
+    with reader_may_leave(Path(target)):
+        formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
     if line := formats.counts_line(embeddings, target_format):
         click.echo(line, err=True)

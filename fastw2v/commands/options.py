@@ -71,7 +71,9 @@ def default_output(source: Sequence[str]) -> str:
     """NAME.vectors.txt in the working folder, NAME from the first source: corpus.parquet, shards/, logs-*."""
     first = source[0].partition("?")[0] if "://" in source[0] else source[0]
     name = Path(first).name or Path(first).resolve().name
-    name = re.sub(r"\.(parquet|txt(\.\w+)?)$", "", name)
+    if re.fullmatch(r"-|/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+", first):
+        name = ""
+    name = re.sub(r"\.(parquet|txt(\.\w+)?|gz|bz2|zst|lz4|xz)$", "", name)
     name = re.sub(r"[*?\[\]]+", "", name).strip("-_. ")
     return f"{name or 'corpus'}.vectors.txt"
 
@@ -94,7 +96,7 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
     from fastw2v.vectors import cache, formats
 
     if no_cache:
-        return formats.load(Path(path), format=file_format, unescape=escape)
+        return formats.load(Path(path), format=file_format, unescape=escape, errors="replace")
     return cache.open_vectors(
         Path(path),
         cache.default_folder(),

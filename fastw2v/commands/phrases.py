@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.declared import BY_NAME, Option
+from fastw2v.commands.declared import BY_NAME, OF_TEXT, Option
 from fastw2v.commands.options import declared, take_corpus_options, take_memory
 from fastw2v.commands.places import (
     NamedFile,
@@ -49,8 +49,9 @@ FINDING = tuple(
     for name, short in SHORT.items()
 )
 PASSES = replace(FINDING[0], default=1, help="Passes: with 2, phrases of phrases.")
-READING = tuple(
-    BY_NAME[name] for name in ("column", "group_by", "order_by", "lowercase", "keep_list", "stop_list")
+READING = (
+    *(BY_NAME[name] for name in ("column", "group_by", "order_by", "lowercase", "keep_list", "stop_list")),
+    *OF_TEXT,
 )
 
 

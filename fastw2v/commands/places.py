@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from urllib.parse import unquote
 import click
 
 from fastw2v.commands.kinds import FileToRead, typed
-from fastw2v.errors import CorpusError, UsageError
+from fastw2v.errors import CorpusError, OutputError, UsageError
 
-DATA = (".parquet", ".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4")  # what a folder may be read for
+# What a folder may be read for.
+DATA = (".parquet", ".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".txt.lz4", ".txt.xz")
+STANDARD_OUTPUT = "/dev/stdout"
 
 
 class NamedFile(NamedTuple):
@@ -60,6 +63,33 @@ def named_output(option: str, name: str | None, *, streams: bool = True) -> list
     if name in ("", "-"):
         raise UsageError(f"{option} {name or repr(name)} names nothing: give another name")
     return [] if name is None else [NamedFile(option, Path(name))]
+
+
+def at_standard_output(option: str, name: str | None, format: str | None) -> str | None:
+    """The name of an output of vectors, - being the standard output, which takes one file of text or binary.
+
+    Raises UsageError for another format there.
+    """
+    if name != "-":
+        return name
+    if format not in (None, "text", "binary"):
+        raise UsageError(
+            f"{option} - is for text and binary, and {format} is no stream: give a name to {option}"
+        )
+    return STANDARD_OUTPUT
+
+
+@contextlib.contextmanager
+def reader_may_leave(target: Path) -> Iterator[None]:
+    """Within the block a reader of the standard output that leaves, such as `head`, is no error."""
+    from fastw2v.system.streams import ReaderLeft
+
+    try:
+        yield
+    except OutputError as error:
+        if str(target) == STANDARD_OUTPUT and isinstance(error.__cause__, BrokenPipeError):
+            raise ReaderLeft from None
+        raise
 
 
 def vectors_output(place: NamedFile, format: str | None = None) -> list[NamedFile]:
@@ -176,7 +206,7 @@ def local_paths(source: Iterable[str]) -> Iterator[Path]:
         if name.startswith("file://"):
             yield Path(unquote(name.removeprefix("file://")))
         elif "://" not in name:
-            yield Path(name)
+            yield Path("/dev/stdin" if name == "-" else name)
 
 
 def train_outputs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.declared import BY_NAME
+from fastw2v.commands.declared import BY_NAME, OF_TEXT
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import WRITE, AtLeast
 from fastw2v.commands.options import (
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from fastw2v.corpus.vocabulary import Vocabulary
 
 
-OF_A_CORPUS = ("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases")
+OF_A_CORPUS = (
+    *("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases"),
+    *(option.name for option in OF_TEXT),
+)
 
 
 @click.command(short_help="Count the words of a corpus, or look at a vocabulary.")

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
 from fastw2v.corpus.words.queue import most_tokens
+from fastw2v.corpus.words.simple import simple
 from fastw2v.corpus.words.table import Table
 from fastw2v.errors import OutputError
 from fastw2v.options.checks import whole
@@ -46,7 +47,7 @@ class BatchQueue:
 
     def __init__(self, batches: Iterator[Batch], expected_rows: int) -> None:
         self.n_rows = 0
-        self._expected_rows = max(expected_rows, 1)
+        self._expected_rows = expected_rows
         self._batches = batches
         self._is_stopped = False
         self._lock = threading.Lock()
@@ -72,8 +73,8 @@ class BatchQueue:
 
     @property
     def share(self) -> float:
-        """Share of the rows handed out."""
-        return min(1.0, self.n_rows / self._expected_rows)
+        """Share of the rows handed out; 0 where nobody knows how many there are."""
+        return min(1.0, self.n_rows / self._expected_rows) if self._expected_rows else 0.0
 
     def stop(self) -> None:
         """Let no worker start another batch."""
@@ -155,7 +156,8 @@ def count_words(
     lists = grouping.lists(pieces) if column.group_by else pieces
     queue = BatchQueue(as_batches(lists, column), opened.n_rows)
     counters = workers.counters(words_to_keep(given, config))
-    _count(queue, counters, workers.on_progress)
+    tokenize = simple if column.tokenize == "simple" else None
+    _count(queue, counters, workers.on_progress, tokenize)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),
         "n_rows": queue.n_rows,
@@ -166,9 +168,12 @@ def count_words(
 
 
 def _count(
-    queue: BatchQueue, counters: Sequence[WordCounter], on_progress: Callable[[float, int], None] | None
+    queue: BatchQueue,
+    counters: Sequence[WordCounter],
+    on_progress: Callable[[float, int], None] | None,
+    tokenize: Callable[[Any], Batch] | None,
 ) -> None:
-    """Split, count and number all words, each counter in a thread."""
+    """Split, count and number all words, each counter in a thread; tokenize makes texts ready to be split."""
 
     def report(highest: float) -> None:
         if on_progress:
@@ -176,7 +181,7 @@ def _count(
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
-            futures = [pool.submit(_work, queue, counter) for counter in counters]
+            futures = [pool.submit(_work, queue, counter, tokenize) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
                 report(NOT_YET)
         finally:
@@ -186,9 +191,10 @@ def _count(
     report(1.0)
 
 
-def _work(queue: BatchQueue, counter: WordCounter) -> None:
+def _work(queue: BatchQueue, counter: WordCounter, tokenize: Callable[[Any], Batch] | None) -> None:
     try:
         while task := queue.take():
-            counter.read(*task)
+            batch = tokenize(task.batch) if tokenize else task.batch
+            counter.read(batch, task.ordinal, task.first_key)
     finally:
         queue.stop()

@@ -23,6 +23,7 @@ from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, open_files
+from fastw2v.corpus.files.pipes import require_no_pipe
 from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory, budget
@@ -75,16 +76,17 @@ def read_corpus(
     on_pass: OnPass | None = None,
     **options: Any,
 ) -> Corpus:
-    """Read Parquet files, or an object that holds a corpus, into ids, one sentence a row.
+    """Read files of Parquet or text, or an object that holds a corpus, into ids, one sentence a row.
 
-    source       a file, a folder (its *.parquet, recursively), a pattern with *, a URI, or a list of these;
-                 also text files of a sentence a line, by suffix: .txt, .txt.gz, .txt.zst …; or one of
-                 `objects`
+    source       a file, a folder (its *.parquet, recursively, or else its text), a pattern with *, a URI, a
+                 pipe (- is standard input), or a list of these; or one of `objects`. Text is of a sentence a
+                 line, and may be packed
     vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
                  not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
     threads      workers; the result does not depend on it (but where words had to be dropped, see `dropped`)
     memory       how much to use, and a folder that keeps the ids of files for the next run
-    on_progress  called about ten times a second with the share of rows handed out and the words read so far
+    on_progress  called about ten times a second with the share of rows handed out, 0 where it is not known,
+                 and the words read so far
     on_pass      the same of phrases, with the number of the pass and its share
     options      of `ReadConfig`: column, min_count, max_vocab …
 
@@ -104,10 +106,10 @@ def read_corpus(
         cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
-        opened = open_source(source)
+        opened = open_source(source, config)
         column, notes = (
             common_column(opened.schemas, config),
-            list(mixed_notes(source)) if opened.files else [],
+            list(mixed_notes(source, config)) if opened.files else [],
         )
         counted = count_words(opened, column, config, vocabulary, workers)
         with places_named(opened.files, column):
@@ -187,6 +189,7 @@ def cache_of(
     """
     if folder is None or not names_files(source):
         return None
+    require_no_pipe(source, "its ids cannot be found again in cache_dir", "cache_dir")
     options = vars(config) | {
         "keep_words": None if config.keep_words is None else sorted(config.keep_words),
         "stop_words": sorted(config.stop_words),
@@ -194,7 +197,7 @@ def cache_of(
     }
     if place:
         options["place"] = list(place)
-    return Cache(folder, find_files(source), options)
+    return Cache(folder, find_files(source, config), options)
 
 
 def corpus_of(
@@ -223,6 +226,12 @@ def names_files(source: Any) -> bool:
     return all(isinstance(name, str | Path) for name in names)
 
 
-def open_source(source: Any) -> OpenSource:
-    """Names of files, or else an object that holds the corpus."""
-    return open_files(source) if names_files(source) else open_object(source)
+def open_source(source: Any, config: ReadConfig) -> OpenSource:
+    """Names of files, or else an object that holds the corpus. Raises UsageError for --input of an object."""
+    if names_files(source):
+        return open_files(source, config)
+    if config.input:
+        raise UsageError(
+            f"input {config.input} is for files, and the corpus is none: leave it out", ["input"]
+        )
+    return open_object(source)

@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
-from fastw2v.corpus.files.pieces import holds_lines, read_pieces
+from fastw2v.corpus.arrow.layouts import Piece, as_strings
+from fastw2v.corpus.files.pieces import read_pieces
 from fastw2v.corpus.files.remote import File
+from fastw2v.corpus.words.bytes import Strings
 from fastw2v.corpus.words.candidates import InvalidWords, NotUtf8Error
+from fastw2v.corpus.words.simple import simple
 from fastw2v.errors import CorpusError
 
 
@@ -38,20 +40,48 @@ def left_out(bad: InvalidWords, name: str, files: Sequence[File], column: Column
 
 
 def place_of(word: bytes, files: Sequence[File], column: Column) -> str:
-    """The file and line (from 1) of text, or row (from 0) of Parquet, of the first occurrence; or nothing."""
+    """The file and line (from 1) of text, or row (from 0) of Parquet, of the first occurrence; or nothing.
+
+    A pipe is not there to be looked at again.
+    """
     for file in files:
-        n_rows = 0
+        if file.pipe:
+            return ""
+        if file.text:
+            file = file._replace(text=file.text._replace(lines="sentences"))
+        n_before = 0
         for piece in read_pieces([file], column):
-            row = _first_row(piece.rows.column(column.name), word)
+            rows = piece.rows.column(column.name)
+            if column.tokenize == "simple":
+                rows = _array_of(simple(as_strings(rows)))
+            row = _first_row(rows, word)
             if row is not None:
-                line = f"line {n_rows + row + 1:,}" if holds_lines(file) else f"row {n_rows + row:,} (from 0)"
-                return f"{file.name}: {line}"
-            n_rows += piece.rows.num_rows
+                line = f"line {n_before + _n_ends(piece, row, file) + 1:,}"
+                return (
+                    f"{file.name}: {line}" if file.text else f"{file.name}: row {n_before + row:,} (from 0)"
+                )
+            n_before += _n_ends(piece, piece.rows.num_rows, file)
     return ""
+
+
+def _n_ends(piece: Piece, row: int, file: File) -> int:
+    """How many rows before a row end: of text those with a line feed, as a long line is several rows."""
+    if not file.text:
+        return row
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.ends_with(piece.rows.column(0)[:row].cast(pa.large_binary()), b"\n")).as_py() or 0)
+
+
+def _array_of(texts: Strings) -> pa.Array:
+    buffers = [None, pa.py_buffer(texts.offsets), pa.py_buffer(texts.data)]
+    return pa.Array.from_buffers(pa.large_binary(), len(texts.offsets) - 1, buffers)
 
 
 def _first_row(array: pa.Array, word: bytes) -> int | None:
     """The first row of texts or lists that holds the word."""
+    import pyarrow.compute as pc
+
     rows = None
     if any(test(array.type) for test in LIST_TESTS):
         rows, array = pc.list_parent_indices(array), pc.list_flatten(array)

@@ -25,13 +25,14 @@ from fastw2v.model.arrays import Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
+from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_neighbours
-from fastw2v.training.hooks import Hook, Position, Trained, ended, tell_stage
+from fastw2v.training.hooks import Hook, Position, Trained
 from fastw2v.training.loop import Loop
+from fastw2v.training.notify import ended, tell_stage
 from fastw2v.training.spans import Span, Synchronized
 from fastw2v.training.start import (
     begin,
-    compile_kernels,
     finish,
     longest_sentence,
     require_usable,

@@ -118,7 +118,7 @@ def _part_of_others(communicator: Communicator) -> Part:
 def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cache: Cache | None) -> Part:
     """This rank's part, read from its shards of the files."""
     source, config, vocabulary = reading
-    files = find_files(source)
+    files = find_files(source, config)
     _check_same_files(files, communicator)
     column, shards = _shards_of(files, config, communicator)
     ranks = readers([shard.n_bytes for shard in shards], communicator.size).tolist()
@@ -127,7 +127,7 @@ def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cac
     merge = functools.partial(merge_everywhere, communicator, counted.n_keys)
     with places_named(files, column):
         encoder, vocabulary = number_words(counted, config, workers, merge)
-    notes = list(mixed_notes(source)) if communicator.rank == 0 else []
+    notes = list(mixed_notes(source, config)) if communicator.rank == 0 else []
     notes += [left_out(bad, counted.name, files, column) for bad in counted.bad[: not communicator.rank]]
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}

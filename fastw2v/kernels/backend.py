@@ -11,7 +11,7 @@ import numpy as np
 from fastw2v.errors import OutputError
 from fastw2v.kernels import lockstep, pair, whole
 from fastw2v.kernels.block import plain, step
-from fastw2v.kernels.jit import require_jit
+from fastw2v.kernels.jit import is_kept, require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
 from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, Whole, no_steps
@@ -72,6 +72,17 @@ def kernel_of(plan: Plan) -> Any:
         Lockstep: lockstep.train_units,
     }
     return kernels[type(plan.estimator)]
+
+
+def is_compiled(plan: Plan, vectors: Vectors, tokens: Tokens) -> bool:
+    """Whether there is code of the plan's kernel for arguments of these types. Nothing is compiled."""
+    lanes = None
+    if isinstance(plan.estimator, Lockstep):
+        if not is_kept(lockstep.new_lanes, (vectors, plan)):
+            return False
+        lanes = lockstep.new_lanes(vectors, plan)
+    work = Work(np.zeros(2, np.int64), 0, 1, lanes)
+    return is_kept(kernel_of(plan), (vectors, tokens, plan, no_steps(0), work, new_totals(1)))
 
 
 class KernelBackend:

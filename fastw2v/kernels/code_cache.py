@@ -7,16 +7,39 @@ write, and can give one signature's code for another's when two processes number
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.registry import cpu_target
 
 DIGEST_BYTES = 32
+
+
+@functools.cache
+def import_without_scipy() -> None:
+    """Import what Numba has for NumPy's functions without loading scipy.linalg, a quarter of a second.
+
+    Numba loads it to see whether it is there. Whether it can be loaded is seen where a function of linear
+    algebra is compiled, as always.
+    """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    from numba.np import linalg
+
+    loads = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = loads
+    arraymath._HAVE_BLAS = find_spec("scipy") is not None
 
 
 def digest(content: bytes) -> bytes:
@@ -40,6 +63,13 @@ class CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
     def save(self, key: Any, data: Any) -> None:
         """Keep code for a key."""
         super().save(key, (repr(key), data))
+
+    def kept(self) -> Collection[Any]:
+        """The signatures and processors that code is kept for."""
+        try:
+            return self._load_index()  # type: ignore[no-any-return]
+        except Exception:  # whatever is wrong with it, there is no code then
+            return ()
 
     def _load_index(self) -> Any:
         return super()._load_index() if self._is_whole(self._index_path) else {}
@@ -120,8 +150,14 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
         self._cache_file = self._files[0]
         self.enable()
 
+    def holds(self, sig: Any) -> bool:
+        """Whether code for a signature is kept, as far as indices tell."""
+        key = self._index_key(sig, cpu_target.target_context.codegen())
+        return any(key in file.kept() for file in self._files)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function for a signature, or None where it is not kept."""
+        import_without_scipy()
         target_context.refresh()
         key = self._index_key(sig, target_context.codegen())
         for file in self._files:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,13 @@ CACHE_FOLDER = find_cache_folder()
 READABLE = [str(folder) for folder in cache_folders()]  # some of which may not be there
 
 
+def is_kept(function: Any, arguments: Sequence[Any]) -> bool:
+    """Whether code of a function for arguments of these types is loaded or on disk: nothing is compiled."""
+    signature = tuple(function.typeof_pyval(argument) for argument in arguments)
+    cache = function._cache
+    return signature in function.overloads or (isinstance(cache, CodeCache) and cache.holds(signature))
+
+
 def require_jit() -> None:
     """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks."""
     if config.DISABLE_JIT:
@@ -156,14 +164,34 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+def uncollected(compile: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's compiler without Python's search for cycles meanwhile: an eighth of a kernel's time.
+
+    It would look through all that Numba makes, again and again, and find nothing that is over.
+    """
+
+    def compile_uncollected(*arguments: Any) -> Any:
+        is_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return compile(*arguments)
+        finally:
+            if is_enabled:
+                gc.enable()
+
+    return compile_uncollected
+
+
 def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """An njit with the package's cache and options.
 
     nogil: workers, reading ahead and signals go on beside a kernel. error_model: no branch at every division.
+    no_cfunc_wrapper: nobody calls from C.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled = njit(nogil=True, error_model="numpy", **options)(function)
+        compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+        compiled._compiler.compile = uncollected(compiled._compiler.compile)
         if not config.DISABLE_JIT and (CACHE_FOLDER or READABLE):
             compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE)  # what cache=True sets
         return compiled
@@ -173,9 +201,9 @@ def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 jit = decorator()
 fast_jit = decorator(fastmath=FASTMATH)
-# For functions that only kernels call: no wrappers to call them from Python or C. Unpacking a worker's
-# scratch from Python objects is more code than most of these functions.
-inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# For functions that only kernels call: no wrapper to call them from Python. Unpacking a worker's scratch from
+# Python objects is more code than most of these functions.
+inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True)
 # For the two functions between a kernel and its steps: inlined before compilation, because LLVM would
 # optimise all their callees again at each level of calls.
 level_jit = decorator(fastmath=FASTMATH, inline="always")

@@ -12,6 +12,7 @@ def take_sentences(ids, offsets, order, taken_ids, taken_offsets):
     taken_offsets[0] = 0
     for k in range(order.shape[0]):
         start, stop = offsets[order[k]], offsets[order[k] + 1]
-        taken_ids[n : n + stop - start] = ids[start:stop]
+        for i in range(stop - start):  # a slice assigned would bring the text of its error, 2 s to compile
+            taken_ids[n + i] = ids[start + i]
         n += stop - start
         taken_offsets[k + 1] = n

@@ -6,6 +6,7 @@ takes the name that a message gives the value, and raises UsageError with name, 
 
 from __future__ import annotations
 
+import codecs
 import math
 import numbers
 import os
@@ -142,6 +143,16 @@ def text(name: str, value: Any, what: str = "a text") -> str:
     if not isinstance(value, str):
         raise refuse(name, value, what)
     return str.__str__(value)
+
+
+def encoding(name: str, value: str) -> str:
+    """The name of a text encoding that Python knows; of utf-8, however it is spelt, that."""
+    try:
+        found = codecs.lookup(value)
+        "".encode(value)  # refuses what turns bytes into bytes, such as base64
+    except (LookupError, ValueError):
+        raise refuse(name, value, "a name that Python knows, like utf-8, latin-1 or cp1252") from None
+    return found.name if found.name == "utf-8" else value
 
 
 def path(name: str, value: Any) -> Path:

@@ -35,6 +35,9 @@ MEANT: dict[str, str] = {
     "max_vocab": "max_final_vocab max_vocab_size vocab_size max_words max_features vocabulary_size "
     "max_tokens top_words",
     "lowercase": "lower do_lower_case to_lower uncased",
+    "tokenize": "tokenizer preprocess simple_preprocess",
+    "encoding": "charset codec file_encoding",
+    "errors": "unicode_errors decode_errors encoding_errors",
     "stop_words": "stopwords stop_list",
     "stop_list": "stopwords stop_words",
     "keep_words": "keep_list whitelist",

@@ -22,11 +22,12 @@ from fastw2v.config import (
     ReplicaConfig,
     RunConfig,
     TrainConfig,
-    refuse_epochs,
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
 from fastw2v.options.phrases import Scoring
+from fastw2v.options.text import DecodingErrors, Input, Lines, Tokenize
+from fastw2v.options.together import refuse_epochs
 from fastw2v.vectors.embeddings import Embeddings
 
 # Arguments of `fastw2v.train` beside the options.
@@ -83,6 +84,11 @@ class Options(TypedDict, total=False):
     min_count: int
     max_vocab: int | None
     lowercase: bool
+    input: Input | None
+    tokenize: Tokenize
+    lines: Lines
+    encoding: str
+    errors: DecodingErrors
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
     sync_words: int | None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v.backends import require_supported
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.corpus.files.pipes import require_no_pipe
 from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
@@ -16,6 +17,7 @@ from fastw2v.run.request import Request, from_json
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
 from fastw2v.training.checkpoint.manifest import Saved
+from fastw2v.training.compilation import Compilation, compile_beside
 from fastw2v.training.holdout import split
 from fastw2v.training.hooks import Hook, Trained
 from fastw2v.vectors.embeddings import Embeddings
@@ -35,12 +37,14 @@ class Run:
     fingerprint  of the corpus to train on, once that is settled; None where this process holds all of it
     held_out     Corpus of the sentences kept out, once that is settled; at rank 0
     effort       of combining replicas, after training; None where there is one
+    compilation  of the kernel beside the reading; None where there is none
     """
 
     n_tokens = 0
     fingerprint: str | None = None
     held_out: Corpus | None = None
     effort: Effort | None = None
+    compilation: Compilation | None = None
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Run:
         if saved:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
+            require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
         elif not has_launcher():
@@ -95,6 +100,8 @@ class Run:
             self.part = read_part(corpus, self.communicator, threads=threads, memory=memory, **known)
             corpus = self.part.corpus
         elif not isinstance(corpus, Corpus):
+            if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
+                self.compilation = compile_beside(self.training)
             threads = self.training.threads or usable_cores()
             corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)
         self.corpus: Corpus = corpus
@@ -126,7 +133,9 @@ class Run:
     def train(self, hooks: Sequence[Hook] = (), init: Embeddings | None = None) -> Trained:
         """Train, as `fastw2v.training.loop.train` does; all processes return the same vectors."""
         if not self.is_shared:
-            return loop.train(self.corpus, self.training, hooks, init)
+            beside = self.compilation.wait(hooks) if self.compilation else 0.0
+            trained = loop.train(self.corpus, self.training, hooks, init)
+            return replace(trained, compile_seconds=trained.compile_seconds + beside)
         from fastw2v.distributed.loop import train_replicas
 
         request, communicator = self.request, self.communicator

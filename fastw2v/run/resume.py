@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.corpus.files.pipes import STDIN, is_pipe
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, read_words
 from fastw2v.errors import UsageError
 from fastw2v.run.arguments import Configs, configs_of
 from fastw2v.run.request import Request, read_vocabularies
+from fastw2v.system.files import descriptor_of
 from fastw2v.training.checkpoint.manifest import Saved
 
 # Options that decide the vectors: a run that goes on must keep them.
@@ -71,7 +73,7 @@ def as_json(value: Any) -> Any:
 
 def absolute(name: str) -> str:
     """The name of a corpus, from any folder."""
-    return name if "://" in name else str(Path(name).absolute())
+    return name if "://" in name or name == STDIN else str(Path(name).absolute())
 
 
 def with_saved(
@@ -93,7 +95,17 @@ def with_saved(
         vocabulary = read_vocabularies(options["read_vocab"])
     if corpus is None:
         corpus = options.get("source")
+        require_rereadable(corpus)
     return corpus, configs_of(merged, configs.given), vocabulary
+
+
+def require_rereadable(names: Any) -> None:
+    """Raise UsageError where a run that goes on was begun on a pipe, which it does not name again."""
+    for name in names or ():
+        if is_pipe(name) or descriptor_of(Path(name)) is not None:
+            raise UsageError(
+                f"the run was begun on a pipe, {name}: pipe the same text again, and name it beside --resume"
+            )
 
 
 def begun(corpus: Corpus, n_tokens: int) -> dict[str, int]:

@@ -24,13 +24,18 @@ class Listener(Hook):
         self.minutes, self.is_shuffled = minutes, is_shuffled
         self.first: Progress | None = None
 
-    def on_stage(self, stage: str) -> None:
-        """Say so where a kernel is compiled, which is not so where its code is kept."""
-        if stage == "compiling":
-            why = "the first run for a size takes some seconds"
-            if compiler().cache_folder is None:
-                why = "some seconds each time: set XDG_CACHE_HOME to a folder with space where you may write"
-            self.display.update(f"compiling the kernel ({why})", final=True)
+    is_told = False  # whether a kernel is compiled
+
+    def on_compiling(self, seconds: float) -> None:
+        """Say so, and then how long it still takes."""
+        why = "this first time"
+        if compiler().cache_folder is None:
+            why = "each time: set XDG_CACHE_HOME to a folder with space where you may write"
+        line = f"compiling the kernel, about {seconds:.0f} s ({why})"
+        self.display.update(
+            line if seconds >= 1 else "compiling the kernel, a moment", final=not self.is_told
+        )
+        self.is_told = True
 
     def after_call(self, moment: Moment) -> None:
         """Show and log progress."""

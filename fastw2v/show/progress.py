@@ -42,9 +42,11 @@ def memory_held() -> str:
 
 
 def reading_line(share: float, words: int, seconds: float) -> str:
-    """Percent of the rows, words, speed, time left, memory."""
-    left = seconds * (1 - share) / max(share, 1e-9)
+    """Percent of the rows, words, speed, time left, memory; without an end in sight, as of a pipe, less."""
     rate = significant(words / max(seconds, 1e-9))
+    if not share:
+        return f"reading  {words:,} words  {rate} words/s  {memory_held()}"
+    left = seconds * (1 - share) / share
     return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
 
 

@@ -21,7 +21,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
 TEMPORARY = ".fastw2v-*.tmp"
 _temporaries: set[Path] = set()  # of this process
-_DESCRIPTOR = re.compile(r"/dev/(?:(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
+_DESCRIPTOR = re.compile(r"/dev/(?:(stdin)|(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
 
 
 @contextlib.contextmanager
@@ -98,7 +98,7 @@ def _check_name(path: Path) -> None:
 
 
 def _probe(path: Path) -> None:
-    if (inherited := _descriptor(path)) is not None:
+    if (inherited := descriptor_of(path)) is not None:
         os.fstat(inherited)
         return
     if _mode(path) is not None and not os.access(path, os.W_OK):
@@ -126,18 +126,18 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _descriptor(path: Path) -> int | None:
+def descriptor_of(path: Path) -> int | None:
     """The open descriptor that a name such as /dev/stdout stands for."""
     match = _DESCRIPTOR.fullmatch(str(path))
     if match is None:
         return None
-    stdout, stderr, *numbers = match.groups()
-    return 1 if stdout else 2 if stderr else int(next(filter(None, numbers)))
+    *streams, _, _ = match.groups()
+    return streams.index(next(filter(None, streams))) if any(streams) else int(match[4] or match[5])
 
 
 def is_direct(path: Path) -> bool:
     """Whether `path` is written directly: a pipe, a terminal, a device, an open descriptor by its name."""
-    if _descriptor(path) is not None:
+    if descriptor_of(path) is not None:
         return True
     mode = _mode(path)
     return mode is not None and (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode))
@@ -146,7 +146,7 @@ def is_direct(path: Path) -> bool:
 @contextlib.contextmanager
 def _open_directly(path: Path) -> Iterator[BinaryIO]:
     """A device or pipe, or a copy of an open descriptor: that keeps `>>` appending where open() truncates."""
-    descriptor = _descriptor(path)
+    descriptor = descriptor_of(path)
     opened = os.open(path, os.O_WRONLY) if descriptor is None else os.dup(descriptor)
     file = os.fdopen(opened, "wb", buffering=BUFFER_BYTES)
     try:

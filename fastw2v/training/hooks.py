@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +11,6 @@ import numpy as np
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.options.checks import unwrapped
-from fastw2v.system import interrupts
 from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -116,7 +114,13 @@ class Hook:
     may_stop = False
 
     def on_stage(self, stage: str) -> None:
-        """Told that "compile" or "train" begins, and between them "compiling" where there is no code yet."""
+        """Told that "compile" or "train" begins."""
+
+    def on_compiling(self, seconds: float) -> None:
+        """Told now and then that a kernel is being compiled, for about so many seconds more.
+
+        Not told where its code is kept. It may begin before the stage "compile": beside the reading.
+        """
 
     def restore(self, vectors: Vectors) -> Position | None:
         """Fill the matrices and say where to go on; None, and nothing filled, for a new run."""
@@ -207,23 +211,3 @@ class Trained:
     mean_loss: float
     compile_seconds: float
     train_seconds: float
-
-
-def tell_stage(hooks: Sequence[Hook], stage: str) -> None:
-    """Tell hooks that a stage begins."""
-    for hook in hooks:
-        hook.on_stage(stage)
-
-
-def ended(trained: Trained, hooks: Sequence[Hook]) -> Trained:
-    """What a run came to, after its hooks had it one after the other."""
-    for hook in hooks:
-        trained = hook.on_end(trained)
-    return trained
-
-
-def signals_of(hooks: Sequence[Hook]) -> contextlib.AbstractContextManager[None]:
-    """Within the block signals wait for the end of a call, where a hook wants that."""
-    if any(hook.defers_signals for hook in hooks):
-        return interrupts.deferred()
-    return contextlib.nullcontext()

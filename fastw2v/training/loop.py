@@ -16,22 +16,13 @@ from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
 from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.system import interrupts
 from fastw2v.training.budget import Sizes, budget_of
+from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_healthy, require_neighbours
-from fastw2v.training.hooks import (
-    START,
-    Hook,
-    Moment,
-    Position,
-    Progress,
-    Trained,
-    ended,
-    is_stopped,
-    signals_of,
-    tell_stage,
-)
+from fastw2v.training.hooks import START, Hook, Moment, Position, Progress, Trained, is_stopped
+from fastw2v.training.notify import ended, signals_of, tell_stage
 from fastw2v.training.shuffling import epoch_buffers
 from fastw2v.training.spans import Span, Synchronized, next_size
-from fastw2v.training.start import begin, compile_kernels, finish, longest_sentence, require_usable, settled
+from fastw2v.training.start import begin, finish, longest_sentence, require_usable, settled
 from fastw2v.vectors.embeddings import Embeddings
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Vectors, padded
+from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
 from fastw2v.model.plan import Schedule, outside_is_of_words
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
@@ -206,24 +205,6 @@ def begin(
             init = Embeddings(init.words, init.center_vectors, None, init.counts)
         fill_known(vectors, corpus.vocabulary.words, init, config.dim)
     return vectors, START
-
-
-def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> float:
-    """Compile the kernels of a run or load them from the cache; returns the seconds it took.
-
-    Hooks are told of the stage "compiling" where code is not in the cache.
-    """
-    from fastw2v.kernels.code_cache import CodeCache
-
-    started = time.perf_counter()
-
-    def announce() -> None:
-        for hook in hooks:
-            hook.on_stage("compiling")
-
-    CodeCache.announce = announce
-    backend.compile(Tokens(corpus.ids, corpus.offsets))
-    return time.perf_counter() - started
 
 
 def no_pair_line(n_pairs: int, n_kept: int, words: int, sample: float) -> str | None:

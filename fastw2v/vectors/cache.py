@@ -49,12 +49,13 @@ def open_vectors(
 
     on_kept   told in one line that the file was put into the cache, or why it could not be
 
-    Raises what `formats.load` does; trouble with the cache is no error.
+    Words that are not UTF-8 have U+FFFD for what is wrong in them. Raises what `formats.load` does; trouble
+    with the cache is no error.
     """
     entry = _entry(path, folder, format, unescape)
     if entry is not None and (known := entry.read()) is not None:
         return known
-    embeddings = formats.load(path, format=format, unescape=unescape)
+    embeddings = formats.load(path, format=format, unescape=unescape, errors="replace")
     if entry is not None:
         try:
             entry.write(path, embeddings)

@@ -10,8 +10,9 @@ import click
 from fastw2v.commands.options import default_output
 from fastw2v.commands.places import check_places, inputs_of, kept_config, named_output, train_outputs
 from fastw2v.commands.train.settings import CONFIG, config_path
-from fastw2v.config import TrainConfig, check_judging
+from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.options.together import check_judging
 
 
 def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resumed: bool) -> None:

@@ -23,15 +23,18 @@ from fastw2v.commands.train.settings import settings_options
 @settings_options
 @declared(*RUNNING)
 def train(**options: Any) -> None:
-    """Train vectors on SOURCE: Parquet files, folders of them, or glob patterns.
+    """Train vectors on SOURCE: files of Parquet or text, folders of them, glob patterns, or - for a pipe.
 
     \b
     Examples:
       fastw2v train corpus.parquet --dim 300 -k 10
       fastw2v train shards/ --column tokens --min-count 1 -o items.vectors.bin
       fastw2v train 'logs-*.parquet' --window 10 --sample 1e-5 --threads 8
+      fastw2v train novels/ --tokenize simple --lines paragraphs
+      zcat wiki.txt.gz | fastw2v train - -o - > wiki.vectors.txt
       fastw2v train large.parquet --memory-limit 2GB --cache-dir cache
       fastw2v train baskets.parquet --preset items
+      fastw2v train corpus.parquet --phrases 2 --connector-words english
       fastw2v train --config corpus.vectors.config.toml
       fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
       fastw2v train --resume kept

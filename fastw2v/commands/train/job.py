@@ -16,6 +16,7 @@ import click
 
 from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import default_output, say_read, take_corpus_options
+from fastw2v.commands.places import at_standard_output
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
 from fastw2v.commands.train.outputs import Outputs, estimate, summarise
 from fastw2v.commands.train.resume import let_minutes_decide, run_folder, settled
@@ -91,6 +92,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
     if communicator.rank:
         yield FollowerJob(Run.of_others(communicator, options["threads"]))
         return
+    options = options | {"output": at_standard_output("-o", options["output"], options["file_format"])}
     let_minutes_decide(options)
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
@@ -225,9 +227,9 @@ def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embe
     center, outside = options["init_vectors"], options["init_outside"]
     if not center:
         return None
-    init = formats.load(Path(center), unescape=options["escape"])
+    init = formats.load(Path(center), unescape=options["escape"], errors="replace")
     if outside:
-        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"]))
+        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], errors="replace"))
     words = corpus.vocabulary.words
     display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
     return init

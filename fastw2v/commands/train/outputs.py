@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.places import kept_config
+from fastw2v.commands.places import kept_config, reader_may_leave
 from fastw2v.commands.train.settings import CONFIG, config_path, differs
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class Outputs:
         """Write the vectors."""
         from fastw2v.vectors import formats
 
-        formats.save(self.target, embeddings, format=self.format, **self.form)
+        with reader_may_leave(self.target):
+            formats.save(self.target, embeddings, format=self.format, **self.form)
         if self.outside:
             formats.save(
                 self.outside,

@@ -11,10 +11,11 @@ from click.core import ParameterSource
 
 from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
-from fastw2v.config import PRESETS, TrainConfig, refuse_epochs
+from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.options.together import refuse_epochs
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
-from fastw2v.run.resume import going_on
+from fastw2v.run.resume import going_on, require_rereadable
 
 OF_THIS_CALL = ("checkpoint", "resume", "alone", "dry_run", "verbose", "quiet", "log_json")
 
@@ -51,7 +52,9 @@ def settled(given: dict[str, Any], kept: RunFolder | None) -> dict[str, Any]:
         raise UsageError("--checkpoint-every needs --checkpoint DIR")
     require_no_patience(kept, options["patience"])
     if not options["source"]:
-        raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
+        raise UsageError("no corpus given: name a file, a folder or a pattern, or - for standard input")
+    if not given["source"]:
+        require_rereadable(options["source"])
     return given | options
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastw2v.config import ReadConfig
 from fastw2v.errors import UsageError
@@ -20,19 +19,32 @@ USUAL_NAMES = ("text", "tokens", "words", "sentence", "input_ids")
 
 ROWS, IDS = "the given rows", "the given ids"
 # Text of a sentence a line, by suffix, and how it is packed.
-LINE_FILES = {".txt": None, ".txt.gz": "gzip", ".txt.bz2": "bz2", ".txt.zst": "zstd", ".txt.lz4": "lz4"}
+LINE_FILES = {
+    ".txt": None,
+    ".txt.gz": "gzip",
+    ".txt.bz2": "bz2",
+    ".txt.zst": "zstd",
+    ".txt.lz4": "lz4",
+    ".txt.xz": "xz",
+}
+
+
+# In the metadata of a schema: of text files, and of rows of Python and arrays, which have no columns either.
+FROM_LINES, COLUMNLESS = {b"rows": b"lines of text files"}, {b"rows": b"rows without columns"}
 
 
 class Column(NamedTuple):
     """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
 
-    Where rows are grouped, it holds one item a row, and the lists are made of them.
+    Text is split as `tokenize` says. Where rows are grouped, it holds one item a row, and the lists are made
+    of them.
     """
 
     name: str
     layout: str
     group_by: str | None = None
     order_by: str | None = None
+    tokenize: str = "whitespace"
 
     @property
     def names(self) -> list[str]:
@@ -93,13 +105,30 @@ def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) 
     find = find_item_column if config.group_by else find_column
     common = agreed([(name, find(name, schema, config)) for name, schema in schemas])
     _check_effects(common, config)
+    _check_text_effects(schemas, config)
     if config.group_by:
         _check_types(schemas, common)
-    return common
+    return common._replace(tokenize=config.tokenize)
+
+
+def _check_text_effects(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> None:
+    """Raises UsageError for an option of text files where there is none."""
+    if any(schema.metadata == FROM_LINES for _, schema in schemas):
+        return
+    for name in ("lines", "encoding", "errors"):
+        if (value := getattr(config, name)) != getattr(ReadConfig, name):
+            raise UsageError(
+                f"{name} {value} is for text files, and {schemas[0][0]} is none: leave it out", [name]
+            )
 
 
 def _check_effects(column: Column, config: ReadConfig) -> None:
     """Raises UsageError for an option that does nothing to a column of this layout."""
+    if config.tokenize != "whitespace" and (column.layout != "text" or column.group_by):
+        raise UsageError(
+            f"tokenize {config.tokenize} is for texts, and column {column.name!r} holds words: leave it out",
+            ["tokenize"],
+        )
     if config.ids == "words" and column.layout != "integers":
         raise UsageError(
             f"ids words is for integers, and column {column.name!r} has none: leave ids out", ["ids"]
@@ -116,7 +145,7 @@ def _without_null_types(schemas: Sequence[tuple[str, pa.Schema]]) -> list[tuple[
         if not is_empty_type(field.type):
             types.setdefault(field.name, field.type)
     return [
-        (name, pa.schema([field.with_type(_told(field, types)) for field in schema]))
+        (name, pa.schema([field.with_type(_told(field, types)) for field in schema], schema.metadata))
         for name, schema in schemas
     ]
 
@@ -144,8 +173,9 @@ def agreed(columns: Sequence[tuple[str, Column]]) -> Column:
 
 
 def packed(schema: pa.Schema) -> str:
-    """The fields of a schema as text, to be sent."""
-    return base64.b64encode(schema.remove_metadata().serialize()).decode()
+    """The fields of a schema as text, to be sent; of its metadata only that there are no columns."""
+    kept = schema.metadata if is_columnless(schema) else None
+    return base64.b64encode(schema.with_metadata(kept).serialize()).decode()
 
 
 def unpacked(text: str) -> pa.Schema:
@@ -216,7 +246,7 @@ def _check_column(file: str, schema: pa.Schema, name: str) -> None:
 def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataType:
     """The type of the column that an option names; raises UsageError unless there is one."""
     indices = schema.get_all_field_indices(name)
-    if not indices and is_columnless(file):
+    if not indices and is_columnless(schema):
         raise UsageError(f"{file}: has rows and no columns, so that {option} does nothing: leave it out")
     if not indices and f"/{name}=" in file.replace(os.sep, "/"):
         raise UsageError(
@@ -230,9 +260,9 @@ def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataTyp
     return schema.field(indices[0]).type
 
 
-def is_columnless(source: str) -> bool:
-    """Whether a source, by its name, has no columns that could be named: text, rows of Python, arrays."""
-    return source in (ROWS, IDS) or source.partition("?")[0].lower().endswith(tuple(LINE_FILES))
+def is_columnless(schema: pa.Schema) -> bool:
+    """Whether a source has no columns that could be named: text, rows of Python, arrays."""
+    return schema.metadata in (FROM_LINES, COLUMNLESS)
 
 
 def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
@@ -291,6 +321,8 @@ def sortable_type(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def _is_sortable(arrow_type: pa.DataType) -> bool:
+    import pyarrow.compute as pc
+
     plain = sortable_type(arrow_type)
     try:
         pc.sort_indices(pa.array([], plain))

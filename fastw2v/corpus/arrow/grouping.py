@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import Column, sortable_type
@@ -89,6 +88,8 @@ class Grouping:
 
     def _whole_rows(self, piece: Piece) -> list[pa.Array]:
         """Group, item and perhaps order of the rows that have all of them."""
+        import pyarrow.compute as pc
+
         column = self._column
         with arrow_errors(f"{piece.place} is corrupt"):
             names = [column.group_by, column.name, *([column.order_by] if column.order_by else [])]
@@ -115,6 +116,8 @@ def _plain(array: pa.Array) -> pa.Array:
 
 def _sorted_places(groups: NDArray[np.int32], orders: list[pa.Array]) -> NDArray[Any]:
     """Places of the rows by group and by order, if any; equal rows stay as they were. Empties orders."""
+    import pyarrow.compute as pc
+
     if not orders:
         return np.argsort(groups, kind="stable")
     table = pa.table([pa.array(groups), pa.chunked_array(orders).combine_chunks()], ["group", "order"])

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import BYTES_TESTS, Column, is_empty_type
@@ -74,6 +73,8 @@ def _typed(array: pa.Array, column: Column) -> pa.Array:
 
 def checked_places(pieces: Iterable[Piece], column: str, n_places: int) -> Iterator[Piece]:
     """The pieces as they are; raises UsageError for an integer that is no place in 0..n_places − 1."""
+    import pyarrow.compute as pc
+
     for piece in pieces:
         with arrow_errors(f"{piece.place} is corrupt"):
             array = piece.rows.column(column)

@@ -1,8 +1,11 @@
 """Python objects that hold a corpus: rows of tokens, NumPy's ragged ids, and what speaks Arrow's C interface.
 
-rows            an iterable of lists of str, or of str (split at white space); a generator is read once,
-                in the reading threads, one at a time. A list of str names files; iter() of it is text
+rows            an iterable of lists of str or of integers, or of str (split at white space); a generator is
+                read once, in the reading threads, one at a time. A list of str names files; iter() of it is
+                text
 (ids, offsets)  integer arrays: sentence s is ids[offsets[s]:offsets[s + 1]]
+ids             a 2-d array of integers, as of walks on a graph: a row is a sentence
+promised        what `promised` reads: polars' LazyFrame, pyarrow's Dataset …
 Arrow           anything with __arrow_c_stream__ or __arrow_c_array__: tables, batches, readers and arrays
                 of pyarrow, data frames and series of pandas and polars, relations of DuckDB; none of
                 these libraries is imported here
@@ -20,8 +23,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.arrow.columns import IDS, ROWS, Column
+from fastw2v.corpus.arrow.columns import COLUMNLESS, IDS, ROWS, Column, is_empty_type, layout_of
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
+from fastw2v.corpus.arrow.promised import ONLY, Promise, promise_of, reader_of
 from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
@@ -29,16 +33,8 @@ from fastw2v.options.checks import shown
 ARROW = "the Arrow data"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
 MAX_NAME = 256  # characters; a text may be longer, hardly a name
-ONLY = "rows"  # the column of data that has no columns
-# What only promises its rows, by an attribute of its class, and how they are had.
-UNREAD = {
-    "collect_schema": ".collect()",  # polars' LazyFrame
-    "map_partitions": ".compute()",  # dask's collections
-    "cast_column": "table, .data.table, or a column of it, as dataset['text']",  # Hugging Face's Dataset
-    "iter_batches": ".read()",  # pyarrow's ParquetFile
-    "to_table": ".to_table()",  # pyarrow's Dataset and Scanner
-}
 TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
+INTEGERS = pa.large_list(pa.int64())
 
 
 def open_object(source: Any) -> OpenSource:
@@ -52,9 +48,12 @@ def open_object(source: Any) -> OpenSource:
         and all(isinstance(part, np.ndarray) for part in source)
     ):
         return _open_ragged(*source)
-    for attribute, cure in UNREAD.items():
-        if hasattr(type(source), attribute) and not hasattr(source, "__arrow_c_stream__"):
-            raise UsageError(f"a corpus cannot be read from {type(source).__name__}: give its {cure}")
+    if isinstance(source, Mapping) and hasattr(source, "cast_column"):
+        raise UsageError(f"a {type(source).__name__} is several corpora: give one of {', '.join(source)}")
+    with arrow_errors(f"{ARROW} of {type(source).__name__} cannot be read"):
+        promise = promise_of(source)
+    if promise:
+        return _open_promise(promise)
     if hasattr(source, "__arrow_c_stream__"):
         return _open_stream(source)
     if hasattr(source, "__arrow_c_array__"):
@@ -66,6 +65,8 @@ def open_object(source: Any) -> OpenSource:
             f"a corpus cannot be read from {type(source).__name__}: give names of files, rows of tokens, "
             "(ids, offsets) or a table"
         )
+    if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "iu":
+        return _open_ragged(source.reshape(-1), np.arange(len(source) + 1) * source.shape[1])
     return _open_rows(iter(source))
 
 
@@ -100,17 +101,16 @@ def _is_text(name: str) -> bool:
 
 def _open_stream(source: Any) -> OpenSource:
     with arrow_errors(f"{ARROW} cannot be read"):
-        reader = _reader_of(source)
+        reader = reader_of(source)
     read = functools.partial(_read_stream, reader)
     return OpenSource(ARROW, [(ARROW, reader.schema)], getattr(source, "num_rows", 0), read)
 
 
-def _reader_of(source: Any) -> pa.RecordBatchReader:
-    """A stream of record batches; arrays, as of a ChunkedArray or a series, become their only column."""
-    try:
-        return pa.RecordBatchReader.from_stream(source)
-    except pa.ArrowInvalid:  # the schema is not a struct's
-        return pa.table([pa.chunked_array(source)], [ONLY]).to_reader()
+def _open_promise(promise: Promise) -> OpenSource:
+    def read(column: Column) -> Iterator[Piece]:
+        return _read_stream(promise.batches(column.names), column)
+
+    return OpenSource(ARROW, [(ARROW, promise.schema)], promise.n_rows, read)
 
 
 def _stream_of(source: Any) -> pa.Table:
@@ -121,7 +121,7 @@ def _stream_of(source: Any) -> pa.Table:
         return pa.table([array], [ONLY])
 
 
-def _read_stream(reader: pa.RecordBatchReader, column: Column) -> Iterator[Piece]:
+def _read_stream(reader: Iterator[pa.RecordBatch], column: Column) -> Iterator[Piece]:
     for number in itertools.count():
         place = f"{ARROW}: batch {number} (from 0)"
         with arrow_errors(f"{place} is corrupt"):
@@ -149,7 +149,9 @@ def _open_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> OpenSource:
     native = ids.dtype.newbyteorder("=")  # Arrow has no other
     lists = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(ids, native)))
     batch = pa.record_batch([lists], [ONLY])
-    return OpenSource(IDS, [(IDS, batch.schema)], len(lists), lambda column: _slices(IDS, batch))
+    return OpenSource(
+        IDS, [(IDS, batch.schema.with_metadata(COLUMNLESS))], len(lists), lambda column: _slices(IDS, batch)
+    )
 
 
 def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
@@ -166,9 +168,25 @@ def check_ragged(ids: NDArray[Any], offsets: NDArray[Any]) -> None:
 
 def _open_rows(rows: Iterator[Any]) -> OpenSource:
     start = list(itertools.islice(rows, 1))
-    kind = TEXTS if start and isinstance(start[0], str) else TOKENS
+    while len(start) < BATCH_ROWS and _is_empty(start[-1:]) and (more := list(itertools.islice(rows, 1))):
+        start += more
+    first = start[-1] if start else None
+    kind = TEXTS if isinstance(first, str) else INTEGERS if _holds_integers(first) else TOKENS
     rows = itertools.chain(start, rows)
-    return OpenSource(ROWS, [(ROWS, pa.schema([(ONLY, kind)]))], 0, lambda column: _read_rows(rows, kind))
+    schema = pa.schema([(ONLY, kind)], COLUMNLESS)
+    return OpenSource(ROWS, [(ROWS, schema)], 0, lambda column: _read_rows(rows, kind))
+
+
+def _is_empty(rows: list[Any]) -> bool:
+    """Whether the last row is a list without tokens, which says nothing of the others."""
+    return any(hasattr(row, "__len__") and not isinstance(row, str | bytes) and len(row) == 0 for row in rows)
+
+
+def _holds_integers(row: Any) -> bool:
+    """Whether a row is a list whose first item is an integer."""
+    if not hasattr(row, "__getitem__") or isinstance(row, str | bytes | Mapping) or len(row) == 0:
+        return False
+    return isinstance(row[0], int | np.integer) and not isinstance(row[0], bool)
 
 
 def _read_rows(rows: Iterator[Any], kind: pa.DataType) -> Iterator[Piece]:
@@ -196,16 +214,26 @@ def _as_array(rows: list[Any], kind: pa.DataType, n_done: int) -> pa.Array:
     try:
         if kind == TOKENS and any(isinstance(row, str | bytes) for row in rows):
             raise TypeError("str")  # to Arrow it is a list of characters
-        array = pa.array(rows, kind)
-        if array.null_count == 0 and (kind == TEXTS or array.values.null_count == 0):
+        array = _integers(rows) if kind == INTEGERS else pa.array(rows, kind)
+        if array.null_count == 0 and (kind == TEXTS or array.flatten().null_count == 0):
             return array
         reason = "None where a word is expected"
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:160]
-    wrong_with = _wrong_with_text if kind == TEXTS else _wrong_with_tokens
+    wrong_with = {TEXTS: _wrong_with_text, INTEGERS: _wrong_with_integers}.get(kind, _wrong_with_tokens)
     found = ((number, wrong) for number, row in enumerate(rows, n_done) if (wrong := wrong_with(row)))
     number, wrong = next(found, (n_done, f"or one after it cannot be read ({reason})"))
     raise UsageError(f"{ROWS}: row {number:,} {wrong}")
+
+
+def _integers(rows: list[Any]) -> pa.Array:
+    """Lists of integers; Arrow would cut fractions off, were it told the type. Raises TypeError."""
+    array = pa.array(rows)
+    if not (
+        pa.types.is_list(array.type) and (layout_of(array.type) == "integers" or is_empty_type(array.type))
+    ):
+        raise TypeError(str(array.type))
+    return array.cast(INTEGERS)
 
 
 def _wrong_with_text(row: Any) -> str:
@@ -222,6 +250,17 @@ def _wrong_with_tokens(row: Any) -> str:
             return f"holds {_shown(token)}, not a str; make it one, or give ids as NumPy's (ids, offsets)"
         if wrong := _wrong_with_string(token):
             return wrong
+    return ""
+
+
+def _wrong_with_integers(row: Any) -> str:
+    if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+        return f"is {_shown(row)}, not a list of integers as the rows before; leave it out, or make it one"
+    for token in row:
+        if isinstance(token, bool) or not isinstance(token, int | np.integer):
+            return (
+                f"holds {_shown(token)}, where rows before held integers; make all of them str, or integers"
+            )
     return ""
 
 

@@ -7,35 +7,46 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import LINE_FILES
+from fastw2v.corpus.files.kinds import chosen, with_kind
 from fastw2v.corpus.files.own import without_own
+from fastw2v.corpus.files.pipes import Pipe, is_pipe
 from fastw2v.corpus.files.refusals import refuse_non_file, refuse_tables
-from fastw2v.corpus.files.remote import LOCAL, NO_MATCH, File, find_remote, folder_holds, is_data, is_parquet
+from fastw2v.corpus.files.remote import LOCAL, NO_MATCH, File, find_remote, is_data, is_parquet
 from fastw2v.errors import CorpusError, UsageError
 
 Files = str | Path | Sequence[str | Path]
+BY_DEFAULT = ReadConfig()
 
 
-def find_files(source: Files) -> list[File]:
+def find_files(source: Files, config: ReadConfig = BY_DEFAULT) -> list[File]:
     """The files that a source names, in reading order: as given, and sorted within a folder or pattern.
 
-    Raises CorpusError for a name without any file, UsageError for a URI whose kind cannot be read.
+    Each with how its text is read, if it is text; of a pipe the first bytes are read.
+
+    Raises CorpusError for a name without any file and a file that is neither text nor Parquet, UsageError for
+    a URI whose kind cannot be read.
     """
     names = [source] if isinstance(source, str | Path) else source
     if not names:
-        raise UsageError("no corpus given: name a Parquet file, a folder or a pattern")
-    return [file for name in names for file in _find(name)]
+        raise UsageError("no corpus given: name a file, a folder or a pattern, or - for standard input")
+    if len(pipes := [str(name) for name in names if is_pipe(name)]) > len(set(pipes)):
+        raise UsageError(f"{pipes[0]} is a pipe, and read once: name it once")
+    return [with_kind(file, config) for name in names for file in _find(name, config)]
 
 
-def _find(name: str | Path) -> list[File]:
+def _find(name: str | Path, config: ReadConfig) -> list[File]:
     text = str(name)
+    if is_pipe(text):
+        return [File(text, text, LOCAL, pipe=Pipe(text))]
     if "://" in text and not text.startswith("file://"):
-        files = find_remote(text)
+        files = find_remote(text, lambda folder, inner: chosen(folder, inner, config))
         refuse_tables([file for file in files if file.name != text])
         return files
     path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else at_home(Path(name))
     try:
-        files = [File(str(found), str(found), LOCAL) for found in _chosen(path)]
+        files = [local(found) for found in _chosen(path, config)]
     except OSError as error:
         raise CorpusError(
             f"{error.filename or path}: cannot be read ({error.strerror}); check the name and permissions"
@@ -44,20 +55,32 @@ def _find(name: str | Path) -> list[File]:
     return files
 
 
+def local(path: Path) -> File:
+    """The file of a path on this machine."""
+    return File(str(path), str(path), LOCAL)
+
+
 def at_home(path: Path) -> Path:
     """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
     return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
 
 
-def _chosen(path: Path) -> list[Path]:
+def _chosen(path: Path, config: ReadConfig) -> list[Path]:
     """The file of this name, or what a folder or pattern covers but for what fastw2v wrote there."""
-    found = expand(path)
+    found = expand(path, config)
     if found == [path]:
         return found
     if not (others := without_own(found)):
         raise CorpusError(f"{path}: holds only what fastw2v wrote; name a file to have it read")
-    tables = [one for one in others if is_parquet(one.name)]
-    return tables if tables and texts_among(others) else others
+    return others if path.is_dir() else of_input(others, config)
+
+
+def of_input(paths: list[Path], config: ReadConfig) -> list[Path]:
+    """What a pattern covers: of text beside Parquet only the latter, or what --input says."""
+    tables, texts = [one for one in paths if is_parquet(one.name)], texts_among(paths)
+    if config.input == "text":
+        return [one for one in paths if one not in set(tables)] or paths
+    return tables if tables and (texts or config.input) else paths
 
 
 def texts_among(paths: Iterable[Path]) -> list[Path]:
@@ -65,13 +88,11 @@ def texts_among(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.name.lower().endswith(tuple(LINE_FILES))]
 
 
-def expand(path: Path) -> list[Path]:
+def expand(path: Path, config: ReadConfig = BY_DEFAULT) -> list[Path]:
     """Every file of this name, folder or pattern. Raises CorpusError where a folder or pattern has none."""
     if path.is_dir():
         inner = sorted(walk(path))
-        found = [one for one in inner if is_parquet(one.name)]
-        if not found:
-            raise CorpusError(f"{path}: {folder_holds([one.name for one in inner], str(path))}")
+        found = [Path(file.path) for file in chosen(str(path), [local(one) for one in inner], config)]
         return list({one.resolve(): one for one in reversed(found)}.values())[::-1]
     if path.exists() or not _has_pattern(str(path)):
         return [path]
@@ -81,7 +102,7 @@ def expand(path: Path) -> list[Path]:
     expanded, empty = [], None
     for match in matches:
         try:
-            expanded += expand(match)
+            expanded += expand(match, config)
         except CorpusError as error:  # a folder that holds nothing to read, beside files that do
             empty = empty or error
     if not expanded and empty:

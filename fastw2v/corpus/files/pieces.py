@@ -9,31 +9,35 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastw2v.corpus.arrow.columns import LINE_FILES, Column
-from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors, rows_a_batch
+from fastw2v.config import ReadConfig
+from fastw2v.corpus.arrow.columns import FROM_LINES, Column
+from fastw2v.corpus.arrow.layouts import Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.find import Files, find_files
-from fastw2v.corpus.files.refusals import encrypted, is_encrypted, other_kind, refuse_non_file
+from fastw2v.corpus.files.kinds import first_bytes
+from fastw2v.corpus.files.refusals import encrypted, is_encrypted, other_kind, refuse_gone, refuse_non_file
 from fastw2v.corpus.files.remote import LOCAL, File
+from fastw2v.corpus.files.text import LINE_COLUMN, READ_BYTES, read_text
 from fastw2v.errors import CorpusError
-from fastw2v.system.marks import MARK_BYTES, without_mark
 
-READ_BYTES = 1 << 16
 REMOTE_READ_BYTES = 4 << 20  # a request each
-LINE_COLUMN = "text"
-GUESSED_LINE = 100  # bytes on disk; for the progress shown only
+GUESSED_LINE = 100  # bytes of text; for the progress shown only
+GUESSED_PACKING = 3  # bytes of text for one on disk
 SHARD_BYTES = 16 << 20  # some batches: the usual file of one row group, too, can be dealt evenly
 LIST_EXPANSION = 8  # bytes of decoded lists for a byte on disk: their items are mostly dictionary-encoded
+
+
+PACKED_SUFFIXES = (".gz", ".bz2", ".zst", ".lz4", ".xz")
+LINES = pa.schema([(LINE_COLUMN, pa.string())], FROM_LINES)
 
 
 class RowGroup(NamedTuple):
     """A row group, or all lines of a text file.
 
     n_rows   of lines, a guess
-    n_bytes  before compression, as the footer says; of lines, those on disk
+    n_bytes  before compression, as the footer says; of packed lines, a guess
     """
 
     n_rows: int
@@ -65,12 +69,13 @@ class OpenSource(NamedTuple):
     files: Sequence[File] = ()
 
 
-def open_files(source: Files) -> OpenSource:
+def open_files(source: Files, config: ReadConfig) -> OpenSource:
     """The files that a source names, with their footers read.
 
-    Raises CorpusError for a name without any file, a file that is not Parquet, or has no complete footer.
+    Raises CorpusError for a name without any file, a file that is neither text nor Parquet, or has no
+    complete footer.
     """
-    files = find_files(source)
+    files = find_files(source, config)
     footers = [read_footer(file) for file in files]
     return OpenSource(
         name=name_of(files),
@@ -92,16 +97,18 @@ def read_footer(file: File) -> Footer:
 
     Raises CorpusError for a file that is missing, is not Parquet, or has no complete footer.
     """
+    if file.pipe:
+        return Footer(file, LINES, [RowGroup(0, 0)])
     if file.system == LOCAL:
         refuse_non_file(file.path)
     with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
         info = file.system.get_file_info(file.path)
     if not info.is_file:
         raise CorpusError(f"{file.name}: no such file; check the name")
-    if holds_lines(file):
-        n_bytes = info.size or 0
-        lines = RowGroup(n_bytes // GUESSED_LINE + 1, n_bytes)
-        return Footer(file, pa.schema([(LINE_COLUMN, pa.string())]), [lines])
+    if file.text:
+        is_packed = file.bare_name.endswith(PACKED_SUFFIXES)
+        n_bytes = (info.size or 0) * (GUESSED_PACKING if is_packed else 1)
+        return Footer(file, LINES, [RowGroup(n_bytes // GUESSED_LINE + 1, n_bytes)])
     with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
         metadata = parquet.metadata
         described = map(metadata.row_group, range(parquet.num_row_groups))
@@ -110,11 +117,6 @@ def read_footer(file: File) -> Footer:
         if n_rows != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
         return Footer(file, parquet.schema_arrow, groups)
-
-
-def holds_lines(file: File) -> bool:
-    """Whether it is a text file of lines, by its suffix."""
-    return file.bare_name.endswith(tuple(LINE_FILES))
 
 
 @contextlib.contextmanager
@@ -144,15 +146,10 @@ def _named(file: File) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        if isinstance(error, PermissionError):
-            raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
-        if isinstance(error, FileNotFoundError):
-            raise CorpusError(f"{file.name}: was there and is gone; let it be while it is read") from error
-        if holds_lines(file):
-            raise
+        refuse_gone(file, error)
         if is_encrypted(error):
             raise encrypted(file) from error
-        if found := other_kind(file):
+        if found := other_kind(file, first_bytes(file) or b""):
             what, cure = found
             raise CorpusError(f"{file.name}: cannot be read as Parquet ({what}); {cure}") from error
         if "magic bytes" in str(error).lower():
@@ -169,8 +166,8 @@ def read_pieces(files: Iterable[File], column: Column) -> Iterator[Piece]:
     Raises CorpusError for a row group or text file that is corrupt, naming it.
     """
     for file in files:
-        if holds_lines(file):
-            yield from _read_lines(file)
+        if file.text:
+            yield from read_text(file, file.text)
             continue
         with _open(file) as parquet:
             for group in range(parquet.num_row_groups):
@@ -200,36 +197,6 @@ def _decoded_bytes(n_bytes: int, column: Column) -> float:
     return float(n_bytes * (1 if column.layout == "text" else LIST_EXPANSION))
 
 
-def _read_lines(file: File) -> Iterator[Piece]:
-    """Pieces of whole lines, some BATCH_BYTES each, from a file that may be compressed."""
-    place = f"{file.name}: the text"
-    codec = next(codec for suffix, codec in LINE_FILES.items() if file.bare_name.endswith(suffix))
-    with (
-        arrow_errors(f"{file.name}: cannot be read as lines of text"),
-        _named(file),
-        file.system.open_input_stream(file.path, compression=codec, buffer_size=READ_BYTES) as stream,
-    ):
-        kept = [without_mark(stream.read(MARK_BYTES), file.name)]  # of a line that is not complete yet
-        while chunk := stream.read(BATCH_BYTES):
-            end = chunk.rfind(b"\n") + 1
-            if end:
-                yield _lines(place, b"".join([*kept, chunk[:end]]))
-                kept = []
-            kept.append(chunk[end:])
-        if last := b"".join(kept):
-            yield _lines(place, last)
-
-
-def _lines(place: str, data: bytes) -> Piece:
-    """One string a line, its end included, which is white space like any other."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    is_open = not len(ends) or ends[-1] != len(data)
-    offsets = np.concatenate([[0], ends, [len(data)] if is_open else []]).astype(np.int64)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    lines = pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
-    return Piece(place, pa.record_batch([lines], [LINE_COLUMN]))
-
-
 class Shard(NamedTuple):
     """Rows first_row to stop_row − 1 of a row group, or all lines of a text file; some n_bytes decoded."""
 
@@ -242,7 +209,7 @@ class Shard(NamedTuple):
 
 def cut(file: File, groups: Sequence[RowGroup], column: Column) -> list[Shard]:
     """A file in shards of SHARD_BYTES or less, as its footer alone says; a text file is one."""
-    if holds_lines(file):
+    if file.text:
         return [Shard(file, 0, 0, group.n_rows, group.n_bytes) for group in groups]
     shards = []
     for number, group in enumerate(groups):
@@ -272,8 +239,8 @@ def read_shards(shards: Sequence[Shard], column: Column) -> Iterator[tuple[int, 
     for _, of_file in itertools.groupby(enumerate(shards), _occurrence):
         first, *others = of_file
         file = first[1].file
-        if holds_lines(file):
-            yield from ((first[0], piece) for piece in _read_lines(file))
+        if file.text:
+            yield from ((first[0], piece) for piece in read_text(file, file.text))
             continue
         with _open(file) as parquet:
             for group, of_group in itertools.groupby([first, *others], lambda item: item[1].group):

@@ -1,7 +1,8 @@
-"""What cannot be read, named as what it is, with a cure: pipes, other formats, tables that have a log."""
+"""What cannot be read, named as what it is, with a cure: other formats, devices, tables that have a log."""
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,9 +13,10 @@ import pyarrow.fs as pafs
 from fastw2v.corpus.files.remote import LOCAL, File
 from fastw2v.errors import CorpusError
 
-SNIFFED_BYTES = 1 << 16
 PARQUET = "write it as Parquet"
-# What files begin with, what they are, and what to do about it; {name} is the file's name.
+AS_TEXT = "if it is text of a sentence a line, give --input text"
+PLAIN = "it is not Parquet", AS_TEXT
+# What files begin with, what they are, and what to do about it; {stem} is the file's name without its suffix.
 STARTS = [
     (b"PARE", "an encrypted Parquet file", "write it without encryption"),
     (b"ARROW1", "an Arrow IPC (Feather) file", PARQUET + ": pyarrow.feather.read_table, then write_table"),
@@ -22,29 +24,30 @@ STARTS = [
     (b"ORC", "an ORC file", PARQUET + ": pyarrow.orc.read_table, then write_table"),
     (b"Obj\x01", "an Avro file", PARQUET),
     (b"PK\x03\x04", "a zip archive", "unzip it, and give the files in it"),
-    (b"\xfd7zXZ\x00", "packed by xz", "unpack it: xz -dk '{name}'"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give the files in it"),
-    (b"\x1f\x8b", "packed by gzip", "if it is text of a sentence a line, rename it to {stem}.txt.gz"),
-    (b"BZh", "packed by bzip2", "if it is text of a sentence a line, rename it to {stem}.txt.bz2"),
-    (
-        b"\x28\xb5\x2f\xfd",
-        "packed by zstd",
-        "if it is text of a sentence a line, rename it to {stem}.txt.zst",
-    ),
-    (b"\x04\x22\x4d\x18", "packed by lz4", "if it is text of a sentence a line, rename it to {stem}.txt.lz4"),
     (b"%PDF", "a PDF file", "give its text, a sentence a line, in a .txt file"),
     (b"SQLite format 3", "an SQLite database", PARQUET),
     (b"\x89HDF", "an HDF5 file", PARQUET),
     (b"\x93NUMPY", "a NumPy file", "in Python, give read_corpus (ids, offsets)"),
 ]
+# How a file is packed, and Arrow's name for it, but for xz, which Arrow has not.
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\xfd7zXZ\x00": "xz",
+}
 TABULAR = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON", ".json": "JSON"}
-PACKED = (".gz", ".bz2", ".zst", ".lz4")
+READERS = {"CSV": "pyarrow.csv.read_csv", "JSON": "pyarrow.json.read_json"}
+PARTS_OF_A_CHARACTER = bytes(range(0x80, 0xC0))
 
 
 def refuse_non_file(path: str) -> None:
-    """Raise CorpusError for a local pipe, socket, device or broken link: none is opened, so none can hang."""
-    if path == "-" and not Path(path).exists():
-        raise CorpusError("-: standard input is a pipe and is read twice; write it to a file, and give that")
+    """Raise CorpusError for a local pipe, socket, device or broken link: none is opened, so none can hang.
+
+    A pipe that the user names is no file either, and is read by other means.
+    """
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -65,29 +68,60 @@ def refuse_non_file(path: str) -> None:
         raise CorpusError(f"{path}: is a device; give a file")
 
 
-def other_kind(file: File) -> tuple[str, str] | None:
-    """What a file that Parquet's reader refuses is, and the cure; None for Parquet, damaged or not."""
-    with file.system.open_input_stream(file.path, compression=None) as stream:
-        start = stream.read(SNIFFED_BYTES)
+def refuse_gone(file: File, error: Exception) -> None:
+    """Raise CorpusError where an error says that a file is gone, or closed to the user."""
+    if isinstance(error, PermissionError):
+        raise CorpusError(f"{file.name}: may not be read; check its permissions") from error
+    if isinstance(error, FileNotFoundError):
+        raise CorpusError(f"{file.name}: was there and is gone; let it be while it is read") from error
+
+
+def binary_kind(start: bytes) -> tuple[str, str] | None:
+    """What a file that begins so is, where it is neither Parquet, nor packed, nor text; and the cure."""
+    for magic, what, cure in STARTS:
+        if start.startswith(magic):
+            return f"it is {what}", cure
+    return None
+
+
+def packing(start: bytes) -> str | None:
+    """How a file that begins so is packed."""
+    return next((codec for magic, codec in PACKED.items() if start.startswith(magic)), None)
+
+
+def other_kind(file: File, start: bytes) -> tuple[str, str] | None:
+    """What a file that begins so is where it is not Parquet, and the cure; None for Parquet, damaged or not.
+
+    Of text it says so, too.
+    """
     if not start:
         return "it is empty", "leave it out, or write it again"
     if start.startswith(b"PAR1"):
         return None
-    path = PurePosixPath(file.name.partition("?")[0])
-    bare = path.with_suffix("") if path.suffix.lower() in PACKED else path
-    stem = str(bare.with_suffix("")) if bare.suffix in (".parquet", ".txt") else str(bare)
-    for magic, what, cure in STARTS:
-        if start.startswith(magic):
-            return f"it is {what}", cure.format(name=file.name, stem=stem)
-    text = start.rstrip(b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f")
-    if b"\0" in text:
-        return "it is not Parquet, nor text", "give Parquet, or text in UTF-8 of a sentence a line"
-    table = TABULAR.get(path.suffix.lower()) or ("JSON" if start.lstrip()[:1] == b"{" else None)
-    rename = f"if it is text of a sentence a line, rename it to {stem}.txt"
-    if table:
-        reader = {"CSV": "pyarrow.csv.read_csv", "JSON": "pyarrow.json.read_json"}[table]
-        return f"it is {table}", f"write it as Parquet ({reader}, pyarrow.parquet.write_table), or {rename}"
-    return "it is not Parquet", rename
+    if found := binary_kind(start) or table_kind(file, start):
+        return found
+    if codec := packing(start):
+        return f"it is packed by {codec}", AS_TEXT
+    if b"\0" in start.rstrip(PARTS_OF_A_CHARACTER):
+        return "it is not Parquet, nor text", "give Parquet, or text, which --encoding says the encoding of"
+    return PLAIN
+
+
+def table_kind(file: File, start: bytes) -> tuple[str, str] | None:
+    """Of a table in a file of text, JSON or CSV, or of tagged text, what it is and the cure."""
+    bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    kind = TABULAR.get(PurePosixPath(file.bare_name).suffix)
+    if kind or re.match(rb'\{\s*"|\[\s*[\[{"]', bare):
+        reader = READERS[kind or "JSON"]
+        return (
+            f"it is {kind or 'JSON'}",
+            f"write it as Parquet ({reader}, pyarrow.parquet.write_table), or {AS_TEXT}",
+        )
+    if re.match(rb"<(!doctype|html|\?xml)", bare, re.IGNORECASE):
+        return "it is HTML or XML", f"give its text without tags, or {AS_TEXT}"
+    if re.match(rb">\S[^\n]*\n[A-Za-z*-]+\r?\n", bare):
+        return "it is FASTA", f"write its k-mers, a sequence a line, to a file, or {AS_TEXT}"
+    return None
 
 
 def is_encrypted(error: BaseException) -> bool:

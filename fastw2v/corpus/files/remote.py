@@ -10,28 +10,51 @@ options are those of the file system, from its environment variables, its files,
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple
 
 import pyarrow.fs as pafs
 
-from fastw2v.corpus.arrow.columns import LINE_FILES
 from fastw2v.corpus.arrow.layouts import arrow_errors
+from fastw2v.corpus.files.pipes import Pipe
 from fastw2v.errors import CorpusError, UsageError
 
 LOCAL = pafs.LocalFileSystem()
 ARROW_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+LOOKED = "looked"
+Choose = Callable[[str, "list[File]"], "list[File]"]  # of a folder's name and its files, those to read
 PARQUET_FILES = (".parquet", ".parq", ".pq")
 NO_MATCH = "no file matches the pattern; check it, and quote it in a shell"
 
 
+class Text(NamedTuple):
+    """How a file of text is read.
+
+    codec      how it is packed, as its suffix says; `looked` where its first bytes say, or that it is not
+    encoding   as Python calls it
+    errors     what becomes of bytes that are not so: strict, replace, ignore
+    lines      sentences, or paragraphs
+    """
+
+    codec: str = LOOKED
+    encoding: str = "utf-8"
+    errors: str = "strict"
+    lines: str = "sentences"
+
+
 class File(NamedTuple):
-    """A file: its name as messages show it, and its path in a file system."""
+    """A file: its name as messages show it, and its path in a file system.
+
+    text   how its text is read; None for Parquet
+    pipe   what is read once in place of a file, if it is
+    """
 
     name: str
     path: str
     system: pafs.FileSystem
+    text: Text | None = None
+    pipe: Pipe | None = None
 
     @property
     def bare_name(self) -> str:
@@ -51,8 +74,8 @@ class Base(NamedTuple):
         return File(self.uri.rstrip("/") + path.removeprefix(self.path.rstrip("/")), path, self.system)
 
 
-def find_remote(uri: str) -> list[File]:
-    """The files that a URI names, sorted within a folder or pattern.
+def find_remote(uri: str, choose: Choose) -> list[File]:
+    """The files that a URI names, sorted within a folder or pattern; choose says which of a folder are read.
 
     Raises CorpusError where there is none or it cannot be reached, UsageError for a kind of URI without a
     file system.
@@ -63,11 +86,11 @@ def find_remote(uri: str) -> list[File]:
         base = Base(plain, *_file_system(plain + question + query))
         if pattern:
             matches = sorted(_match(base, base.path, pattern))
-            found = [inner for match in matches for inner in _expand(base, match)]
+            found = [inner for match in matches for inner in _expand(base, match, choose)]
             if not found:
                 raise CorpusError(f"{uri}: {NO_MATCH}")
         else:
-            found = _expand(base, base.path, is_folder=plain.endswith("/"))
+            found = _expand(base, base.path, choose, is_folder=plain.endswith("/"))
     return [base.file(path) for path in dict.fromkeys(found)]
 
 
@@ -79,18 +102,6 @@ def is_data(path: PurePath) -> bool:
 def is_parquet(name: str) -> bool:
     """Whether a folder's file is read, by its suffix in any case."""
     return name.lower().endswith(PARQUET_FILES)
-
-
-def folder_holds(names: Sequence[str], folder: str) -> str:
-    """What a message says of a folder without Parquet files: the pattern for its text files, if any."""
-    for suffix in LINE_FILES:
-        if n_files := sum(name.lower().endswith(suffix) for name in names):
-            spelled = next(name for name in names if name.lower().endswith(suffix))[-len(suffix) :]
-            return (
-                f"the folder holds no *.parquet file but {n_files:,} of text; to read these give the pattern "
-                f"'{folder.rstrip('/')}/**/*{spelled}', in quotes"
-            )
-    return "the folder holds no *.parquet file; give another folder or a file"
 
 
 def _split_pattern(address: str) -> tuple[str, list[str]]:
@@ -117,18 +128,14 @@ def _file_system(uri: str) -> tuple[str, pafs.FileSystem]:
     return path, pafs.PyFileSystem(pafs.FSSpecHandler(system))
 
 
-def _expand(base: Base, path: str, is_folder: bool = False) -> list[str]:
-    """A file as it is; the Parquet files of a folder. HTTP has no folders but by a slash at the end."""
+def _expand(base: Base, path: str, choose: Choose, is_folder: bool = False) -> list[str]:
+    """A file as it is; what is read of a folder. HTTP has no folders but by a slash at the end."""
     if not is_folder and base.system.get_file_info(path).type != pafs.FileType.Directory:
         return [path]
     inner = base.system.get_file_info(pafs.FileSelector(path, recursive=True))
     names = sorted(info.path for info in inner if info.is_file)
     names = [name for name in names if is_data(PurePosixPath(name).relative_to(path))]
-    found = [name for name in names if is_parquet(name)]
-    if not found:
-        folder = base.file(path).name
-        raise CorpusError(f"{folder}: {folder_holds(names, folder)}")
-    return found
+    return [file.path for file in choose(base.file(path).name, [base.file(name) for name in names])]
 
 
 def _match(base: Base, folder: str, pattern: Sequence[str]) -> Iterator[str]:

@@ -47,6 +47,7 @@ class Joined(NamedTuple):
     n_tokens   all, also those outside the vocabulary
     phrases    those found, the highest score first
     n_joined   places where one was joined, of each pass
+    passes     the phrases of each pass: the words, connector words among them, to the spelling
     """
 
     ids: NDArray[np.int32]
@@ -55,6 +56,7 @@ class Joined(NamedTuple):
     n_tokens: int
     phrases: list[Phrase]
     n_joined: list[int]
+    passes: list[dict[tuple[str, ...], str]]
 
     @property
     def note(self) -> str:
@@ -113,6 +115,7 @@ def _find(
     words = Words(vocabulary, settings)
     found: dict[str, Phrase] = {}
     n_joined: list[int] = []
+    passes: list[dict[tuple[str, ...], str]] = []
     half = room.ids // 2  # there are the ids of this pass and those of the next
     is_last = False
     while not is_last:
@@ -132,10 +135,11 @@ def _find(
                 vocabulary, mapping = words.chosen(first_seen(segments, spill, len(words)), *limits)
             ids, offsets = Encoder(segments, [[mapping]], spill, threads).stored(half)
         n_joined.append(step.n_joined)
+        passes.append(step.spellings())
         found = {phrase.phrase: phrase for phrase in phrases} | found
         forget(ids)
     in_order = sorted(found.values(), key=lambda phrase: (-phrase.score, -phrase.occurrences, phrase.phrase))
-    return Joined(ids, offsets, vocabulary, int(words.counts.sum()), in_order, n_joined)
+    return Joined(ids, offsets, vocabulary, int(words.counts.sum()), in_order, n_joined, passes)
 
 
 class Words:
@@ -240,6 +244,12 @@ class Pass:
         ]
         self.word_of, spellings = self.words.add(self.parts)
         return list(map(Phrase, spellings, self.pairs.counts.tolist(), exact[is_phrase].tolist()))
+
+    def spellings(self) -> dict[tuple[str, ...], str]:
+        """The words of each phrase that was found, connector words among them, to its spelling."""
+        words = self.words.words
+        spelt = zip(self.parts, self.word_of.tolist(), strict=True)
+        return {tuple(words[i] for i in ids): words[phrase] for ids, phrase in spelt}
 
     def join(self, spill: SpillBuffer) -> list[Segment]:
         """The text with the phrases that were found, and the words' counts as they are then."""

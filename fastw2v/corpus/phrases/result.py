@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ class Phrases:
     notes   lines on what was read and found
     """
 
-    def __init__(self, joined: Joined, notes: tuple[str, ...] = ()) -> None:
-        self._joined = joined
+    def __init__(
+        self, joined: Joined, connector_words: Collection[str] = (), notes: tuple[str, ...] = ()
+    ) -> None:
+        self._joined, self._connector_words = joined, connector_words
         self.found: list[Phrase] = joined.phrases
         self.notes = notes
 
@@ -42,6 +44,13 @@ class Phrases:
         """Sizes and the first phrases."""
         first = checks.few([phrase.phrase for phrase in self.found])
         return f"<Phrases: {len(self):,} sentences with {len(self.found):,} phrases: {first}>"
+
+    def join(self, sentence: Sequence[str]) -> list[str]:
+        """The tokens of any sentence, with the same phrases joined: of a text to come, or of a question."""
+        tokens = list(sentence)
+        for phrases in self._joined.passes:
+            tokens = join_tokens(tokens, phrases, self._connector_words)
+        return tokens
 
     @for_python
     def save(self, path: str | Path, on_progress: Callable[[float], None] | None = None) -> None:
@@ -83,4 +92,26 @@ def read_phrases(
     corpus = plain_corpus(source, config, reading)
     room = budget(memory.limit, threads, memory.n_sharing)
     joined = find_phrases(corpus[:3], config.phrase_settings, room=room, threads=threads, on_pass=on_pass)
-    return Phrases(joined, (*corpus.notes, joined.note))
+    connector_words = config.phrase_settings.connector_words
+    return Phrases(joined, connector_words, (*corpus.notes, joined.note))
+
+
+def join_tokens(
+    sentence: Sequence[str], phrases: Mapping[tuple[str, ...], str], connector_words: Collection[str]
+) -> list[str]:
+    """A sentence with some phrases joined, as `join.join_range` joins them by number.
+
+    phrases   from the words of each, connector words among them, to its spelling
+    """
+    joined: list[str] = []
+    waiting: list[str] = []  # a word that may start a phrase, and the connector words after it
+    for word in sentence:
+        if word in connector_words:
+            (waiting if waiting else joined).append(word)
+        elif waiting and (phrase := phrases.get((*waiting, word))) is not None:
+            joined.append(phrase)
+            waiting = []
+        else:
+            joined += waiting
+            waiting = [word]
+    return joined + waiting

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig
@@ -68,6 +67,8 @@ def lower(words: Iterable[str]) -> list[str]:
     For ASCII that is str.lower(). It differs where one character becomes two (İ is i here), at a word's end
     (Σ is σ here), and for letters newer than Arrow's tables.
     """
+    import pyarrow.compute as pc
+
     lowered_words: list[str] = pc.utf8_lower(pa.array(words, pa.large_string())).to_pylist()
     return lowered_words
 
@@ -77,6 +78,8 @@ def lowered(table: Table) -> tuple[Table, NDArray[np.int32]]:
 
     Words that are not UTF-8 stay as they are.
     """
+    import pyarrow.compute as pc
+
     n_words = int(table.n_words[0])
     order = np.argsort(table.records[:n_words, FIRST_SEEN], kind="stable")
     words = _words(table).take(pa.array(order))
@@ -145,6 +148,10 @@ def _words(table: Table) -> pa.Array:
 
 
 def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDArray[np.bool_]:
+    import pyarrow.compute as pc
+
     wanted = lower(listed) if config.lowercase else listed
+    if config.tokenize == "simple":
+        wanted = [word.lower() for word in listed]
     values = pa.array([word.encode() for word in wanted], pa.large_binary())
     return np.asarray(pc.is_in(words, value_set=values))

@@ -6,9 +6,9 @@ unpickled, and whatever does not fit is a CorpusError that says where.
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import logging
+import lzma
 import os
 import re
 import stat
@@ -29,6 +29,8 @@ from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
 from fastw2v.vectors.formats.binary import read_binary, write_binary
 from fastw2v.vectors.formats.common import READ_BYTES, Source, VectorTable, first_not_finite
 from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
+from fastw2v.vectors.formats.packed import START_BYTES, packing
+from fastw2v.vectors.formats.packed import SUFFIXES as PACKED_SUFFIXES
 from fastw2v.vectors.formats.parquet import read_parquet, write_parquet
 from fastw2v.vectors.formats.projector import metadata_path, write_projector
 from fastw2v.vectors.formats.static_model import read_static_model, static_model_paths, write_static_model
@@ -91,9 +93,6 @@ KINDS: dict[Format, _Kind] = {
 SAVING = ("format", "escape", "vectors", "remove_components", "normalize", "float16")
 LOADING = ("format", "unescape", "limit", "errors")
 SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
-
-PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
-MOST_PACKED = 1100  # bytes that gzip packs into one, at most; so large a header is checked against it
 
 
 def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
@@ -243,7 +242,8 @@ def load(
     errors     "replace" reads words of text and binary files that are not UTF-8, as word2vec.c cuts long
                ones, with U+FFFD in place of what is not
 
-    Text and binary files may be packed by gzip or bzip2; of a word that they hold twice the first is kept,
+    Text and binary files may be packed by gzip, bzip2, xz or zstd, and text lack its first line, as GloVe's
+    does; a word of such a file may hold spaces. Of a word that they hold twice the first is kept,
     and a line says so to the logger `fastw2v`, which is standard error where none is set up.
 
     Raises CorpusError, saying where, for a file that is missing, cut short, longer than it says, holds a
@@ -265,21 +265,24 @@ def load(
             raise CorpusError(f"{path}: is not a file; store the vectors in a file first")
         with path.open("rb", buffering=READ_BYTES) as file:
             size = status.st_size
-            opener = PACKED.get(file.read(2))
+            packed = packing(file.read(START_BYTES))
             file.seek(0)
-            if opener:
+            if packed:
                 if detected not in ("text", "binary"):
-                    raise CorpusError(f"{path}: is packed; unpack it first (gunzip or bunzip2)")
+                    raise CorpusError(f"{path}: is packed; unpack it first (gunzip, bunzip2, unxz or unzstd)")
+                opener, most = packed
                 with opener(file) as unpacked:
-                    embeddings = read(Source(path, unpacked, MOST_PACKED * size, unescape, limit, errors))
+                    embeddings = read(Source(path, unpacked, most * size, unescape, limit, errors))
             else:
                 embeddings = read(Source(path, file, size, unescape, limit, errors))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise CorpusError(
             f"{path}: cannot be unpacked ({error}); the file is cut short or damaged"
         ) from error
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
+    if errors == "replace":
+        tell_replaced(path, embeddings.words)
     if (repeated := first_repeated(embeddings.words)) is not None:
         if detected in ("text", "binary"):
             return _without_repeated(path, embeddings)
@@ -289,8 +292,19 @@ def load(
     return embeddings
 
 
+def tell_replaced(path: Path, words: Sequence[str]) -> None:
+    """A line to the log on words that are not UTF-8."""
+    if broken := [word for word in words if "\ufffd" in word]:
+        logging.getLogger("fastw2v").warning(
+            "%s: %s not UTF-8, such as %s: U+FFFD stands for what is wrong",
+            path,
+            f"{len(broken):,} words are" if len(broken) > 1 else "1 word is",
+            shown(broken[0]),
+        )
+
+
 def _unpacked_name(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path
+    return path.with_suffix("") if path.suffix.lower() in PACKED_SUFFIXES else path
 
 
 def _without_repeated(path: Path, embeddings: Embeddings) -> Embeddings:

@@ -95,17 +95,18 @@ class Source(NamedTuple):
         return CorpusError(f"{self.path}: {message}")
 
 
-def read_header(source: Source, bytes_per_number: int) -> tuple[int, int, NDArray[np.float32]]:
-    """n_words as declared, the number to read, and a matrix for them, once the file proves big enough."""
-    line = without_mark(source.file.readline(64), source.path)
+FIRST_BYTES = 64  # of a first line: two numbers are shorter
+
+
+def read_header(
+    source: Source, bytes_per_number: int, line: bytes | None = None
+) -> tuple[int, int, NDArray[np.float32]]:
+    """n_words as declared, the number to read, and a matrix for them, once the file proves big enough.
+
+    line   the first, up to FIRST_BYTES of it, if it was read already
+    """
+    line = without_mark(source.file.readline(FIRST_BYTES) if line is None else line, source.path)
     match = re.fullmatch(rb"([0-9]{1,18}) +([0-9]{1,18}) *\r?\n", line)
-    fields = line.split()
-    if match is None and len(fields) > 1 and re.fullmatch(rb"[-+]?[0-9]*\.[0-9]+(e.*)?", fields[1]):
-        rest = b"" if line.endswith(b"\n") else source.file.readline(1 << 20)
-        raise source.error(
-            f"line 1 is {line[:40]!r}; 'n_words dim' is needed, which GloVe's files lack; put it first: "
-            f'sed -i "1i $(wc -l < FILE) {len((line + rest).split()) - 1}" FILE'
-        )
     if match is None:
         raise source.error(
             f"line 1 is {line[:40]!r}; 'n_words dim' is needed, and --format where it is not text"
@@ -126,9 +127,12 @@ def allocate(n_words: int, dim: int) -> NDArray[np.float32]:
     try:
         return np.empty((n_words, dim), dtype=np.float32)
     except MemoryError as error:
-        raise OutputError(
-            f"{4 * n_words * dim:,} bytes of memory cannot be had; read fewer words with a limit"
-        ) from error
+        raise out_of_memory(n_words, dim) from error
+
+
+def out_of_memory(n_words: int, dim: int) -> OutputError:
+    """What is said where there is no memory for a matrix."""
+    return OutputError(f"{4 * n_words * dim:,} bytes of memory cannot be had; read fewer words with a limit")
 
 
 def check_finite(source: Source, words: Sequence[str], start: int, rows: NDArray[np.float32]) -> None:
