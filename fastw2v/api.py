@@ -74,7 +74,7 @@ def train(
     corpus      names of files of Parquet or text, a folder, a pattern, a URI or a list of these; lists of
                 tokens or texts, also from a generator; a table or data frame of pyarrow, pandas, polars or
                 DuckDB; NumPy's (ids, offsets); or a Corpus that `read_corpus` made
-    preset      other defaults: text, items or graph
+    preset      other defaults: text, relatedness, similarity, items or graph
     vocabulary  use these words and counts instead of counting
     init        start from these vectors: words are matched by name, others start as usual
     on_chunk    called with a Moment at most half a second apart; the run ends where it returns STOP

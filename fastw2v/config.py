@@ -21,12 +21,15 @@ Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
-Preset = Literal["text", "items", "graph"]
+Preset = Literal["text", "relatedness", "similarity", "items", "graph"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
 PRESETS: dict[str, dict[str, Any]] = {
     # Mikolov et al. 2013: frequent words say little of their neighbours, rare ones are often misspelt.
     "text": {"window": 5, "sample": 1e-3, "ns_exponent": 0.75, "min_count": 5, "epochs": 5},
+    # Text, for what occurs together and for what can take another's place: docs/options.md has the figures.
+    "relatedness": {"window": 10, "lr": 0.05},
+    "similarity": {"window": 5, "lr": 0.05},
     # Caselles-Dupré et al. 2018 (arXiv 1804.04212): exponent, epochs, subsampling and window decide, and
     # their best values are not those of text. Barkan & Koenigstein 2016: order within a session says little.
     "items": {"window": 10, "sample": 1e-4, "ns_exponent": -0.5, "epochs": 20},

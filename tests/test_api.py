@@ -77,7 +77,7 @@ def test_options__are_the_fields_of_all_configurations() -> None:
     [
         ({"dims": 3}, "dims is no option of train; did you mean dim"),
         ({"zzz": 3}, "zzz is no option of train; use dim, window"),
-        ({"preset": "txt"}, "preset is 'txt': it must be one of text, items, graph"),
+        ({"preset": "txt"}, "preset is 'txt': it must be one of text, relatedness, similarity, items, graph"),
         ({"dim": 0}, "dim is 0"),
         ({"freeze": "outside"}, "freeze outside would leave the outside vectors zero"),
     ],

@@ -204,7 +204,8 @@ SETTINGS = (
     _option(
         "--preset",
         "Frequent",
-        "Defaults for text, for items of sessions and baskets, for walks on graphs.",
+        "Defaults for text, for relatedness or similarity of its words, for items of sessions and baskets, "
+        "for walks on graphs.",
         choices=get_args(Preset),
     ),
     _option(
