@@ -62,11 +62,11 @@ def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], 
     pairs = stream.n_pairs / stream.n_kept
     flops = dict.fromkeys(PHASES, 0.0)
     flops["noise scores"] = flops["update noise"] = 2.0 * dim * shared
-    flops["pair scores"] = flops["update contexts"] = 2.0 * dim * pairs
-    flops["update centers"] = 2.0 * dim * (shared + pairs)
-    rows = 1 + shared / size + (size + 2 * config.window) / size
+    flops["update centers"] = 2.0 * dim * shared
+    flops["pairs"] = 6.0 * dim * pairs
     traffic = dict.fromkeys(PHASES, 0.0)
-    traffic["gather rows"] = 4.0 * padded(dim) * rows
+    traffic["gather rows"] = 4.0 * padded(dim) * (1 + shared / size)
+    traffic["pairs"] = 4.0 * padded(dim)  # of a window, one row is new
     return np.array(list(flops.values())), np.array(list(traffic.values()))
 
 

@@ -239,8 +239,8 @@ def phrases(
     output   write the sentences there, a Parquet file of lists of tokens, which `train` reads
     threads, memory_limit, cache_dir, verbose   as of `train`
     options  passes (phrases of phrases with 2), scoring (word2phrase, gensim or npmi), threshold, min_count,
-             delimiter, connector_words (a text, a set, or "english"); column, group_by, order_by, lowercase,
-             keep_words and stop_words as of `train`
+             delimiter, connector_words (a text, a set, or "english"); and of reading, as of `train`, column,
+             group_by, order_by, lowercase, keep_words, stop_words, and those of text
 
     Returns the sentences, and the phrases with their scores as `found`. Raises UsageError, CorpusError and
     OutputError as `train` does.

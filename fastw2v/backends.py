@@ -17,6 +17,7 @@ from fastw2v.model.plan import (
     FEW_WORDS,
     FLOAT32,
     LANES,
+    REPEATS,
     BFloat16,
     Block,
     Cbow,
@@ -74,7 +75,7 @@ def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Pla
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
     )
-    return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, len(counts)))
+    return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, counts))
 
 
 def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
@@ -90,8 +91,17 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
     return NegativeSampling(config.negatives, table)
 
 
-def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
-    """The estimator that config names for a vocabulary of so many words.
+def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
+    """The centres of a block: as config has it, or so few that no word is expected over REPEATS times.
+
+    Few words learn less in a large block, because the noise of all its centres is scored at one place.
+    """
+    kept = counts * keep_probabilities(counts, config.sample)
+    return max(1, min(config.block_size, int(REPEATS * kept.sum() / kept.max())))
+
+
+def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
+    """The estimator that config names for a vocabulary of these counts.
 
     Without noise to share, a hierarchical softmax goes pair by pair, and one over all words case by case.
 
@@ -106,10 +116,10 @@ def estimator_of(config: TrainConfig, n_words: int) -> Estimator:
                 "instead of --deterministic"
             )
         return Pair()
-    sizes = (config.block_size, config.shared_negatives)
+    sizes = (centers_at_once(config, counts), config.shared_negatives)
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16
     if config.deterministic:
-        return Lockstep(*sizes, operands, FEW_LANES if n_words < FEW_WORDS else LANES)
+        return Lockstep(*sizes, operands, FEW_LANES if len(counts) < FEW_WORDS else LANES)
     return Block(*sizes, operands)
 
 

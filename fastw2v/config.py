@@ -114,7 +114,7 @@ class TrainConfig:
     )
     kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
     block_size: int = option(
-        32, "Model", "Centres that share noise (kernel block).", limits=Whole(1, MAX_BLOCK)
+        32, "Model", "Most centres that share noise (kernel block).", limits=Whole(1, MAX_BLOCK)
     )
     shared_negatives: int = option(
         32, "Model", "Noise words that a block shares (kernel block).", limits=Whole(1, MAX_BLOCK)

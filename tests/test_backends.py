@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastw2v.backends import make, plan_of, require_supported, supports
+from fastw2v.backends import centers_at_once, make, plan_of, require_supported, supports
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
@@ -82,7 +82,7 @@ def test_plan_of__each_option_has_its_type() -> None:
     assert isinstance(plan.inputs, Words)
     assert isinstance(plan.objective, NegativeSampling)
     assert plan.objective.n_negatives == 3
-    assert plan.estimator == Block(9, 4)
+    assert plan.estimator == Block(centers_at_once(config, COUNTS), 4)
     kinds = {
         (("kernel", "pair"),): Pair,
         (("deterministic", True),): Lockstep,
@@ -92,7 +92,7 @@ def test_plan_of__each_option_has_its_type() -> None:
     }
     for options, kind in kinds.items():
         assert type(plan_of(TrainConfig(**dict(options)), COUNTS, 5).estimator) is kind
-    lanes = [plan_of(TrainConfig(deterministic=True), np.ones(n, int), 5).estimator[-1] for n in (99, 100)]
+    lanes = [plan_of(TrainConfig(deterministic=True), np.ones(n, int), 5).estimator[-1] for n in (999, 1_000)]
     assert lanes == [FEW_LANES, LANES]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from corpora.small import ragged, zipfian
-from fastw2v.backends import require_supported
+from fastw2v.backends import centers_at_once, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.kernels.backend import KernelBackend
@@ -20,13 +20,15 @@ from fastw2v.model.arrays import NOTHING, Vectors, padded
 from fastw2v.model.plan import (
     BFLOAT16,
     FLOAT32,
+    PLACES,
+    RUN,
     Block,
     Lockstep,
 )
 from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.architectures import window_of
 from fastw2v.reference.backend import ReferenceBackend
-from fastw2v.reference.block import block_gradients, block_step, rounded
+from fastw2v.reference.block import block_step, noise_gradients, order_centers, rounded, step_window
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.units import KeptToken
 from fastw2v.training.loop import train
@@ -69,21 +71,46 @@ def test_require_supported__deterministic_needs_kernel_block():
         require_supported(TrainConfig(kernel="pair", deterministic=True))
 
 
-def test_block_gradients__agree_with_finite_differences():
+def test_noise_gradients__agree_with_finite_differences():
     rng = np.random.default_rng(0)
-    v, u, n = rng.normal(size=(4, 6)), rng.normal(size=(7, 6)), rng.normal(size=(5, 6))
-    paired, weights = rng.random((4, 7)) < 0.5, rng.random((4, 5)) * 3
-    actual = block_gradients(v, u, n, paired, weights)
-    for rows, grads in ((v, actual.grad_centers), (u, actual.grad_contexts), (n, actual.grad_noise)):
+    v, n, weights = rng.normal(size=(4, 6)), rng.normal(size=(5, 6)), rng.random((4, 5)) * 3
+    actual = noise_gradients(v, n, weights)
+    for rows, grads in ((v, actual.grad_centers), (n, actual.grad_noise)):
         expected = np.empty_like(rows)
         for place in np.ndindex(rows.shape):
             losses = []
             for step in (1e-6, -1e-6):
                 rows[place] += step
-                losses.append(block_gradients(v, u, n, paired, weights).loss)
+                losses.append(noise_gradients(v, n, weights).loss)
                 rows[place] -= step
             expected[place] = (losses[0] - losses[1]) / 2e-6
         np.testing.assert_allclose(grads, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_step_window__is_the_gradient_of_its_loss_for_a_small_step():
+    rng = np.random.default_rng(0)
+    kept = [KeptToken(word, 0, 2) for word in (3, 1, 4, 0, 2)]
+    start, rate = Vectors(rng.normal(size=(5, 6)), rng.normal(size=(5, 6))), 1e-6
+    moved = Vectors(start.center.copy(), start.outside.copy())
+    loss, n_pairs = step_window(moved, kept, 2, (np.full(5, rate), np.full(5, rate)))
+    fallen = loss - step_window(moved, kept, 2, (np.zeros(5), np.zeros(5)))[0]
+    expected = sum((((b - a) / rate) ** 2).sum() for a, b in zip(start, moved, strict=True)) * rate
+    assert n_pairs == 4
+    assert fallen == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 32, 33, 500])
+def test_order_centers__takes_each_once_and_few_of_a_place_in_a_row(n):
+    order = list(order_centers(range(5, 5 + n)))
+    assert sorted(order) == list(range(5, 5 + n))
+    runs = np.split(order, np.flatnonzero(np.diff(order) != 1) + 1)
+    assert n <= RUN * PLACES or max(map(len, runs)) == RUN
+
+
+def test_centers_at_once__are_fewer_where_words_are_few():
+    config = TrainConfig(sample=0, block_size=32)
+    actual = [centers_at_once(config, np.ones(n, np.int64)) for n in (1, 2, 8, 16, 400)]
+    assert actual == [2, 4, 16, 32, 32]
 
 
 def test_block_step__expectation_is_the_textbook_gradient():
@@ -112,7 +139,7 @@ def test_block_step__expectation_is_the_textbook_gradient():
         after = Vectors(start.center.copy(), start.outside.copy())
         words = rng.choice(n_words, shared, p=noise)
         rates = (learning_rate, learning_rate)
-        block_step(after, kept, range(7), words, rates, n_negatives / len(words))
+        block_step(after, kept, np.arange(7), words, rates, n_negatives / len(words))
         samples.append([(b - a) / learning_rate for a, b in zip(after, start, strict=True)])
     mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(n_draws)
     deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-12)

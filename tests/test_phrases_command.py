@@ -13,11 +13,14 @@ import pytest
 
 import fastw2v
 from fastw2v import cli
+from fastw2v.config import ReadConfig
 from fastw2v.corpus.read import read_corpus
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import UsageError
+from fastw2v.options.phrases import SHORT
+from fastw2v.run.arguments import PhraseArguments
 from fastw2v.training import spans
 from fastw2v.training.hooks import Moment
 
@@ -137,6 +140,18 @@ def test_phrases__quiet_says_nothing_and_streams_go_on(
     assert (code, err) == (0, "")
     assert out.startswith("p")
     assert out.splitlines()[0].count("\t") == 2
+
+
+def test_phrases__takes_every_option_of_reading() -> None:
+    """Python and the command, by the short names of those of phrases."""
+    fields = set(ReadConfig.__dataclass_fields__) - {"min_count", "max_vocab", "ids"}  # of a vocabulary
+    expected = {SHORT.get(name, name) for name in fields}
+    assert set(PhraseArguments.__annotations__) == expected
+    files = {"keep_list": "keep_words", "stop_list": "stop_words"}
+    taken = {
+        files.get(parameter.name or "", parameter.name) for parameter in cli.cli.commands["phrases"].params
+    }
+    assert expected <= taken
 
 
 REFUSED = {

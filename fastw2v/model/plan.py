@@ -12,16 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# A block's step on a word is held back where it could move one of its scores by more than this, in nats
-# (`fastw2v.reference.block.limit_steps`). Measured on 17 M words of Wikipedia (dim 300, k 10, 5 epochs),
-# WordSim-353 and analogies: at 1 .532 and 34.5 % (text is held back too), at 4 .601 and 38.0 %, never .594
-# and 37.6 %. At 4, chains of 2, 20 and 400 words end within .001 of kernel `pair`, at lr .025 and .1.
-LARGEST_MOVE = np.float32(4.0)
-# Units in lockstep. More lanes keep more workers busy: two took 1.44 times as long as Hogwild with 8 lanes,
-# 1.58 times with 4. But all blocks of a round are one step, held back as one (LARGEST_MOVE), so few words
-# learn less in it: a chain of 2 ends .029 over kernel `pair` with 8 lanes, and with 2 lanes at the same loss.
+# A block's step on a word is held back where its noise could move one of its scores by more than this, in
+# nats (`fastw2v.reference.block.limit_steps`). With blocks of 32 a chain of 2 words ends .003 over kernel
+# `pair` at 16 and lr .025, and .030 at 4, where attraction outruns the noise.
+LARGEST_MOVE = np.float32(16.0)
+# A block takes its centres from so many places of a unit, a run of consecutive ones from each. Against
+# consecutive ones, one run each: SimLex .274 and .266, syntactic analogies 36.7 and 35.9 % (bench/README.md).
+PLACES, RUN = 8, 4
+# A word may be expected so often among the centres of a block: see `fastw2v.backends.centers_at_once`.
+REPEATS = 2
+# Units in lockstep: more lanes keep more workers busy, but all lanes of a round start from the same vectors.
 LANES = 8
-FEW_LANES, FEW_WORDS = 2, 100
+FEW_LANES, FEW_WORDS = 1, 1_000
 
 
 class SkipGram(NamedTuple):
@@ -124,7 +126,7 @@ class Whole(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A step for T consecutive centres, which share S weighted noise draws.
+    """Pairs a window at a time, and the noise of T centres, which share S weighted draws, at once.
 
     block_size        T
     shared_negatives  S

@@ -1,4 +1,7 @@
-"""Estimator `block`: T centres share S weighted draws; the twin of `fastw2v.kernels.block`."""
+"""Estimator `block`: pairs a window at a time, the noise of T centres at once.
+
+The twin of `fastw2v.kernels.block`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import (
     FLOAT32,
     LARGEST_MOVE,
+    PLACES,
+    RUN,
     Block,
     Float32,
     Lockstep,
@@ -26,61 +31,43 @@ from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
-Places = NDArray[np.intp]
+Numbers = NDArray[np.intp]
 
 
-class BlockGradients(NamedTuple):
-    """J of a block, ∂J/∂ its centre, context and noise rows, and their moves (`Side`)."""
+class NoiseGradients(NamedTuple):
+    """J of a block's noise, ∂J/∂ its centre and noise rows, and their moves.
+
+    The moves of a row are Σ |∂J/∂score|·‖other row‖² over the scores that it is part of.
+    """
 
     loss: float
     grad_centers: Array
-    grad_contexts: Array
     grad_noise: Array
     center_moves: Array
-    context_moves: Array
     noise_moves: Array
 
 
-class Side(NamedTuple):
-    """Rows of one matrix that a block works on.
+def order_centers(span: range) -> Numbers:
+    """The centres of a unit in the order in which blocks take them: RUN from each of PLACES parts in turn.
 
-    words  int (n,), whose rows
-    grads  (n, dim), ∂J/∂row
-    moves  (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
+    Neighbours share a topic. A draw is pushed away from all centres of its block at once, and those of one
+    topic would push it far to one side: see PLACES.
     """
-
-    words: Places
-    grads: Array
-    moves: Array
-
-
-class Scored(NamedTuple):
-    """A block at the parameters of its start: rows of V, rows of U (contexts, then noise), loss, pairs."""
-
-    centers: Side
-    outside: Side
-    loss: float
-    n_pairs: int
+    length = max(1, -(-len(span) // PLACES))
+    parts = [range(start, min(start + length, span.stop)) for start in range(span.start, span.stop, length)]
+    order = [i for run in range(0, length, RUN) for part in parts for i in part[run : run + RUN]]
+    return np.array(order, dtype=np.intp)
 
 
-def find_pairs(kept: Kept, span: range) -> tuple[int, int, NDArray[np.bool_]]:
-    """The kept tokens lo ≤ j < hi that are contexts of a block, and which of them each centre is paired with.
-
-    The last is bool (T, hi − lo).
-    """
-    windows = [window_of(kept, i) for i in span]
-    lo, hi = min(window.start for window in windows), max(window.stop for window in windows)
-    paired = np.zeros((len(span), hi - lo), dtype=bool)
-    for i, window in enumerate(windows):
-        paired[i, window.start - lo : window.stop - lo] = True
-        paired[i, span[i] - lo] = False
-    return lo, hi, paired
+def outside_words(kept: Kept, i: int) -> Numbers:
+    """The words of centre i's window but its own."""
+    return np.array([kept[j].word for j in window_of(kept, i) if j != i], dtype=np.intp)
 
 
-def weigh_noise(words: Places, noise: Places, paired: Array, weight: float, dtype: np.dtype) -> Array:
+def weigh_noise(kept: Kept, centers: Numbers, noise: Numbers, weight: float) -> Array:
     """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}, (T, S)."""
-    same = words[:, None] == noise[None, :]
-    return np.asarray(weight * (paired.astype(dtype) @ ~same))
+    counts = [(outside_words(kept, i)[:, None] != noise).sum(axis=0) for i in centers]
+    return weight * np.array(counts, dtype=float)
 
 
 def rounded(x: Array, operands: Operands) -> Array:
@@ -92,98 +79,92 @@ def rounded(x: Array, operands: Operands) -> Array:
     return halves.view(np.float32).astype(x.dtype)
 
 
-def block_gradients(
-    v: Array, u: Array, n: Array, paired: Array, weights: Array, operands: Operands = FLOAT32
-) -> BlockGradients:
-    """Loss of a block of centres and its gradients with respect to every gathered row.
+def noise_gradients(v: Array, n: Array, weights: Array, operands: Operands = FLOAT32) -> NoiseGradients:
+    """Loss of the noise that centres share, and its gradients with respect to every gathered row.
 
     v        (T, dim), rows of V of the centres
-    u, n     (C, dim) and (S, dim), rows of U of their contexts and of the draws
-    paired   bool (T, C), where context j is an outside word of centre i
+    n        (S, dim), rows of U of the draws
     weights  (T, S), w_is = (K/S)·#{j ∈ P_i : word_j ≠ n_s}
 
-    J = Σ_i [Σ_{j∈P_i} −log σ(u_jᵀv_i) − Σ_s w_is log σ(−u_sᵀv_i)]; with E_ij = σ(u_jᵀv_i) − 1 on pairs and
-    E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E_pairs u + E_noise n, ∂J/∂u = E_pairsᵀ v, ∂J/∂n = E_noiseᵀ v.
-    The products with n may have operands of less precision (`rounded`).
+    J = −Σ_is w_is log σ(−u_sᵀv_i); with E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E n, ∂J/∂n = Eᵀ v.
+    The products may have operands of less precision (`rounded`).
     """
     rounded_v, rounded_n = rounded(v, operands), rounded(n, operands)
-    pair_scores, noise_scores = v @ u.T, rounded_v @ rounded_n.T
-    loss = (paired * softplus(-pair_scores)).sum() + (weights * softplus(noise_scores)).sum()
-    pair_errors = -(paired * sigmoid(-pair_scores))
-    noise_errors = weights * sigmoid(noise_scores)
-    rounded_errors, pair_sizes = rounded(noise_errors, operands), np.abs(pair_errors)
-    v_norms, u_norms, n_norms = ((rows**2).sum(axis=1) for rows in (v, u, n))
-    return BlockGradients(
-        float(loss),
-        pair_errors @ u + rounded_errors @ rounded_n,
-        pair_errors.T @ v,
+    scores = rounded_v @ rounded_n.T
+    errors = (weights * sigmoid(scores)).astype(v.dtype)
+    rounded_errors = rounded(errors, operands)
+    return NoiseGradients(
+        float((weights * softplus(scores)).sum()),
+        rounded_errors @ rounded_n,
         rounded_errors.T @ rounded_v,
-        pair_sizes @ u_norms + noise_errors @ n_norms,
-        pair_sizes.T @ v_norms,
-        noise_errors.T @ v_norms,
+        errors @ (n**2).sum(axis=1),
+        errors.T @ (v**2).sum(axis=1),
     )
 
 
-def score_block(
-    vectors: Vectors, kept: Kept, span: range, noise: Places, weight: float, operands: Operands
-) -> Scored:
-    """Gradients and moves of the centres kept[span] that share the noise words, at the present vectors."""
-    lo, hi, paired = find_pairs(kept, span)
-    words = np.array([kept[j].word for j in range(lo, hi)], dtype=np.intp)
-    center_words = words[span.start - lo : span.stop - lo]
-    weights = weigh_noise(words, noise, paired, weight, vectors.center.dtype)
-    v, u, n = vectors.center[center_words], vectors.outside[words], vectors.outside[noise]
-    block = block_gradients(v, u, n, paired, weights, operands)
-    centers = Side(center_words, block.grad_centers, block.center_moves)
-    outside = Side(
-        np.concatenate([words, noise]),
-        np.concatenate([block.grad_contexts, block.grad_noise]),
-        np.concatenate([block.context_moves, block.noise_moves]),
-    )
-    return Scored(centers, outside, block.loss, int(paired.sum()))
+def limit_steps(words: Numbers, moves: Array, learning_rate: float, n_words: int) -> Array:
+    """The step of every word's row in this block, (n_words,): held back where noise would move it too far.
 
-
-def limit_steps(words: Places, moves: Array, learning_rate: float) -> Array:
-    """The step of each row, held back where its word's rows together would move a score too far.
-
-    A block takes all its gradients at one place, so a word with many rows or a heavy draw would overshoot
+    The noise of a block is stepped from one place, so a word with many rows or a heavy draw would overshoot
     where one-by-one steps would not. Σ|∂J/∂score|·‖other row‖², summed over the rows of a word, times the
-    step bounds how far the step moves any of its scores; where that exceeds LARGEST_MOVE the step shrinks
-    to it. The bound is reached where the other rows are parallel, as in a vocabulary of a few words; in
-    text they point everywhere, and the real move is a fraction of it.
+    step bounds how far it moves any of its scores; where that exceeds LARGEST_MOVE the step shrinks to it,
+    for the word's pairs in this block too: noise held back alone would leave attraction without its match.
     """
-    word_moves = np.bincount(words, weights=moves)[words]
+    word_moves = np.bincount(words, weights=moves, minlength=n_words)
     return np.asarray(learning_rate / np.maximum(1, learning_rate * word_moves / LARGEST_MOVE))
 
 
-def update_rows(matrix: Array, sides: list[Side], learning_rate: float) -> None:
-    """Row −= step·gradient, in place, for the rows of blocks whose gradients were all taken at once."""
-    words, grads, moves = (np.concatenate(arrays) for arrays in zip(*sides, strict=True))
-    steps = limit_steps(words, moves, learning_rate)
-    np.subtract.at(matrix, words, (steps[:, None] * grads).astype(matrix.dtype))
+def step_window(vectors: Vectors, kept: Kept, i: int, steps: tuple[Array, Array]) -> tuple[float, int]:
+    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
+
+    J = Σ_j −log σ(u_jᵀv_i). The context rows are stepped one after the other: a word that the window holds
+    twice meets its own first step.
+    """
+    center, words = kept[i].word, outside_words(kept, i)
+    v_c = vectors.center[center].copy()
+    scores = vectors.outside[words] @ v_c
+    errors = -sigmoid(-scores).astype(v_c.dtype)
+    for word, error in zip(words, errors, strict=True):
+        vectors.center[center] -= steps[0][center] * error * vectors.outside[word]
+        vectors.outside[word] -= steps[1][word] * error * v_c
+    return float(softplus(-scores).sum()), len(words)
 
 
-def update_blocks(vectors: Vectors, blocks: list[Scored], rates: Rates) -> None:
-    """One step, in place, on all rows of blocks that were scored at the present vectors."""
-    if rates[0] > 0:
-        update_rows(vectors.center, [block.centers for block in blocks], rates[0])
-    if rates[1] > 0:
-        update_rows(vectors.outside, [block.outside for block in blocks], rates[1])
+def update_rows(matrix: Array, words: Numbers, grads: Array, steps: Array) -> None:
+    """Row −= step·gradient, in place; a word may have several rows."""
+    np.subtract.at(matrix, words, (steps[words][:, None] * grads).astype(matrix.dtype))
 
 
 def block_step(
     vectors: Vectors,
     kept: Kept,
-    span: range,
-    noise: Places,
+    centers: Numbers,
+    noise: Numbers,
     rates: Rates,
     weight: float,
     operands: Operands = FLOAT32,
 ) -> tuple[float, int]:
-    """One step on the centres kept[span] that share the noise words, in place; returns (loss, pairs)."""
-    block = score_block(vectors, kept, span, noise, weight, operands)
-    update_blocks(vectors, [block], rates)
-    return block.loss, block.n_pairs
+    """One step on centres that share the noise words, in place; returns (loss, pairs).
+
+    The noise is scored at the parameters of the block's start and stepped at its end. In between, pairs are
+    stepped window by window: a row of U meets what the windows before have made of it.
+    """
+    words = np.array([kept[i].word for i in centers], dtype=np.intp)
+    weights = weigh_noise(kept, centers, noise, weight)
+    block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, operands)
+    n_words = len(vectors.center)
+    steps = (
+        limit_steps(words, block.center_moves, rates[0], n_words),
+        limit_steps(noise, block.noise_moves, rates[1], n_words),
+    )
+    loss, n_pairs = block.loss, 0
+    for i in centers:
+        window_loss, window_pairs = step_window(vectors, kept, i, steps)
+        loss += window_loss
+        n_pairs += window_pairs
+    update_rows(vectors.center, words, block.grad_centers, steps[0])
+    update_rows(vectors.outside, noise, block.grad_noise, steps[1])
+    return loss, n_pairs
 
 
 def noise_of(plan: Plan) -> tuple[NegativeSampling, Block | Lockstep, float]:
@@ -197,12 +178,14 @@ def noise_of(plan: Plan) -> tuple[NegativeSampling, Block | Lockstep, float]:
 def train_unit(
     vectors: Vectors, kept: Kept, span: range, plan: Plan, draws: Iterator[int], rates: Rates
 ) -> tuple[float, int]:
-    """All blocks of one unit, in reading order; returns (loss, pairs)."""
+    """All blocks of one unit; returns (loss, pairs)."""
     objective, estimator, weight = noise_of(plan)
+    order = order_centers(span)
     loss, n_pairs = 0.0, 0
-    for block in blocks_of(span, estimator.block_size):
+    for start in range(0, len(order), estimator.block_size):
+        centers = order[start : start + estimator.block_size]
         noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))
-        block_loss, block_pairs = block_step(vectors, kept, block, noise, rates, weight, estimator.operands)
+        block_loss, block_pairs = block_step(vectors, kept, centers, noise, rates, weight, estimator.operands)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs
@@ -220,8 +203,3 @@ def train_units(
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += len(span)
-
-
-def blocks_of(span: range, size: int) -> list[range]:
-    """The centres of a unit in blocks of so many, the last one shorter."""
-    return [range(start, min(start + size, span.stop)) for start in range(span.start, span.stop, size)]

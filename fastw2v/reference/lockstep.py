@@ -10,7 +10,7 @@ import numpy as np
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.block import Scored, blocks_of, noise_of, score_block, update_blocks
+from fastw2v.reference.block import Numbers, block_step, noise_of, order_centers, outside_words
 from fastw2v.reference.losses import Array
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
@@ -20,34 +20,54 @@ class Lane(NamedTuple):
     """A unit on its way: its kept tokens, the blocks still to come, the last first, its noise stream."""
 
     kept: Kept
-    blocks: list[range]
+    blocks: list[Numbers]
     draws: Iterator[int]
+
+
+class Moved(NamedTuple):
+    """How a block moves the rows of its words: words (n,), and their rows of V and U after less before."""
+
+    words: Numbers
+    center: Array
+    outside: Array
 
 
 def start_unit(tokens: Tokens, plan: Plan, schedule: Schedule, unit: int) -> Lane:
     """Keep the tokens of a lane's unit."""
     epoch_key = int(schedule.epoch_key)
     kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
-    blocks = blocks_of(span, noise_of(plan)[1].block_size)
+    order, size = order_centers(span), noise_of(plan)[1].block_size
+    blocks = [order[start : start + size] for start in range(0, len(order), size)]
     return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit))
 
 
-def score_lane(vectors: Vectors, plan: Plan, lane: Lane) -> tuple[Scored, int]:
-    """Score the lane's next block; returns it and how many centres it has."""
+def number_words(kept: Kept, centers: Numbers, noise: Numbers) -> Numbers:
+    """The distinct words of a block: of its centres, their windows and its noise."""
+    words = [outside_words(kept, i) for i in centers]
+    return np.unique(np.concatenate([*words, [kept[i].word for i in centers], noise]).astype(np.intp))
+
+
+def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: Array) -> Moved:
+    """Train the lane's next block on copies of its rows, numbered anew; returns how they moved."""
     objective, estimator, weight = noise_of(plan)
-    span = lane.blocks.pop()
+    centers = lane.blocks.pop()
     noise = np.array(draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives))
-    return score_block(vectors, lane.kept, span, noise, weight, estimator.operands), len(span)
+    words = number_words(lane.kept, centers, noise)
+    kept = [token._replace(word=int(np.searchsorted(words, token.word))) for token in lane.kept]
+    copies = Vectors(vectors.center[words], vectors.outside[words])
+    local_noise = np.searchsorted(words, noise)
+    loss, n_pairs = block_step(copies, kept, centers, local_noise, rates, weight, estimator.operands)
+    totals[LOSS] += loss
+    totals[PAIRS] += n_pairs
+    totals[KEPT] += len(centers)
+    return Moved(words, copies.center - vectors.center[words], copies.outside - vectors.outside[words])
 
 
 def train_round(vectors: Vectors, plan: Plan, lanes: list[Lane], rates: Rates, totals: Array) -> None:
-    """One block of every lane: all scores, then one step."""
-    scored = [score_lane(vectors, plan, lane) for lane in lanes if lane.blocks]
-    blocks = [block for block, _ in scored]
-    update_blocks(vectors, blocks, rates)
-    totals[LOSS] += sum(block.loss for block in blocks)
-    totals[PAIRS] += sum(block.n_pairs for block in blocks)
-    totals[KEPT] += sum(n_kept for _, n_kept in scored)
+    """One block of every lane, all from the same vectors; then the moves of their rows are added."""
+    for moved in [train_lane(vectors, plan, lane, rates, totals) for lane in lanes if lane.blocks]:
+        vectors.center[moved.words] += moved.center
+        vectors.outside[moved.words] += moved.outside
 
 
 def train_units(

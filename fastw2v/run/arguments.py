@@ -77,6 +77,11 @@ class Options(TypedDict, total=False):
     phrase_min_count: int
     phrase_delimiter: str
     connector_words: str | Iterable[str]
+    input: Input | None
+    tokenize: Tokenize
+    lines: Lines
+    encoding: str
+    errors: DecodingErrors
     column: str | None
     group_by: str | None
     order_by: str | None
@@ -84,11 +89,6 @@ class Options(TypedDict, total=False):
     min_count: int
     max_vocab: int | None
     lowercase: bool
-    input: Input | None
-    tokenize: Tokenize
-    lines: Lines
-    encoding: str
-    errors: DecodingErrors
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
     sync_words: int | None
@@ -118,6 +118,11 @@ class PhraseArguments(TypedDict, total=False):
     group_by: str | None
     order_by: str | None
     lowercase: bool
+    input: Input | None
+    tokenize: Tokenize
+    lines: Lines
+    encoding: str
+    errors: DecodingErrors
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
 

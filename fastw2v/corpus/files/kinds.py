@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import LINE_FILES
@@ -16,6 +19,7 @@ from fastw2v.corpus.files.refusals import (
 )
 from fastw2v.corpus.files.remote import LOCAL, LOOKED, File, Text, is_parquet
 from fastw2v.errors import CorpusError
+from fastw2v.options.text import DecodingErrors
 from fastw2v.system.marks import WIDE
 
 LOOKED_BYTES = 1 << 16
@@ -125,6 +129,21 @@ def chosen(folder: str, files: Sequence[File], config: ReadConfig) -> list[File]
 
 
 def _is_text(file: File, config: ReadConfig) -> bool:
+    """Whether a file is text as it begins."""
+    if file.system == LOCAL:
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(file.path).stat()
+            how = config.encoding, config.errors
+            return _is_local_text(file.path, (status.st_size, status.st_mtime_ns), how)
+    return _begins_as_text(file, config)
+
+
+@functools.lru_cache(1 << 16)  # a folder is gone through several times: 0.1 ms for each look at a file
+def _is_local_text(path: str, state: tuple[int, int], how: tuple[str, DecodingErrors]) -> bool:
+    return _begins_as_text(File(path, path, LOCAL), ReadConfig(encoding=how[0], errors=how[1]))
+
+
+def _begins_as_text(file: File, config: ReadConfig) -> bool:
     try:
         start = first_bytes(file)
     except CorpusError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit
@@ -16,43 +17,39 @@ SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
 
 
 @inner_jit
-def weigh_noise(scratch, n_centers, n_outside, middle, weight):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; middle is the outside row of centre 0. Returns pairs."""
-    words, weights = scratch.outside.words, scratch.weights
+def weigh_noise(kept, centers, size, weight, scratch):
+    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}."""
+    noise, weights = scratch.noise.words, scratch.weights
     n_noise = weights.shape[1]
-    n_pairs = 0
-    for i in range(n_centers):
-        n_window = scratch.high[i] - scratch.low[i] - 1
-        n_pairs += n_window
-        value = weight * np.float32(n_window)
+    for t in range(len(centers)):
+        i = centers[t]
+        low, high = window_of(kept, i, size)
+        value = weight * np.float32(high - low - 1)
         for s in range(n_noise):
-            weights[i, s] = value if words[s] >= 0 else ZERO
-    for j in range(n_noise, n_outside):
-        hits = 0
-        for s in range(n_noise):
-            hits += words[s] == words[j]
-        if hits > 0:
+            weights[t, s] = value if noise[s] >= 0 else ZERO
+        for j in range(low, high):
+            word, hits = np.int64(kept.ids[j]), 0
             for s in range(n_noise):
-                if words[s] == words[j]:
-                    for i in range(scratch.first[j], scratch.last[j]):
-                        if scratch.low[i] <= j < scratch.high[i] and j != middle + i:
-                            weights[i, s] -= weight
-    return n_pairs
+                hits += noise[s] == word
+            if hits > 0 and j != i:
+                for s in range(n_noise):
+                    if noise[s] == word:
+                        weights[t, s] -= weight
 
 
 @inner_jit
 def pack_rows(scratch, n_centers):
     """Pack centres and draws, where operands are bfloat16."""
-    operands, centers, outside = scratch.operands, scratch.centers.rows, scratch.outside.rows
-    n_noise = scratch.weights.shape[1]
+    operands, centers, noise = scratch.operands, scratch.centers.rows, scratch.noise.rows
+    n_noise = len(noise)
     for i in range(n_centers):
         pack_along(operands.centers_along, centers, i)
     for q in range((n_centers + 1) // 2):
         pack_across(operands.centers_across, centers, q)
     for s in range(n_noise):
-        pack_along(operands.noise_along, outside, s)
+        pack_along(operands.noise_along, noise, s)
     for q in range(n_noise // 2):
-        pack_across(operands.noise_across, outside, q)
+        pack_across(operands.noise_across, noise, q)
 
 
 @inner_jit
@@ -82,7 +79,7 @@ def score_noise(vectors, scratch, n_centers):
 def noise_errors(scratch, n_centers):
     """Turn noise scores to ∂J/∂score = w·σ(score); returns Σ −w log σ(−score)."""
     errors, weights = scratch.errors, scratch.weights
-    centers, outside = scratch.centers, scratch.outside
+    centers, noise = scratch.centers, scratch.noise
     loss = 0.0
     for i in range(n_centers):
         norm, move, row_loss = centers.norms[i], ZERO, ZERO
@@ -91,9 +88,9 @@ def noise_errors(scratch, n_centers):
             row_loss += weights[i, s] * softplus(score)
             error = weights[i, s] * sigmoid(score)
             errors[i, s] = error
-            move += error * outside.norms[s]
-            outside.moves[s] += error * norm
-        centers.moves[i] += move
+            move += error * noise.norms[s]
+            noise.moves[s] += error * norm
+        centers.moves[i] = move
         loss += row_loss
     pack_errors(scratch, n_centers)
     return loss
@@ -101,7 +98,7 @@ def noise_errors(scratch, n_centers):
 
 @inner_jit
 def pack_errors(scratch, n_centers):
-    """Pack the noise columns of errors, where operands are bfloat16."""
+    """Pack the errors, where operands are bfloat16."""
     operands, errors = scratch.operands, scratch.errors
     if n_centers % 2 == 1:
         for s in range(scratch.weights.shape[1]):

@@ -1,86 +1,96 @@
-"""The pairs of a block: their scores and errors."""
+"""The pairs of a block, stepped in the matrices themselves, a window at a time."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ONE, ZERO, whole_lines
+from fastw2v.kernels.block.updates import step_of
 from fastw2v.kernels.block.windows import prefetch
-from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.jit import inlined_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
-from fastw2v.kernels.tiles.products import UPDATE_ROWS
-from fastw2v.kernels.tiles.rows import row_dot, row_dots
+from fastw2v.kernels.tiles.rows import copy_row, pull_rows, row_dot, row_dots
 
 FAR = np.float32(80.0)  # a score whose loss and error are 0 in float32
 
 
-@inner_jit
-def beside(j, skipped):
-    """Outside row j of a window, counted without the row of its centre."""
-    return j + (j >= skipped)
+@inlined_jit
+def score_window(vectors, window, n_pairs):
+    """window.scores[p] = u_pᵀv_c; FAR up to a whole line."""
+    words, scores, v_c = window.words, window.scores, window.v_c
+    p = 0
+    while p + 4 <= n_pairs:
+        places = (words[p], words[p + 1], words[p + 2], words[p + 3])
+        scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = row_dots(v_c, 0, vectors.outside, places)
+        p += 4
+    while p + 2 <= n_pairs:
+        scores[p], scores[p + 1] = row_dots(v_c, 0, vectors.outside, (words[p], words[p + 1]))
+        p += 2
+    if p < n_pairs:
+        scores[p] = row_dot(v_c, 0, vectors.outside, words[p])
+    for p in range(n_pairs, whole_lines(n_pairs)):
+        scores[p] = FAR
 
 
-@inner_jit
-def score_pairs(vectors, scratch, n_centers, middle):
-    """pair_scores[i, p] = v_iᵀ u_j for the p-th outside row j of centre i's window; FAR beyond them.
+@inlined_jit
+def pull_window(vectors, center, window, n_pairs):
+    """v_c += Σ_p pulls_p u_p and u_p += steps_p v_c, some rows in a pass."""
+    words, pulls, steps = window.words, window.pulls, window.steps
+    p = 0
+    while p + 4 <= n_pairs:
+        places = (words[p], words[p + 1], words[p + 2], words[p + 3])
+        pull = (pulls[p], pulls[p + 1], pulls[p + 2], pulls[p + 3])
+        step = (steps[p], steps[p + 1], steps[p + 2], steps[p + 3])
+        pull_rows(vectors.center, center, pull, vectors.outside, places, step, window.v_c)
+        p += 4
+    while p + 2 <= n_pairs:
+        places = (words[p], words[p + 1])
+        pull, step = (pulls[p], pulls[p + 1]), (steps[p], steps[p + 1])
+        pull_rows(vectors.center, center, pull, vectors.outside, places, step, window.v_c)
+        p += 2
+    if p < n_pairs:
+        pull_rows(vectors.center, center, (pulls[p],), vectors.outside, (words[p],), (steps[p],), window.v_c)
 
-    middle  the outside row of centre 0
+
+@level_jit
+def step_window(vectors, kept, i, size, rates, window, word_moves):
+    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
+
+    word_moves  of the block's centres and of its noise, as in their Side
     """
-    centers, outside, scores = scratch.centers.rows, scratch.outside.rows, scratch.pair_scores
-    for i in range(n_centers):
-        prefetch(vectors, scratch.ahead, 1)
-        low, n_pairs, center = scratch.low[i], scratch.high[i] - scratch.low[i] - 1, middle + i
-        for p in range(scores.shape[1]):  # whole lines, here and below: a remainder would be done one by one
-            scores[i, p] = FAR
-        p = 0
-        while p + 4 <= n_pairs:
-            j = low + p
-            places = (beside(j, center), beside(j + 1, center), beside(j + 2, center), beside(j + 3, center))
-            scores[i, p], scores[i, p + 1], scores[i, p + 2], scores[i, p + 3] = row_dots(
-                centers, i, outside, places
-            )
-            p += 4
-        while p + 2 <= n_pairs:
-            j = low + p
-            places = (beside(j, center), beside(j + 1, center))
-            scores[i, p], scores[i, p + 1] = row_dots(centers, i, outside, places)
-            p += 2
-        if p < n_pairs:
-            scores[i, p] = row_dot(centers, i, outside, beside(low + p, center))
-
-
-@inner_jit
-def pair_errors(scratch, n_centers, middle):
-    """errors[i, j] = ∂J/∂score = σ(score) − 1 for the pairs, else 0; returns Σ −log σ(score)."""
-    flat = scratch.pair_scores.reshape(-1)
+    center = np.int64(kept.ids[i])
+    low, high = window_of(kept, i, size)
+    n_pairs = 0
+    for j in range(low, high):
+        window.words[n_pairs] = kept.ids[j]
+        n_pairs += j != i
+    copy_row(window.v_c, 0, vectors.center, center)
+    score_window(vectors, window, n_pairs)
     loss = ZERO
-    for p in range(n_centers * scratch.pair_scores.shape[1]):  # one long loop: windows alone are too short
-        score = flat[p]
+    for p in range(whole_lines(n_pairs)):  # a remainder would be done one by one
+        score = window.scores[p]
         loss += softplus(-score)
-        flat[p] = sigmoid(score) - ONE
-    errors = scratch.errors
-    # No tile reads a row of errors farther from its centre than a window and the tile's other rows.
-    nearby = scratch.pair_scores.shape[1] // 2 + UPDATE_ROWS
-    for i in range(n_centers):
-        start = max(scratch.weights.shape[1], middle + i - nearby)
-        for j in range(start, start + whole_lines(2 * nearby)):
-            errors[i, j] = ZERO
-        p = 0
-        for j in range(scratch.low[i], scratch.high[i]):
-            if j != middle + i:
-                errors[i, j] = scratch.pair_scores[i, p]
-                p += 1
-    return loss
+        window.scores[p] = ONE - sigmoid(score)
+    if max(rates[0], rates[1]) > ZERO:
+        center_step = step_of(word_moves[0], center, rates[0])
+        for p in range(n_pairs):
+            window.pulls[p] = center_step * window.scores[p]
+            window.steps[p] = step_of(word_moves[1], window.words[p], rates[1]) * window.scores[p]
+        pull_window(vectors, center, window, n_pairs)
+    return loss, n_pairs
 
 
 @inner_jit
-def pair_moves(scratch, n_centers):
-    """Add |error|·‖other row‖² of every pair to the moves of its two rows."""
-    errors, centers, outside = scratch.errors, scratch.centers, scratch.outside
-    for i in range(n_centers):
-        norm, move = centers.norms[i], ZERO
-        for j in range(scratch.low[i], scratch.high[i]):
-            error = errors[i, j]
-            move -= error * outside.norms[j]
-            outside.moves[j] -= error * norm
-        centers.moves[i] += move
+def step_pairs(vectors, kept, centers, size, rates, window, word_moves, ahead):
+    """A step on the pairs of each centre in turn; returns (loss, pairs).
+
+    One call for a block: what a call takes is copied, and for each window that took as long as its step.
+    """
+    loss, n_pairs = 0.0, 0
+    for i in centers:
+        prefetch(vectors, ahead, 1)
+        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, window, word_moves)
+        loss += window_loss
+        n_pairs += window_pairs
+    return loss, n_pairs

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.windows import order_centers
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
@@ -23,7 +24,7 @@ ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
 
 class Side(NamedTuple):
-    """Rows of one matrix that a block works on.
+    """Rows of one matrix that a block's noise is about.
 
     words       int64 (n,), whose rows
     rows        float32 (n, padded_dim), as gathered
@@ -43,15 +44,19 @@ class Scratch(NamedTuple):
     """What a worker needs for a block, allocated once a call.
 
     centers  Side, T rows of V
-    outside  Side, T + 2·reach + S rows of U: contexts, then noise
-    paired   bool (T, T + 2·reach), where context j is an outside word of centre i
+    noise    Side, S rows of U
     weights  float32 (T, S), w_is
+    order    int64 (UNIT,), the centres of a unit as blocks take them
+    v_c      float32 (padded_dim,), the centre's row before the step of its window
+    errors   float32 (2·reach,), of its pairs
     """
 
     centers: Side
-    outside: Side
-    paired: NDArray[np.bool_]
+    noise: Side
     weights: NDArray[np.float32]
+    order: NDArray[np.int64]
+    v_c: NDArray[np.float32]
+    errors: NDArray[np.float32]
 
 
 @inner_jit
@@ -66,42 +71,27 @@ def new_side(matrix, n):
 def new_scratch(vectors, plan):
     """Scratch for blocks of a plan."""
     n_centers, n_noise = plan.estimator.block_size, plan.estimator.shared_negatives
-    n_contexts = n_centers + 2 * plan.architecture.reach
     return Scratch(
         new_side(vectors.center, n_centers),
-        new_side(vectors.outside, n_contexts + n_noise),
-        np.zeros((n_centers, n_contexts), np.bool_),
+        new_side(vectors.outside, n_noise),
         np.zeros((n_centers, n_noise), np.float32),
+        np.zeros(UNIT, np.int64),
+        np.zeros(vectors.center.shape[1], np.float32),
+        np.zeros(2 * plan.architecture.reach, np.float32),
     )
 
 
 @inner_jit
-def find_pairs(kept, span, paired):
-    """The kept tokens lo ≤ j < hi that are contexts of a block, and which of them a centre is paired with."""
-    start, stop, size = span
-    lo, hi = window_of(kept, start, size)
-    for i in range(start + 1, stop):
-        window = window_of(kept, i, size)
-        lo, hi = min(lo, window[0]), max(hi, window[1])
-    for i in range(start, stop):
-        window = window_of(kept, i, size)
-        for j in range(lo, hi):
-            paired[i - start, j - lo] = window[0] <= j < window[1] and j != i
-    return lo, hi
-
-
-@inner_jit
-def weigh_noise(words, noise, paired, weight, weights):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}; returns the pairs."""
-    n_pairs = 0
+def weigh_noise(kept, centers, size, noise, weight, weights):
+    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}."""
     weights[:] = ZERO
-    for i in range(len(paired)):
-        for j in range(len(words)):
-            if paired[i, j]:
-                n_pairs += 1
+    for t in range(len(centers)):
+        i = centers[t]
+        low, high = window_of(kept, i, size)
+        for j in range(low, high):
+            if j != i:
                 for s in range(len(noise)):
-                    weights[i, s] += weight if words[j] != noise[s] else ZERO
-    return n_pairs
+                    weights[t, s] += weight if kept.ids[j] != noise[s] else ZERO
 
 
 @inner_jit
@@ -113,100 +103,131 @@ def gather(matrix, side, n):
 
 
 @inner_jit
-def add_score(centers, i, outside, j, sign, weight):
-    """−w log σ(−sign · u_jᵀv_i), its gradients added to those of both rows, and its moves."""
-    v, u = centers.rows[i], outside.rows[j]
+def add_score(centers, i, noise, s, weight):
+    """−w log σ(−u_sᵀv_i), its gradients added to those of both rows, and its moves."""
+    v, u = centers.rows[i], noise.rows[s]
     score, v_norm, u_norm = ZERO, ZERO, ZERO
     for d in range(len(v)):
         score += u[d] * v[d]
         v_norm += v[d] * v[d]
         u_norm += u[d] * u[d]
-    error = weight * sign * sigmoid(sign * score)
+    error = weight * sigmoid(score)
     for d in range(len(v)):
         centers.grads[i, d] += error * u[d]
-        outside.grads[j, d] += error * v[d]
-    centers.moves[i] += abs(error) * u_norm
-    outside.moves[j] += abs(error) * v_norm
-    return np.float64(weight * softplus(sign * score))
+        noise.grads[s, d] += error * v[d]
+    centers.moves[i] += error * u_norm
+    noise.moves[s] += error * v_norm
+    return np.float64(weight * softplus(score))
 
 
 @inner_jit
-def block_gradients(centers, outside, paired, weights):
-    """Loss of a block of centres and its gradients with respect to every gathered row.
-
-    J = Σ_i [Σ_{j∈P_i} −log σ(u_jᵀv_i) − Σ_s w_is log σ(−u_sᵀv_i)].
-    """
-    n_contexts = paired.shape[1]
+def noise_gradients(centers, noise, n_centers, weights):
+    """Loss of the noise that centres share, and its gradients: J = −Σ_is w_is log σ(−u_sᵀv_i)."""
     loss = 0.0
-    for i in range(len(paired)):
-        for j in range(n_contexts):
-            if paired[i, j]:
-                loss += add_score(centers, i, outside, j, -ONE, ONE)
+    for i in range(n_centers):
         for s in range(weights.shape[1]):
             if weights[i, s] > ZERO:
-                loss += add_score(centers, i, outside, n_contexts + s, ONE, weights[i, s])
+                loss += add_score(centers, i, noise, s, weights[i, s])
     return loss
 
 
 @inner_jit
-def score_block(vectors, kept, span, noise, weight, scratch):
-    """Gradients and moves of the centres kept[start:stop] that share the noise words, at the present vectors.
+def add_moves(side, n):
+    """Sum the moves of n rows by word."""
+    for i in range(n):
+        side.word_moves[side.words[i]] += side.moves[i]
 
-    Returns (loss, pairs, centres, outside rows).
-    """
-    centers, outside = scratch.centers, scratch.outside
-    lo, hi = find_pairs(kept, span, scratch.paired)
-    n_centers, n_contexts = span[1] - span[0], hi - lo
-    n_outside = n_contexts + len(noise)
-    words = kept.ids[lo:hi]
-    centers.words[:n_centers] = kept.ids[span[0] : span[1]]
-    outside.words[:n_contexts] = words
-    outside.words[n_contexts:n_outside] = noise
-    paired, weights = scratch.paired[:n_centers, :n_contexts], scratch.weights[:n_centers]
-    n_pairs = weigh_noise(words, noise, paired, weight, weights)
-    gather(vectors.center, centers, n_centers)
-    gather(vectors.outside, outside, n_outside)
-    loss = block_gradients(centers, outside, paired, weights)
-    return loss, n_pairs, n_centers, n_outside
+
+@inner_jit
+def step_of(word_moves, word, learning_rate):
+    """The step of a word's rows in this block: held back where noise would move them too far."""
+    move = learning_rate * word_moves[word]
+    return learning_rate if move <= LARGEST_MOVE else learning_rate * LARGEST_MOVE / move
+
+
+@inner_jit
+def clear_moves(side, n):
+    """Zero the moves of the words of n rows."""
+    for i in range(n):
+        side.word_moves[side.words[i]] = ZERO
+
+
+@inner_jit
+def step_window(vectors, kept, i, size, rates, scratch):
+    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs)."""
+    center, v_c, errors = kept.ids[i], scratch.v_c, scratch.errors
+    low, high = window_of(kept, i, size)
+    v_c[:] = vectors.center[center]
+    loss, n_pairs = 0.0, 0
+    for j in range(low, high):
+        if j != i:
+            score = ZERO
+            for d in range(len(v_c)):
+                score += vectors.outside[kept.ids[j], d] * v_c[d]
+            errors[n_pairs] = -sigmoid(-score)
+            loss += softplus(-score)
+            n_pairs += 1
+    if max(rates[0], rates[1]) == ZERO:
+        return loss, n_pairs
+    center_step, p = step_of(scratch.centers.word_moves, center, rates[0]), 0
+    for j in range(low, high):
+        if j != i:
+            word, error = kept.ids[j], errors[p]
+            step = step_of(scratch.noise.word_moves, word, rates[1])
+            for d in range(len(v_c)):
+                vectors.center[center, d] -= center_step * error * vectors.outside[word, d]
+                vectors.outside[word, d] -= step * error * v_c[d]
+            p += 1
+    return loss, n_pairs
 
 
 @inner_jit
 def update_rows(matrix, side, n, learning_rate):
-    """Row −= step·gradient, the step held back where its word's rows together would move a score too far."""
-    words, grads, moves, word_moves = side.words, side.grads, side.moves, side.word_moves
+    """Row −= step·gradient; a word may have several rows."""
     for i in range(n):
-        word_moves[words[i]] += moves[i]
-    for i in range(n):
-        step = learning_rate / max(ONE, learning_rate * word_moves[words[i]] / LARGEST_MOVE)
+        step = step_of(side.word_moves, side.words[i], learning_rate)
         for d in range(matrix.shape[1]):
-            matrix[words[i], d] -= step * grads[i, d]
-    for i in range(n):
-        word_moves[words[i]] = ZERO
+            matrix[side.words[i], d] -= step * side.grads[i, d]
 
 
 @inner_jit
-def block_step(vectors, kept, span, noise, rates, weight, scratch):
-    """One step on the centres kept[start:stop] that share the noise words; returns (loss, pairs)."""
-    loss, n_pairs, n_centers, n_outside = score_block(vectors, kept, span, noise, weight, scratch)
+def block_step(vectors, kept, centers, size, rates, weight, scratch):
+    """One step on centres that share the words of scratch.noise; returns (loss, pairs)."""
+    n_centers, noise = len(centers), scratch.noise
+    for t in range(n_centers):
+        scratch.centers.words[t] = kept.ids[centers[t]]
+    weigh_noise(kept, centers, size, noise.words, weight, scratch.weights)
+    gather(vectors.center, scratch.centers, n_centers)
+    gather(vectors.outside, noise, len(noise.words))
+    loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights), 0
+    add_moves(scratch.centers, n_centers)
+    add_moves(noise, len(noise.words))
+    for i in centers:
+        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, scratch)
+        loss += window_loss
+        n_pairs += window_pairs
     if rates[0] > ZERO:
         update_rows(vectors.center, scratch.centers, n_centers, rates[0])
     if rates[1] > ZERO:
-        update_rows(vectors.outside, scratch.outside, n_outside, rates[1])
+        update_rows(vectors.outside, noise, len(noise.words), rates[1])
+    clear_moves(scratch.centers, n_centers)
+    clear_moves(noise, len(noise.words))
     return loss, n_pairs
 
 
 @inner_jit
 def train_unit(vectors, kept, span, plan, draws, rates, scratch):
-    """All blocks of one unit, in reading order; returns (loss, pairs)."""
+    """All blocks of one unit; returns (loss, pairs)."""
     begin, end, size = span
     objective, estimator = plan.objective, plan.estimator
-    weight = np.float32(objective.n_negatives / estimator.shared_negatives)
-    noise = np.empty(estimator.shared_negatives, np.int64)
+    weight, noise = np.float32(objective.n_negatives / estimator.shared_negatives), scratch.noise.words
+    order = scratch.order[: end - begin]
+    order_centers(begin, end, order)
     loss, n_pairs = 0.0, 0
-    for start in range(begin, end, estimator.block_size):
-        block = (start, min(start + estimator.block_size, end), size)
+    for start in range(0, len(order), estimator.block_size):
+        centers = order[start : start + estimator.block_size]
         draws = draw_shared(objective.unigram_table, draws, len(noise), noise)
-        block_loss, block_pairs = block_step(vectors, kept, block, noise, rates, weight, scratch)
+        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs

@@ -8,47 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import by_type, inner_jit
-from fastw2v.kernels.tiles.products import UPDATE_ROWS
 from fastw2v.kernels.units import aligned_rows
-from fastw2v.model.arrays import FLOATS_PER_LINE
+from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 from fastw2v.model.plan import BFloat16, Float32
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 # Phases of a block, for `Scratch.clock`.
 PHASES = (
-    "draws and windows",
+    "draws and order",
     "gather rows",
     "noise weights",
     "noise scores",
-    "pair scores",
-    "errors and losses",
+    "noise errors",
+    "pairs",
     "step sizes",
     "update centers",
     "update noise",
-    "update contexts",
 )
 (
-    WINDOWS,
+    DRAWS,
     GATHER,
     WEIGHTS,
     NOISE_SCORES,
-    PAIR_SCORES,
     ERRORS,
+    PAIR_STEPS,
     STEPS,
     UPDATE_CENTERS,
     UPDATE_NOISE,
-    UPDATE_CONTEXTS,
 ) = range(len(PHASES))
 
 
 class Side(NamedTuple):
-    """Rows of one matrix that a block works on, in a worker's scratch.
+    """Rows of one matrix that a block's noise is about, in a worker's scratch.
 
-    words  int64 (n,), whose rows; -1 for none
-    rows   float32 (n, padded_dim), as gathered
-    norms  float32 (n,), ‖row‖²
-    moves  float32 (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
-    steps  float32 (n,), learning rate of each row, held back where its word would move too far
+    words       int64 (n,), whose rows; -1 for none
+    rows        float32 (n, padded_dim), as gathered
+    norms       float32 (n,), ‖row‖²
+    moves       float32 (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
+    steps       float32 (n,), learning rate of each row, held back where its word would move too far
+    word_moves  float32 (n_words,), moves summed over a word's rows; zero between blocks
     """
 
     words: NDArray[np.int64]
@@ -56,6 +54,24 @@ class Side(NamedTuple):
     norms: NDArray[np.float32]
     moves: NDArray[np.float32]
     steps: NDArray[np.float32]
+    word_moves: NDArray[np.float32]
+
+
+class Window(NamedTuple):
+    """The pairs of one centre, room for whole lines of them.
+
+    words   int64, of its contexts
+    scores  float32, of its pairs, then −∂J/∂score of each
+    pulls   float32, the step of the centre's row for each of them, times the latter
+    steps   float32, the step of each context's row, likewise
+    v_c     float32 (1, padded_dim), the centre's row before the step
+    """
+
+    words: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    pulls: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    v_c: NDArray[np.float32]
 
 
 class Operands(NamedTuple):
@@ -96,34 +112,25 @@ class Ahead(NamedTuple):
 class Scratch(NamedTuple):
     """Everything a worker needs for a block, allocated once a call.
 
-    Columns of errors are rows of `outside`: the S noise draws, rounded up to n_noise, then the contexts.
-
-    centers        Side, T rows of V
-    outside        Side, n_noise + T + 2·reach rows of U
-    operands       Operands of the products with the noise
-    errors         float32 (T, n_outside), ∂J/∂score: w·σ for noise, σ − 1 for pairs, else 0
-    pair_scores    float32 (T, 2·reach), the scores of each centre's pairs, then their errors
-    weights        float32 (T, n_noise), w_is
-    low, high      int64 (T,), outside[low:high] hold a centre's window, itself among them
-    first, last    int64 (n_outside,), centres[first:last] hold all centres an outside row is paired with
-    ahead          Ahead, rows of the next block
-    center_moves, outside_moves  float32 (n_words,), moves summed over a word's rows; zero between blocks
-    clock          int64 (phases + 1,) for `tick`, or None
+    centers   Side, T rows of V
+    noise     Side, S rows of U, rounded up to whole lines
+    operands  Operands of the products of both
+    errors    float32 (T, n_noise), ∂J/∂score = w·σ
+    weights   float32 (T, n_noise), w_is
+    window    Window, the pairs of one centre
+    order     int64 (UNIT,), the centres of a unit as blocks take them
+    ahead     Ahead, rows of the next block
+    clock     int64 (phases + 1,) for `tick`, or None
     """
 
     centers: Side
-    outside: Side
+    noise: Side
     operands: Operands
     errors: NDArray[np.float32]
-    pair_scores: NDArray[np.float32]
     weights: NDArray[np.float32]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    window: Window
+    order: NDArray[np.int64]
     ahead: Ahead
-    center_moves: NDArray[np.float32]
-    outside_moves: NDArray[np.float32]
     clock: NDArray[np.int64] | None
 
 
@@ -134,68 +141,59 @@ def whole_lines(n):
 
 
 @inner_jit
-def rows_of(lanes, n, width):
-    """Zeros float32 (*lanes, n, width) that start on a cache line; width is whole lines."""
-    shape = (*lanes, n, width)
-    n_rows = 1
-    for size in shape[:-1]:
-        n_rows *= size
-    return aligned_rows(n_rows, width).reshape(shape)
+def new_side(matrix, n):
+    """Scratch for n rows of a matrix."""
+    words, zeros = np.full(n, -1), np.zeros(n, np.float32)
+    n_words, dim = matrix.shape
+    return Side(words, aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy(), np.zeros(n_words, np.float32))
 
 
 @inner_jit
-def new_side(lanes, n, dim):
-    """Scratch for n rows."""
-    words, zeros = np.full((*lanes, n), -1), np.zeros((*lanes, n), np.float32)
-    return Side(words, rows_of(lanes, n, dim), zeros, zeros.copy(), zeros.copy())
+def new_window(reach, dim):
+    """Scratch for the pairs of one centre."""
+    n = whole_lines(2 * reach + 1)
+    zeros = np.zeros(n, np.float32)
+    return Window(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), aligned_rows(1, dim))
 
 
-def _plain_operands(kind, lanes, centers, outside, errors, n_noise):
-    columns = rows_of(lanes, centers.shape[-1], n_noise)
-    return Operands(columns, centers, outside, centers, outside, errors, errors)
+def _plain_operands(kind, centers, noise, errors):
+    columns = aligned_rows(centers.shape[1], len(noise))
+    return Operands(columns, centers, noise, centers, noise, errors, errors)
 
 
-def _packed_operands(kind, lanes, centers, outside, errors, n_noise):
-    n_centers, dim = centers.shape[-2], centers.shape[-1]
+def _packed_operands(kind, centers, noise, errors):
+    (n_centers, dim), n_noise = centers.shape, len(noise)
     depth = whole_lines(dim // 2)  # beyond dim / 2 zeros, never written
     return Operands(
-        rows_of(lanes, depth, n_noise).view(np.uint32),
-        rows_of(lanes, n_centers, depth).view(np.uint32),
-        rows_of(lanes, n_noise, depth).view(np.uint32),
-        rows_of(lanes, n_centers // 2, dim).view(np.uint32),
-        rows_of(lanes, n_noise // 2, dim).view(np.uint32),
-        rows_of(lanes, n_centers, whole_lines(n_noise // 2)).view(np.uint32),
-        rows_of(lanes, n_centers // 2, n_noise).view(np.uint32),
+        aligned_rows(depth, n_noise).view(np.uint32),
+        aligned_rows(n_centers, depth).view(np.uint32),
+        aligned_rows(n_noise, depth).view(np.uint32),
+        aligned_rows(n_centers // 2, dim).view(np.uint32),
+        aligned_rows(n_noise // 2, dim).view(np.uint32),
+        aligned_rows(n_centers, whole_lines(n_noise // 2)).view(np.uint32),
+        aligned_rows(n_centers // 2, n_noise).view(np.uint32),
     )
 
 
-# (kind, lanes, centers, outside, errors, n_noise): the arrays themselves, or room for their packed forms.
+# (kind, centers, noise, errors): the arrays themselves, or room for their packed forms.
 new_operands = by_type({Float32: _plain_operands, BFloat16: _packed_operands})
 
 
 @inner_jit
-def new_scratch(vectors, plan, lanes, clock):
-    """Scratch for blocks of T centres and S draws; all arrays but word moves have `lanes` as first axes."""
-    estimator, reach = plan.estimator, plan.architecture.reach
-    n_words, dim = vectors.center.shape
+def new_scratch(vectors, plan, clock):
+    """Scratch for blocks of T centres and S draws; whole lines of either are written and read."""
+    estimator = plan.estimator
     n_centers, n_noise = whole_lines(estimator.block_size), whole_lines(estimator.shared_negatives)
-    # Beyond the contexts, whole lines and tiles are written and read: of zeros, or of rows without a word.
-    n_outside = n_noise + whole_lines(estimator.block_size + 2 * (reach + UPDATE_ROWS)) + 2 * FLOATS_PER_LINE
-    centers, outside = new_side(lanes, n_centers, dim), new_side(lanes, n_outside, dim)
-    errors = rows_of(lanes, n_centers, n_outside)
+    centers, noise = new_side(vectors.center, n_centers), new_side(vectors.outside, n_noise)
+    errors = aligned_rows(n_centers, n_noise)
     return Scratch(
         centers,
-        outside,
-        new_operands(estimator.operands, lanes, centers.rows, outside.rows, errors, n_noise),
+        noise,
+        new_operands(estimator.operands, centers.rows, noise.rows, errors),
         errors,
-        rows_of(lanes, n_centers, whole_lines(2 * reach)),
-        rows_of(lanes, n_centers, n_noise),
-        np.zeros((*lanes, n_centers), np.int64),
-        np.zeros((*lanes, n_centers), np.int64),
-        np.zeros((*lanes, n_outside), np.int64),
-        np.zeros((*lanes, n_outside), np.int64),
-        Ahead(np.zeros((*lanes, n_centers + n_outside), np.int64), np.zeros((*lanes, 2), np.int64)),
-        np.zeros(n_words, np.float32),
-        np.zeros(n_words, np.float32),
+        aligned_rows(n_centers, n_noise),
+        new_window(plan.architecture.reach, vectors.center.shape[1]),
+        np.zeros(UNIT, np.int64),
+        Ahead(np.zeros(2 * n_centers + n_noise, np.int64), np.zeros(2, np.int64)),
         clock,
     )

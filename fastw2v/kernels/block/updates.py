@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastw2v.kernels.block.scratch import ONE, ZERO
+from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit, level_jit
 from fastw2v.kernels.tiles.bfloat16 import products_in
@@ -14,13 +14,12 @@ UPDATE_WIDTH = UPDATE_VECTORS * FLOATS_PER_LINE
 
 
 @level_jit
-def update_rows(matrix, side, i, terms, transposed, ahead, columns):
+def update_rows(matrix, side, i, terms, transposed, ahead):
     """Row −= step·gradient for UPDATE_ROWS rows of a side; terms and transposed are those of update_tile.
 
-    ahead    what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
-    columns  (start, stop), whole cache lines
+    ahead  what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
     """
-    d, stop = columns
+    d, stop = 0, matrix.shape[1]
     while d + UPDATE_WIDTH <= stop:
         prefetch(ahead[0], ahead[1], 1)
         shape = (UPDATE_ROWS, UPDATE_VECTORS)
@@ -34,71 +33,52 @@ def update_rows(matrix, side, i, terms, transposed, ahead, columns):
 
 
 @inner_jit
-def update_centers(vectors, scratch, n_centers, columns):
-    """v_i −= step_i·∂J/∂v_i = step_i·(Σ_s error_is u_s + Σ_j error_ij u_j), some rows at a time."""
-    centers, operands = scratch.centers, scratch.operands
+def update_centers(vectors, scratch, n_centers):
+    """v_i −= step_i·∂J/∂v_i = step_i·Σ_s error_is u_s, some rows at a time."""
+    operands = scratch.operands
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
+    terms = ((operands.errors_along, operands.noise_across, 0, depth),)
     for i in range(0, n_centers, UPDATE_ROWS):
-        low, high = scratch.low[i], scratch.high[i]
-        for r in range(i + 1, min(i + UPDATE_ROWS, n_centers)):
-            low, high = min(low, scratch.low[r]), max(high, scratch.high[r])
-        terms = (
-            (operands.errors_along, operands.noise_across, 0, depth),
-            (scratch.errors, scratch.outside.rows, low, high),
-        )
-        update_rows(vectors.center, centers, i, terms, 0, (vectors, scratch.ahead), columns)
+        update_rows(vectors.center, scratch.centers, i, terms, 0, (vectors, scratch.ahead))
 
 
 @inner_jit
-def update_noise(vectors, scratch, n_centers, columns):
+def update_noise(vectors, scratch, n_centers):
     """u_s −= step_s·Σ_i error_is v_i: every centre has a part in each draw."""
     operands = scratch.operands
     n_products = products_in(operands.errors_across)
     depth = (n_centers + n_products - 1) // n_products
     terms = ((operands.errors_across, operands.centers_across, 0, depth),)
     for s in range(0, scratch.weights.shape[1], UPDATE_ROWS):
-        update_rows(vectors.outside, scratch.outside, s, terms, 1, (vectors, scratch.ahead), columns)
+        update_rows(vectors.outside, scratch.noise, s, terms, 1, (vectors, scratch.ahead))
 
 
 @inner_jit
-def update_contexts(vectors, scratch, n_outside, columns):
-    """u_j −= step_j·Σ_i error_ij v_i, from the centres that any of UPDATE_ROWS neighbours is paired with."""
-    for j in range(scratch.weights.shape[1], n_outside, UPDATE_ROWS):
-        first, last = scratch.first[j], scratch.last[j]
-        for r in range(j + 1, j + UPDATE_ROWS):
-            first, last = min(first, scratch.first[r]), max(last, scratch.last[r])
-        terms = ((scratch.errors, scratch.centers.rows, first, last),)
-        update_rows(vectors.outside, scratch.outside, j, terms, 1, (vectors, scratch.ahead), columns)
-
-
-@inner_jit
-def add_moves(word_moves, words, moves, n):
-    """Add the moves of n rows to those of their words."""
+def add_moves(side, n):
+    """Sum the moves of n rows by word."""
     for i in range(n):
-        if words[i] >= 0:
-            word_moves[words[i]] += moves[i]
+        if side.words[i] >= 0:
+            side.word_moves[side.words[i]] += side.moves[i]
+
+
+@level_jit
+def step_of(word_moves, word, learning_rate):
+    """The step of a word's rows in this block: held back where noise would move them too far."""
+    move = learning_rate * word_moves[word]
+    return learning_rate if move <= LARGEST_MOVE else learning_rate * LARGEST_MOVE / move
 
 
 @inner_jit
-def set_steps(word_moves, words, steps, n, learning_rate):
-    """The step of each row, held back where its word's rows together would move a score too far."""
+def set_steps(side, n, learning_rate):
+    """The step of each of n rows."""
     for i in range(n):
-        if words[i] >= 0:
-            move = learning_rate * word_moves[words[i]]
-            steps[i] = learning_rate / max(ONE, move / LARGEST_MOVE)
+        if side.words[i] >= 0:
+            side.steps[i] = step_of(side.word_moves, side.words[i], learning_rate)
 
 
 @inner_jit
-def clear_moves(word_moves, words, n):
+def clear_moves(side, n):
     """Zero the moves of the words of n rows."""
     for i in range(n):
-        if words[i] >= 0:
-            word_moves[words[i]] = ZERO
-
-
-@inner_jit
-def limit_steps(word_moves, side, n, learning_rate):
-    """Steps of one block's rows; word_moves float32 (n_words,) is zero before and after."""
-    add_moves(word_moves, side.words, side.moves, n)
-    set_steps(word_moves, side.words, side.steps, n, learning_rate)
-    clear_moves(word_moves, side.words, n)
+        if side.words[i] >= 0:
+            side.word_moves[side.words[i]] = ZERO

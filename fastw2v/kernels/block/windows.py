@@ -1,36 +1,25 @@
-"""The windows of a block's centres, and their rows gathered and asked for ahead."""
+"""The order of a unit's centres, and rows gathered and asked for ahead."""
 
 from __future__ import annotations
 
-from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import inlined_jit, inner_jit
-from fastw2v.kernels.tiles.products import UPDATE_ROWS
 from fastw2v.kernels.tiles.rows import copy_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
+from fastw2v.model.plan import PLACES, RUN
 
 
 @inner_jit
-def find_pairs(kept, span, scratch):
-    """Windows of the centres kept[start:stop]; returns (lo, hi), the kept tokens that are their contexts."""
-    start, stop, size = span
-    n_centers, n_noise = stop - start, scratch.weights.shape[1]
-    lo, hi = start, stop
-    for i in range(start, stop):
-        low, high = window_of(kept, i, size)
-        scratch.low[i - start], scratch.high[i - start] = low, high
-        lo, hi = min(lo, low), max(hi, high)
-    n_outside = n_noise + hi - lo
-    for j in range(n_noise, n_outside + UPDATE_ROWS):
-        scratch.first[j], scratch.last[j] = n_centers, 0
-    for i in range(n_centers):
-        scratch.low[i] += n_noise - lo
-        scratch.high[i] += n_noise - lo
-        for j in range(scratch.low[i], scratch.high[i]):
-            scratch.first[j] = min(scratch.first[j], i)
-            scratch.last[j] = i + 1
-    return lo, hi
+def order_centers(begin, end, order):
+    """The centres of a unit as blocks take them: RUN from each of PLACES parts in turn."""
+    length = max(1, -(-(end - begin) // PLACES))
+    n = 0
+    for run in range(0, length, RUN):
+        for start in range(begin, end, length):
+            for i in range(start + run, min(start + run + RUN, start + length, end)):
+                order[n] = i
+                n += 1
 
 
 @inner_jit
@@ -43,19 +32,19 @@ def gather(matrix, side, n):
 
 
 @inner_jit
-def look_ahead(kept, centers, contexts, next_noise, ahead):
-    """List the rows of the next block: of its centres, the contexts that are not at hand already, the noise.
+def look_ahead(kept, centers, reach, size, noise, ahead):
+    """List the rows of the next block: of its centres, of the farthest context of each, of the noise.
 
-    centers, contexts  (start, stop) in the kept tokens
+    The nearer contexts were those of centres before, and are at hand.
     """
     n = 0
-    for i in range(centers[0], centers[1]):
+    for i in centers:
         ahead.rows[n] = kept.ids[i]
         n += 1
-    for j in range(contexts[0], contexts[1]):
-        ahead.rows[n] = -1 - kept.ids[j]
-        n += 1
-    for word in next_noise:
+        if i + reach < size:
+            ahead.rows[n] = -1 - kept.ids[i + reach]
+            n += 1
+    for word in noise:
         if word >= 0:
             ahead.rows[n] = -1 - word
             n += 1

@@ -150,6 +150,44 @@ def push_row(typingctx: Any, target: Any, i: Any, factor: Any, rows: Any, j: Any
 
 
 @intrinsic
+def pull_rows(
+    typingctx: Any, target: Any, i: Any, pulls: Any, rows: Any, places: Any, steps: Any, source: Any
+) -> Any:
+    """For each j of places in turn: target[i] += pull·rows[j], then rows[j] += step·source[0].
+
+    pulls and steps are tuples of float32, places one of int64, all as long; source has the stride of rows.
+    """
+    if not isinstance(places, types.UniTuple):  # type: ignore[attr-defined]
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, table, given = (Matrix(context, builder, signature.args[n], args[n]) for n in (0, 3, 6))
+        first = into.index(args[1], whole(0))
+        starts = [table.index(j, whole(0)) for j in numbers(context, builder, signature.args[4], args[4])]
+        scales = [
+            [splat(builder, builder.extract_value(args[part], n)) for part in (2, 5)]
+            for n in range(len(starts))
+        ]
+
+        def body(q: Any, nothing: list[Any]) -> list[Any]:
+            offset = builder.mul(q, whole(FLOATS_PER_LINE))
+            place = builder.add(first, offset)
+            total, x = into.load(place), given.load(offset)
+            for (pull, step), start in zip(scales, starts, strict=True):
+                at = builder.add(start, offset)
+                y = table.load(at)
+                total = multiply_add(builder, pull, y, total)
+                table.store(multiply_add(builder, step, x, y), at)
+            into.store(total, place)
+            return []
+
+        counted_loop(builder, builder.sdiv(into.stride, whole(FLOATS_PER_LINE)), [], body)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, pulls, rows, places, steps, source), codegen
+
+
+@intrinsic
 def copy_row(typingctx: Any, target: Any, i: Any, rows: Any, j: Any) -> Any:
     """target[i] = rows[j]; returns ‖rows[j]‖², float32, which costs nothing beside the copy."""
 
