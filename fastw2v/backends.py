@@ -161,7 +161,9 @@ def needs_compiling(plan: Plan, vectors: Vectors, tokens: Tokens, backend: str) 
     from fastw2v.kernels import jit
     from fastw2v.kernels.backend import is_compiled
 
-    return jit.CACHE_FOLDER is not None and not is_compiled(plan, vectors, tokens)
+    if jit.CACHE_FOLDER is None or jit.is_off():
+        return False
+    return not is_compiled(plan, vectors, tokens)
 
 
 def make(plan: Plan, vectors: Vectors, backend: str, n_workers: int | None = None) -> Backend:

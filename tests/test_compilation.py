@@ -17,6 +17,7 @@ from numba import typeof
 from corpora.small import corpus_of
 from fastw2v.backends import needs_compiling
 from fastw2v.config import TrainConfig
+from fastw2v.kernels import jit
 from fastw2v.kernels.backend import KernelBackend
 from fastw2v.model.arrays import Tokens
 from fastw2v.run import processes
@@ -43,6 +44,10 @@ KERNELS: list[dict[str, Any]] = [
     {"holdout": 0.2, "shuffle": True, "dim": 33, "freeze": "center"},
 ]
 TOLD = "import sys; sys.stdin.readline(); "
+
+
+def typeof_twice(value: Any) -> Any:
+    return typeof(typeof(value))
 
 
 class Stop(Exception):
@@ -133,6 +138,14 @@ def test_needs_compiling__is_false_for_what_is_kept_and_for_the_reference() -> N
     loop.train(corpus_of(np.arange(400) % 37, 37, 20), TrainConfig(kernel="pair", dim=4, epochs=1))
     assert not needs_compiling(*smallest(TrainConfig(kernel="pair", dim=7)), "numba")
     assert not needs_compiling(*smallest(TrainConfig(backend="reference")), "reference")
+
+
+def test_needs_compiling__is_false_where_numba_is_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
+    monkeypatch.setattr("fastw2v.kernels.backend.is_compiled", lambda *given: False)
+    for options in ({}, {"deterministic": True}):
+        assert not needs_compiling(*smallest(TrainConfig(**options)), "numba")
+    assert jit.jit(typeof_twice) is typeof_twice
 
 
 def test_compile_beside__starts_nothing_that_would_not_help(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,9 +149,14 @@ def is_kept(function: Any, arguments: Sequence[Any]) -> bool:
     return signature in function.overloads or (isinstance(cache, CodeCache) and cache.holds(signature))
 
 
+def is_off() -> bool:
+    """Whether Numba is told not to compile."""
+    return bool(config.DISABLE_JIT)
+
+
 def require_jit() -> None:
     """Raise UsageError where Numba is told not to compile: kernels use instructions that Python lacks."""
-    if config.DISABLE_JIT:
+    if is_off():
         raise UsageError("NUMBA_DISABLE_JIT is set, and kernels cannot run without being compiled: unset it")
 
 
@@ -191,8 +196,10 @@ def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+        if is_off():
+            return compiled  # the function itself
         compiled._compiler.compile = uncollected(compiled._compiler.compile)
-        if not config.DISABLE_JIT and (CACHE_FOLDER or READABLE):
+        if CACHE_FOLDER or READABLE:
             compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE)  # what cache=True sets
         return compiled
 
