@@ -103,7 +103,8 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
     for start in range(0, len(order), estimator.block_size):
         stop = min(start + estimator.block_size, len(order))
-        scratch.noise.words[:] = noise
+        for s in range(len(noise)):  # a slice assigned would bring the text of its error, 2 s to compile
+            scratch.noise.words[s] = noise[s]
         draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
         look_ahead(kept, order[stop : stop + estimator.block_size], reach, size, noise, ahead)
         centers = order[start:stop]
