@@ -39,7 +39,7 @@ OTHERS: dict[str, Any] = {
     "epochs": 9,
     "minutes": 0.0005,
     "lr": 0.06,
-    "min_lr": 0.04,
+    "min_lr": 0.049,
     "sample": 1e-2,
     "ns_exponent": 0.0,
     "dynamic_window": False,
@@ -61,6 +61,7 @@ OTHERS: dict[str, Any] = {
 }
 # What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
 NEEDS: dict[str, dict[str, Any]] = {
+    "deterministic": {"dim": 32},  # few words are one lane, which threads part by cache lines
     "architecture": {"kernel": "pair"},
     "eval_every": {"holdout": 0.2},
     "patience": {"holdout": 0.2, "epochs": 10},
@@ -178,7 +179,8 @@ def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -
 
 def test_train__threads_change_no_byte_where_it_is_deterministic() -> None:
     """That they take effect shows in the number of workers only."""
-    one, two = (outcome("deterministic", *threads, needs={}) for threads in ([], ["threads"]))
+    needs = needs_of("deterministic")
+    one, two = (outcome("deterministic", *threads, needs=needs) for threads in ([], ["threads"]))
     assert isinstance(one, Outcome)
     assert isinstance(two, Outcome)
     assert (one.vectors, one.workers, two.workers) == (two.vectors, 1, 2)

@@ -118,6 +118,6 @@ def test_require_below__no_phase_is_above_the_peak() -> None:
         click.ClickException, match=r"noise scores: 101 GFLOP/s, above the core's peak of 100"
     ):
         require_below(limits(100.0, "float32"), rates)
-    rates[PHASES.index("pair scores")] = 101.0
-    with pytest.raises(click.ClickException, match="pair scores"):
+    rates[PHASES.index("pairs")] = 101.0
+    with pytest.raises(click.ClickException, match="pairs"):
         require_below(limits(100.0, "bfloat16"), rates)
