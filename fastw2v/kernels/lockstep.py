@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.architectures import window_of
-from fastw2v.kernels.block.scratch import ZERO, Scratch, new_scratch
+from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, new_scratch
 from fastw2v.kernels.block.step import block_step
 from fastw2v.kernels.block.windows import order_centers
-from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, yield_core
+from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, prefetch_row, yield_core
 from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
-from fastw2v.kernels.tiles.rows import copy_row
+from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
 from fastw2v.model.plan import PLACES, RUN
 
+AHEAD = 4  # rows that are on their way while one is copied
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
 
 
@@ -36,9 +37,10 @@ class Lanes(NamedTuple):
     order     int64 (LANES, UNIT), the centres of the unit as blocks take them
     spans     int64 (LANES, 3), where in the order the next block begins, where it ends, where the tokens end
     states    uint64 (LANES,), noise streams
-    words     int64 (LANES, n), of the rows of the block at hand
-    n_words   int64 (LANES,), how many; 0 when the unit is done
-    center, outside    float32 (LANES, n, padded_dim), copies of these rows, then how they moved
+    words     int64 (LANES, n), of the rows of the block at hand, those of its centres first
+    n_centers, n_words  int64 (LANES,), how many are of centres, and in all; 0 when the unit is done
+    center, outside    float32 (LANES, n, padded_dim), copies of rows of V of the centres and of rows of U of
+                       all these words, then how they moved
     arrived, meetings  int64 (8,), workers at the present meeting, and meetings so far; a cache line each
     """
 
@@ -47,6 +49,7 @@ class Lanes(NamedTuple):
     spans: NDArray[np.int64]
     states: NDArray[np.uint64]
     words: NDArray[np.int64]
+    n_centers: NDArray[np.int64]
     n_words: NDArray[np.int64]
     center: NDArray[np.float32]
     outside: NDArray[np.float32]
@@ -82,6 +85,7 @@ def new_lanes(vectors, plan):
         np.zeros((n, 3), np.int64),
         np.zeros(n, np.uint64),
         np.zeros((n, n_rows), np.int64),
+        np.zeros(n, np.int64),
         np.zeros(n, np.int64),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
@@ -144,11 +148,14 @@ def number(word, words, n_words, numbers):
 
 @inner_jit
 def number_words(kept, centers, size, noise, words, desk):
-    """Number the distinct words of a block, of its centres, their windows and its noise; returns how many.
+    """Number the distinct words of a block: of its centres, then of their windows and its noise.
 
-    Fills words, desk.ids and, by number, noise.
+    Fills words, desk.ids and, by number, noise. Returns how many words are of centres, and in all.
     """
     n_words, numbers = 0, desk.numbers
+    for i in centers:
+        n_words = number(kept.ids[i], words, n_words, numbers)
+    n_centers = n_words
     for i in centers:
         low, high = window_of(kept, i, size)
         for j in range(low, high):
@@ -160,7 +167,25 @@ def number_words(kept, centers, size, noise, words, desk):
             noise[s] = numbers[noise[s]]
     for w in range(n_words):
         numbers[words[w]] = -1
-    return n_words
+    return n_centers, n_words
+
+
+@inner_jit
+def take_rows(copies, matrix, words, n):
+    """Copy the rows of the first n words, each asked for some before it is needed."""
+    for w in range(-AHEAD, n):
+        if w + AHEAD < n:
+            for d in range(0, matrix.shape[1], FLOATS_PER_LINE):
+                prefetch_row(matrix, words[w + AHEAD], d)
+        if w >= 0:
+            copy_row(copies, w, matrix, words[w])
+
+
+@inner_jit
+def keep_moves(copies, matrix, words, n):
+    """Put how the first n rows moved in the place of the copies."""
+    for w in range(n):
+        add_row(copies, w, -ONE, matrix, words[w])
 
 
 @level_jit
@@ -169,26 +194,23 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     objective, estimator = plan.objective, plan.estimator
     start, end, size = lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2]
     stop = min(start + estimator.block_size, end)
-    lanes.spans[lane, 0], lanes.n_words[lane] = stop, 0
+    lanes.spans[lane, 0], lanes.n_centers[lane], lanes.n_words[lane] = stop, 0, 0
     if stop == start:
         return 0.0, 0, 0
     kept, centers, noise = kept_of(lanes.kept, lane), lanes.order[lane, start:stop], desk.scratch.noise.words
     count = estimator.shared_negatives
     lanes.states[lane] = draw_shared(objective.unigram_table, lanes.states[lane], count, noise)
     words = lanes.words[lane]
-    n_words = number_words(kept, centers, size, noise, words, desk)
+    n_centers, n_words = number_words(kept, centers, size, noise, words, desk)
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
-    for w in range(n_words):
-        copy_row(copies.center, w, vectors.center, words[w])
-        copy_row(copies.outside, w, vectors.outside, words[w])
+    take_rows(copies.center, vectors.center, words, n_centers)
+    take_rows(copies.outside, vectors.outside, words, n_words)
     weight = np.float32(objective.n_negatives / count)
     local = Kept(desk.ids, kept.first, kept.radius)
     loss, n_pairs = block_step(copies, local, centers, size, rates, weight, desk.scratch)
-    for w in range(n_words):
-        for d in range(copies.center.shape[1]):
-            copies.center[w, d] -= vectors.center[words[w], d]
-            copies.outside[w, d] -= vectors.outside[words[w], d]
-    lanes.n_words[lane] = n_words
+    keep_moves(copies.center, vectors.center, words, n_centers)
+    keep_moves(copies.outside, vectors.outside, words, n_words)
+    lanes.n_centers[lane], lanes.n_words[lane] = n_centers, n_words
     return loss, n_pairs, stop - start
 
 
@@ -196,11 +218,14 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
 def add_moves(vectors, lanes, columns):
     """Add how the rows of all lanes' blocks moved, the columns (start, stop) of them."""
     for lane in range(len(lanes.n_words)):
-        for w in range(lanes.n_words[lane]):
-            word = lanes.words[lane, w]
+        for w in range(lanes.n_centers[lane]):
+            row, moved = vectors.center[lanes.words[lane, w]], lanes.center[lane, w]
             for d in range(columns[0], columns[1]):
-                vectors.center[word, d] += lanes.center[lane, w, d]
-                vectors.outside[word, d] += lanes.outside[lane, w, d]
+                row[d] += moved[d]
+        for w in range(lanes.n_words[lane]):
+            row, moved = vectors.outside[lanes.words[lane, w]], lanes.outside[lane, w]
+            for d in range(columns[0], columns[1]):
+                row[d] += moved[d]
 
 
 @level_jit
