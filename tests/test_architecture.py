@@ -349,6 +349,7 @@ HEAVY = {"pyarrow.compute", "pyarrow.dataset", "pandas", "polars", "duckdb", "sc
 HEAVY |= {"sklearn", "umap", "gensim", "mpi4py", "fsspec", "aiohttp", "model2vec", "usearch"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["vocab", "train"])
 def test_commands__are_quick_to_the_first_byte(command: str, tmp_path: Path) -> None:
     """Half a second of processor time is the aim, three times that the limit; nothing heavy is imported."""
@@ -366,6 +367,7 @@ def test_commands__are_quick_to_the_first_byte(command: str, tmp_path: Path) -> 
     assert min(seconds) < 1.5
 
 
+@pytest.mark.slow
 def test_code_cache__loads_no_linear_algebra() -> None:
     """Numba would, where scipy is installed: a quarter of a second at the first function loaded."""
     pytest.importorskip("scipy")

@@ -134,6 +134,7 @@ def test_clock__goes_on_with_the_time_that_is_left(monkeypatch):
     assert len(machine.rates) == n_calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_train__takes_the_minutes_asked_for(threads):
     corpus = corpus_of(np.arange(200_000) % 1_000, 1_000, 64)

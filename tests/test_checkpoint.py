@@ -123,6 +123,7 @@ def test_checkpoints__a_run_stopped_anywhere_ends_with_the_same_bytes(tmp_path, 
         assert (actual.pairs, actual.kept_words) == (expected.pairs, expected.kept_words)
 
 
+@pytest.mark.slow
 def test_checkpoints__a_deterministic_run_goes_on_with_other_threads_to_the_same_bytes(tmp_path):
     config = TrainConfig(dim=20, threads=2, epochs=2, deterministic=True)
     corpus = chain_corpus(40, 20 * UNIT)[0]

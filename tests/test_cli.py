@@ -208,6 +208,7 @@ def test_vocab__adds_vocabularies_up_and_chooses_from_them(tmp_path, capfd):
     assert (tmp_path / "c").read_text() == "the 7\ncat 4\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("SVG", b"<?xml"), ("pdf", b"%PDF")])
 def test_vocab__draws_a_picture(corpus, tmp_path, capfd, suffix, start):
     pytest.importorskip("matplotlib")

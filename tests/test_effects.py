@@ -160,6 +160,7 @@ def test_train__every_option_takes_effect(name: str) -> None:
     assert actual != expected or name == "minutes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(OTHERS, 2)), ids=str)
 def test_train__every_pair_takes_effect_or_is_refused(first: str, second: str) -> None:
     """With both, the outcome is neither that of the first alone nor that of the second alone."""

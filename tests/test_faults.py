@@ -144,6 +144,7 @@ def test_kill__runs_finish_with_the_same_bytes(tmp_path, monkeypatch):
     assert outcome.figures.startswith("3 kills")
 
 
+@pytest.mark.slow
 def test_soak__trains_stops_and_goes_on(monkeypatch):
     monkeypatch.setattr(stops, "DIMS", (8,))
     monkeypatch.setattr(stops, "KERNELS", ("pair",))

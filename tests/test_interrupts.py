@@ -111,6 +111,7 @@ def run_stuck(folder, defer, signums):
         return process.returncode, err, time.monotonic() - started
 
 
+@pytest.mark.slow
 def test_handled__a_stuck_main_thread_ends_within_two_seconds(tmp_path):
     code, err, seconds = run_stuck(tmp_path, "", [signal.SIGTERM])
     assert (code, err.strip()) == (143, "Error: interrupted: half is kept")

@@ -142,6 +142,7 @@ def test_find_phrases__equals_naive(options: dict[str, Any]) -> None:
     assert in_order == sorted(in_order, reverse=True)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.lists(st.sampled_from(["a", "b", "c", "d", "a_b", "o"]), min_size=1, max_size=8),
@@ -287,6 +288,7 @@ def same(first: Joined, second: Joined) -> bool:
 TWICE = {"scoring": "gensim", "threshold": 3.0, "passes": 2, "connector_words": "english"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("tokens", [1, 7, 1000])
 def test_find_phrases__of_pieces_is_the_same(

@@ -247,6 +247,7 @@ PHRASES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("min_count", [1, 12])
 def test_train__with_phrases_is_training_on_the_joined_corpus(
     folder: Path, capfd: pytest.CaptureFixture[str], min_count: int
@@ -287,6 +288,7 @@ def test_read_corpus__limits_are_of_words_and_phrases(options: dict[str, Any]) -
     assert actual.n_words_read == expected.n_words_read
 
 
+@pytest.mark.slow
 def test_train__with_phrases_resumes_to_the_same_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "CALL_SECONDS", 0.0)
     options = SMALL | PHRASES | {"min_count": 1}
@@ -359,6 +361,7 @@ def test_phrases__of_a_corpus_that_is_read() -> None:
         fastw2v.phrases(corpus, lowercase=True)
 
 
+@pytest.mark.slow
 def test_train__the_configuration_beside_vectors_joins_them_again(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

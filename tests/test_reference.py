@@ -592,6 +592,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # with sample 1e-4 about one token in 2
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_train_units__takes_the_pairs_of_the_specification(

@@ -291,6 +291,7 @@ def vectors_of(results: list[tuple[hooks.Trained, Effort]]) -> np.ndarray:
     return both[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_ranks", "plan"),
     [(1, PLAN), (2, PLAN), (3, PLAN), (2, replace(PLAN, overlap=True)), (3, replace(PLAN, combine="mean"))],
@@ -338,6 +339,7 @@ def test_train_replicas__resume_with_as_many_is_exact(tmp_path: Any) -> None:
         assert (vectors_of(run(path, 2, called=[resumed])) == expected).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(2, 1), (2, 3), (3, 2, 1), (1, 4)])
 def test_train_replicas__resume_with_another_number_trains_the_rest(
     numbers: tuple[int, ...], tmp_path: Any
@@ -423,6 +425,7 @@ def test_train_replicas__a_watcher_ends_the_run_after_an_epoch(tmp_path: Any) ->
     assert results[1][0].words == 120_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
 def test_train_replicas__hooks_are_told_between_syncs(
     n_ranks: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
@@ -462,6 +465,7 @@ def test_train_replicas__evaluates_within_an_epoch_vectors_of_all(n_ranks: int, 
     assert found[-1].scores["sum"] == float(results[0][0].embeddings.center_vectors.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
 def test_train_replicas__by_the_clock_end_together(n_ranks: int, tmp_path: Any) -> None:
     """Amid an epoch, on time, with vectors that all agree on, and the hooks of rank 0 told of the end."""

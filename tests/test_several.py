@@ -222,6 +222,7 @@ def test_run__several_refuse_a_pipe() -> None:
 # ---- Going on ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(1, 2), (1, 3, 1), (2, 1, 3), (1, 2, 1)])
 @pytest.mark.parametrize("options", [{}, {"holdout": 0.1}], ids=str)
 def test_run__goes_on_with_another_number_of_processes(

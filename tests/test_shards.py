@@ -171,6 +171,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("options", OPTIONS, ids=["plain", "lists", "given", "counted"])
 @pytest.mark.parametrize("make", KINDS)

@@ -186,6 +186,7 @@ def test_read_corpus__every_truncation_is_found(tmp_path: Path) -> None:
         error_of(CorpusError, path, min_count=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_checksums", [True, False])
 def test_read_corpus__damaged_files_are_errors_or_read_alike(tmp_path: Path, with_checksums: bool) -> None:
     """With page checksums damage never passes for text; without them it may, but never as a crash."""

@@ -120,6 +120,7 @@ def shell(folder: Path, line: str, **environment: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("place", ["> /dev/full", ">&-"])
 @pytest.mark.parametrize("command", ["nearest v.txt the", "--help", "doctor --json"])
@@ -205,6 +206,7 @@ def test_command__names_files_of_any_characters(
 FAST = "--dim 4 --epochs 1 --min-count 1 --threads 1 --sample 0 --backend reference"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["-", "/dev/stdout"])
 def test_train__writes_vectors_and_nothing_else_to_standard_output(folder: Path, target: str) -> None:
     code, out, err = shell(folder, f"cat c.txt | fastw2v train - {FAST} -o {target}")
@@ -220,6 +222,7 @@ def test_train__writes_vectors_and_nothing_else_to_standard_output(folder: Path,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [f"train c.txt {FAST} -q -o -", "export v.txt -"])
 def test_vectors__a_reader_that_leaves_is_exit_141(folder: Path, command: str) -> None:
     line = f"fastw2v {command} | (exec <&-; sleep .1); exit ${{PIPESTATUS[0]}}"
@@ -241,6 +244,7 @@ def test_train__refuses_to_replace_the_file_that_it_is_piped(folder: Path) -> No
     assert (folder / "c.txt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_train__goes_on_when_the_same_text_is_piped_again(folder: Path) -> None:
     kept = f"fastw2v train - {FAST} --checkpoint kept -q -o a.txt"
     assert shell(folder, f"cat c.txt | {kept}") == (0, "", "")
@@ -255,6 +259,7 @@ def test_train__goes_on_when_the_same_text_is_piped_again(folder: Path) -> None:
     assert (code, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_train__of_process_substitution(folder: Path) -> None:
     line = f"fastw2v train <(gzip < c.txt) <(cat c.txt) {FAST} && ls *.vectors.txt"
     code, out, err = shell(folder, line)

@@ -131,6 +131,7 @@ def test_read_corpus__a_pipe_is_read_once(tmp_path: Path, stdin: Callable[[bytes
     assert "it is empty" in error_of(CorpusError, "-")
 
 
+@pytest.mark.slow
 def test_read_corpus__of_a_pipe_keeps_little_in_memory(tmp_path: Path) -> None:
     """A line without an end is cut between words, so that a stream of one line is read in parts."""
     program = (

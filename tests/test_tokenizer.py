@@ -173,6 +173,7 @@ def test_read__white_space_cut_by_the_end_of_a_row_is_none() -> None:
     assert tokens_of(*rows) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tables")
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

@@ -125,6 +125,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SINGLE = [(name,) for name in OTHERS if name != "minutes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", SINGLE + PAIRS, ids=" ".join)
 def test_options__take_the_same_effect_from_everywhere(names: tuple[str, ...], corpus: Path) -> None:
     """Beside what they need: vectors, judgements and workers."""
