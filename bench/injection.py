@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from corpora.small import corpus_of
+from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
 from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
@@ -120,6 +121,7 @@ def small_run() -> tuple[RunIdentity, Vectors]:
 
 
 RUN, VECTORS = small_run()
+OBJECTIVE = objective_of(RUN.config, RUN.corpus.vocabulary.counts)
 
 
 def write_checkpoint(path: Path, words: int) -> None:
@@ -129,7 +131,9 @@ def write_checkpoint(path: Path, words: int) -> None:
         checkpointer = Checkpointer(folder, Interval(), RUN, saved)
         for matrix in VECTORS:
             matrix[:, :DIM] = words
-        checkpointer.save(VECTORS, Position(0, 1, Totals(1.0, 1, 1)), Progress(words, 100, 1.0, 0.1, 1.0))
+        checkpointer.save(
+            VECTORS, Position(0, 1, Totals(1.0, 1, 1)), Progress(words, 100, 1.0, 0.1, 1.0), OBJECTIVE
+        )
 
 
 def is_sound_checkpoint(path: Path) -> bool:

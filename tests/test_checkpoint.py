@@ -13,7 +13,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
-from fastw2v.model.plan import Softmax
+from fastw2v.model.plan import NegativeSampling, Softmax
 from fastw2v.training import loop, spans, start
 from fastw2v.training.checkpoint import manifest, matrices
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity, parse_interval
@@ -24,6 +24,7 @@ from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 
 CORPUS = chain_corpus(40, 3 * UNIT + 100)[0]
+OBJECTIVE = NegativeSampling(5, np.zeros(0, np.uint64))
 EVERY_CALL = Interval(words=1)
 
 
@@ -370,7 +371,9 @@ def test_save__never_keeps_vectors_that_are_not_healthy(kept, wrong):
     with Folder(kept) as folder:
         checkpointer = Checkpointer(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)
         with pytest.raises(DivergedError):
-            checkpointer.save(vectors, Position(0, 3, Totals(1.0, 1, 1)), Progress(5, 10, 1.0, 0.1, 1.0))
+            checkpointer.save(
+                vectors, Position(0, 3, Totals(1.0, 1, 1)), Progress(5, 10, 1.0, 0.1, 1.0), OBJECTIVE
+            )
     assert {path: path.read_bytes() for path in kept.glob("*/*")} == before
 
 

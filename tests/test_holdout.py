@@ -16,7 +16,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Vectors
-from fastw2v.training.holdout import Evaluator, evaluator_of, held_out_loss, split
+from fastw2v.training.holdout import Evaluator, evaluator_of, held_out_loss, held_out_plan, split
 from fastw2v.training.hooks import Evaluation, Trained
 from fastw2v.training.loop import train
 
@@ -93,7 +93,9 @@ def test_evaluator__loss_is_that_of_the_vectors_and_takes_no_step(corpus: Corpus
     plain = train(training, config)
     assert trained.embeddings.center_vectors.tobytes() == plain.embeddings.center_vectors.tobytes()
     assert [evaluation.epochs for evaluation in found] == [1.0, 2.0, 3.0]
-    again = [held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) for _ in range(2)]
+    held_out = split(corpus, 0.2, 1)[1]
+    plan = held_out_plan(held_out, config)
+    again = [held_out_loss(as_trained(trained), held_out, config, plan) for _ in range(2)]
     assert again == [found[-1].loss] * 2
     untrained = (config.negatives + 1) * np.log(2)
     assert 0.8 * untrained < found[0].loss < 1.1 * untrained
@@ -108,7 +110,9 @@ def test_evaluator__stops_when_it_gets_no_better_and_keeps_the_best(corpus: Corp
     assert len(losses) == best + 1 + 3 < 60
     assert [evaluation.is_best for evaluation in found[best:]] == [True, False, False, False]
     assert trained.words == len(losses) * 48 * 12
-    assert held_out_loss(as_trained(trained), split(corpus, 0.2, 1)[1], config) == min(losses)
+    held_out = split(corpus, 0.2, 1)[1]
+    plan = held_out_plan(held_out, config)
+    assert held_out_loss(as_trained(trained), held_out, config, plan) == min(losses)
 
 
 def test_evaluator__every_so_many_epochs_and_at_the_end(corpus: Corpus) -> None:

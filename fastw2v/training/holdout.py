@@ -14,6 +14,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Tokens, Vectors, n_units
+from fastw2v.model.plan import Plan
 from fastw2v.model.streams import epoch_key
 from fastw2v.training.hooks import Evaluation, Hook, Moment, Position, Progress, Trained
 from fastw2v.training.start import longest_sentence
@@ -45,6 +46,7 @@ class Evaluator(Hook):
         self.config, self.held_out, self.scores, self.on_evaluation = config, held_out, scores, on_evaluation
         self.n_evaluated, self.n_waited, self.lowest = 0, 0, math.inf
         self.best: Embeddings | None = None
+        self.plan: Plan | None = None  # made once: a Huffman tree of a million words takes 4 s
         self.may_stop = config.patience is not None
 
     def is_due(self, progress: Progress) -> bool:
@@ -63,7 +65,10 @@ class Evaluator(Hook):
         """Evaluate; returns whether the run is to stop."""
         patience, epochs = self.config.patience, moment.progress.epochs
         self.n_evaluated = self.n_due(moment.progress)
-        loss = held_out_loss(moment.vectors, self.held_out, self.config) if self.held_out else math.nan
+        loss = math.nan
+        if self.held_out:
+            self.plan = self.plan or held_out_plan(self.held_out, self.config)
+            loss = held_out_loss(moment.vectors, self.held_out, self.config, self.plan)
         if self.held_out and math.isnan(loss):
             raise CorpusError(
                 "subsampling leaves no pair in the held-out sentences, so there is no loss on them; raise "
@@ -85,15 +90,18 @@ class Evaluator(Hook):
         return replace(trained, embeddings=self.best) if is_asked and self.best else trained
 
 
-def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig) -> float:
+def held_out_plan(held_out: Corpus, config: TrainConfig) -> Plan:
+    """The plan by which the loss on held-out sentences is taken: that of training, but for its reach."""
+    return plan_of(config, held_out.vocabulary.counts, longest_sentence(held_out.offsets))
+
+
+def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig, plan: Plan) -> float:
     """Mean of J over the pairs of held-out sentences, by the estimator of training with no step at all.
 
     Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'. NaN
     where they leave no pair.
     """
     tokens = Tokens(held_out.ids, held_out.offsets)
-    longest = longest_sentence(held_out.offsets)
-    plan = plan_of(config, held_out.vocabulary.counts, longest)
     backend = make(plan, vectors, config.backend, config.threads)
     totals = backend.loss(tokens, epoch_key(config.seed, DRAWS), n_units(len(tokens.ids)))
     return totals.mean_loss if totals.n_pairs else math.nan

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import Totals, Vectors
+from fastw2v.model.plan import Objective, outside_is_of_words
 from fastw2v.options.checks import unwrapped
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -70,7 +71,7 @@ class Moment:
 
     epoch      of how many epochs something is trained, from 1
     progress   Progress
-    has_outside  whether rows of U stand for words, as they do but for the hierarchical softmax
+    objective  of the run
     """
 
     epoch: int
@@ -78,14 +79,14 @@ class Moment:
     vocabulary: Vocabulary
     vectors: Vectors
     dim: int
-    has_outside: bool = True
+    objective: Objective
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        of_words = outside if self.has_outside else None
+        of_words = outside if outside_is_of_words(self.objective) else None
         return Embeddings(self.vocabulary.words, center, of_words, self.vocabulary.counts)
 
 

@@ -13,7 +13,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
-from fastw2v.model.plan import Schedule, outside_is_of_words
+from fastw2v.model.plan import Schedule
 from fastw2v.system import interrupts
 from fastw2v.training.budget import Sizes, budget_of
 from fastw2v.training.compilation import compile_kernels
@@ -184,7 +184,7 @@ class Loop:
         """The run as hooks see it."""
         progress, vectors = self.progress(position, mean_loss), self.backend.host()
         known = (self.corpus.vocabulary, vectors, self.config.dim)
-        return Moment(position.epoch + 1, progress, *known, outside_is_of_words(self.backend.plan.objective))
+        return Moment(position.epoch + 1, progress, *known, self.backend.plan.objective)
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
         """Of the run, by all processes."""

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, write_vocabulary
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
+from fastw2v.model.plan import Objective
 from fastw2v.system import interrupts
 from fastw2v.system.files import atomic_folder, remove_folder
 from fastw2v.training.checkpoint.folder import Folder, number_of
@@ -96,7 +96,6 @@ class Checkpointer(Hook):
         if saved:
             _require_same(saved, run)
         self.folder, self.interval, self.run, self.last = folder, interval, run, saved
-        self._objective = objective_of(run.config, run.corpus.vocabulary.counts)
         self.written_at = time.monotonic()
         self.words = saved.words if saved else 0
         self.vocabulary = Vocabulary(_carried(run.corpus.vocabulary.words), run.corpus.vocabulary.counts)
@@ -128,12 +127,11 @@ class Checkpointer(Hook):
 
     def when_due(self, moment: Moment, position: Position) -> None:
         """Write a checkpoint; raises OutputError, and DivergedError instead of keeping vectors not finite."""
-        self.save(moment.vectors, position, moment.progress)
+        self.save(moment.vectors, position, moment.progress, moment.objective)
 
-    def save(self, vectors: Vectors, position: Position, progress: Progress) -> None:
+    def save(self, vectors: Vectors, position: Position, progress: Progress, objective: Objective) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
-        config = self.run.config
-        require_healthy(vectors, progress.mean_loss, self._objective, config.lr)
+        require_healthy(vectors, progress.mean_loss, objective, self.run.config.lr)
         numbers = map(number_of, self.folder.checkpoints())
         path = self.folder.path / f"checkpoint-{max(numbers, default=0) + 1:06}"
         saved = Saved(
