@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -321,3 +321,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Make values plain; raises UsageError."""
         settle(self)
+
+
+# Options that decide the vectors: a run that goes on must keep them.
+FIXED = frozenset(
+    field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig) for field in fields(kind)
+) - {"threads"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from fastw2v.config import (
+    FIXED,
     Preset,
     ReadConfig,
     ReplicaConfig,
@@ -243,6 +244,4 @@ def names_of(part: str) -> tuple[str, ...]:
 
 def fixed() -> set[str]:
     """The options that a run which goes on must keep: they decide its vectors."""
-    kinds = (TrainConfig, ReadConfig, ReplicaConfig)
-    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
-    return fields - {"threads"} | set(names_of("start"))
+    return {*FIXED, *names_of("start")}
