@@ -29,14 +29,20 @@ class Request(NamedTuple):
     vocabulary: Vocabulary | None
     memory: Memory
 
+    @property
+    def names(self) -> list[str] | None:
+        """Of the corpus, or None for an object, which has none."""
+        if isinstance(self.source, str | Path):
+            return [str(self.source)]
+        return [str(name) for name in self.source] if names_files(self.source) else None
+
     def to_json(self) -> list[Any]:
         """As JSON can hold it; an object stays where it is."""
-        source, reading = self.source, vars(self.reading)
-        names = [source] if isinstance(source, str | Path) else list(source) if names_files(source) else None
+        reading = vars(self.reading)
         words = {name: sorted(value) for name, value in reading.items() if isinstance(value, frozenset)}
         given = self.vocabulary
         return [
-            names and [str(name) for name in names],
+            self.names,
             asdict(self.training),
             reading | words,
             asdict(self.replicas),

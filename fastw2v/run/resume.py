@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.config import FIXED, RunConfig
 from fastw2v.corpus.files.pipes import STDIN, is_pipe
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, read_words
@@ -17,10 +16,6 @@ from fastw2v.run.request import Request, read_vocabularies
 from fastw2v.system.files import descriptor_of
 from fastw2v.training.checkpoint.manifest import Saved
 
-# Options that decide the vectors: a run that goes on must keep them.
-FIXED = frozenset(
-    field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig) for field in fields(kind)
-) - {"threads"}
 OF_THIS_CALL = ("checkpoint", "resume", "log_json", "alone")
 LISTS = {"keep_words": "keep_list", "stop_words": "stop_list"}  # the command names files of them
 
@@ -52,10 +47,9 @@ def going_on(
 
 def options_of(request: Request, running: RunConfig) -> dict[str, Any]:
     """The options of a run, in values that JSON can hold; an object to train on has no name to go on by."""
-    names = request.to_json()[0]
     options = {**vars(request.training), **vars(request.reading), **vars(request.replicas), **vars(running)}
     plain = {name: as_json(value) for name, value in options.items() if name not in OF_THIS_CALL}
-    return {"source": names and [absolute(name) for name in names], **plain}
+    return {"source": request.names and [absolute(name) for name in request.names], **plain}
 
 
 def asked(configs: Configs) -> dict[str, Any]:
