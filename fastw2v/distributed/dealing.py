@@ -18,6 +18,7 @@ from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.portions import SharedCorpus
 from fastw2v.model.arrays import Tokens
 from fastw2v.model.streams import epoch_key
+from fastw2v.training.shuffling import in_drawn_order
 
 # Each int64 (n,): places in the corpus's portions, and the tokens of each that are trained already.
 Portions = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -129,13 +130,11 @@ class LocalPortions:
 
         The order is of the portion and the epoch, whoever trains it, so that it stays where others go on.
         """
-        from fastw2v.kernels.sentences import take_sentences
-
         first_token, first_sentence, stop_token, stop_sentence = self._bounds[portion].tolist()
-        offsets = self._tokens.offsets[first_sentence : stop_sentence + 1] - first_token
-        order = np.random.default_rng(epoch_key(self._key or 0, portion)).permutation(len(offsets) - 1)
-        ids, ends = np.empty(stop_token - first_token, np.int32), np.empty(len(offsets), np.int64)
-        take_sentences(self._tokens.ids[first_token:stop_token], offsets, order, ids, ends)
+        tokens = Tokens(self._tokens.ids, self._tokens.offsets)
+        sentences = np.arange(first_sentence, stop_sentence)
+        key = epoch_key(self._key or 0, portion)
+        ids, ends = in_drawn_order(tokens, sentences, stop_token - first_token, key)
         begun = int(np.searchsorted(ends, first, "right")) - 1
         return Sentences(ids[first:], np.diff(np.maximum(ends[begun:], first)))
 

@@ -82,9 +82,15 @@ def plan_buffers(offsets: NDArray[np.int64], key: int) -> Iterator[BufferPlan]:
 
 def fill(tokens: Tokens, plan: BufferPlan) -> Buffer:
     """Copy the sentences of a plan in a drawn order."""
+    shuffled = in_drawn_order(tokens, plan.sentences, plan.n_tokens, plan.key)
+    return Buffer(shuffled, plan.key, plan.first_token, plan.first_unit)
+
+
+def in_drawn_order(tokens: Tokens, sentences: NDArray[np.int64], n_tokens: int, key: int) -> Tokens:
+    """A copy of sentences, n_tokens in all, in the order that the key draws."""
     from fastw2v.kernels.sentences import take_sentences
 
-    order = np.random.default_rng(plan.key).permutation(plan.sentences)
-    taken = Tokens(np.empty(plan.n_tokens, np.int32), np.empty(len(order) + 1, np.int64))
+    order = np.random.default_rng(key).permutation(sentences)
+    taken = Tokens(np.empty(n_tokens, np.int32), np.empty(len(order) + 1, np.int64))
     take_sentences(*tokens, order, *taken)
-    return Buffer(taken, plan.key, plan.first_token, plan.first_unit)
+    return taken
