@@ -41,3 +41,11 @@ def zipfian(n_words: int, n_tokens: int, exponent: float = 1.3, seed: int = 0) -
     """Independent ids (n_tokens,), word w with probability ∝ (w + 1)^−exponent; the last has all the tail."""
     draws = np.random.default_rng(seed).zipf(exponent, n_tokens)
     return np.minimum(draws - 1, n_words - 1).astype(np.int32)
+
+
+def grouped(n_groups: int, n_rows: int) -> Corpus:
+    """Sentences of 12 words, those of each from one group of five: w0 to w4, w5 to w9, …"""
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, n_groups, n_rows)
+    ids = (groups[:, None] * 5 + rng.integers(0, 5, (n_rows, 12))).astype(np.int32)
+    return corpus_of(ids, 5 * n_groups, 12)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from corpora.small import corpus_of
+from corpora.small import grouped
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
-from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
@@ -54,16 +53,8 @@ def test_pair_step__descends_by_finite_differences(objective, rng):
         np.testing.assert_allclose((before - after) / lr, numeric, atol=1e-6)
 
 
-def planted(n_groups: int, n_rows: int) -> Corpus:
-    """Sentences whose words are of one of some groups of five."""
-    rng = np.random.default_rng(3)
-    groups = rng.integers(0, n_groups, n_rows)
-    ids = (groups[:, None] * 5 + rng.integers(0, 5, (n_rows, 12))).astype(np.int32)
-    return corpus_of(ids, 5 * n_groups, 12)
-
-
 def test_train__finds_the_groups_at_any_number_of_threads():
-    corpus = planted(8, 4000)
+    corpus = grouped(8, 4000)
     for threads in (1, 3):
         config = TrainConfig(
             dim=16, architecture="cbow", kernel="pair", sample=0, lr=0.1, epochs=5, threads=threads
@@ -76,7 +67,7 @@ def test_train__finds_the_groups_at_any_number_of_threads():
 def test_plan__of_cbow_needs_kernel_pair():
     config = TrainConfig(architecture="cbow")
     with pytest.raises(UsageError, match="add --kernel pair"):
-        train(planted(2, 50), config)
+        train(grouped(2, 50), config)
     plan = plan_of(TrainConfig(architecture="cbow", kernel="pair"), np.ones(9, np.int64), 4)
     assert isinstance(plan.architecture, Cbow)
     assert plan.architecture.reach == 3

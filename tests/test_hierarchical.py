@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastw2v
-from corpora.small import corpus_of
+from corpora.small import grouped
 from fastw2v import cli
 from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
-from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.huffman import huffman_tree
@@ -144,17 +143,9 @@ def test_untrained_loss__is_of_the_mean_path() -> None:
     assert objective([2, 1, 1]).untrained_loss(3) == pytest.approx(1.5 * math.log(2))
 
 
-def planted(n_groups: int, n_rows: int) -> Corpus:
-    """Sentences whose words are of one of some groups of five."""
-    rng = np.random.default_rng(3)
-    groups = rng.integers(0, n_groups, n_rows)
-    ids = (groups[:, None] * 5 + rng.integers(0, 5, (n_rows, 12))).astype(np.int32)
-    return corpus_of(ids, 5 * n_groups, 12)
-
-
 @pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
 def test_train__finds_the_groups(architecture: Any) -> None:
-    corpus = planted(8, 4000)
+    corpus = grouped(8, 4000)
     options: dict[str, Any] = {"architecture": architecture, "kernel": "block"}
     if architecture == "cbow":
         options["lr"] = 0.1
