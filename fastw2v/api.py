@@ -169,18 +169,23 @@ def kept_of(place: RunFolder | None, request: Request, configs: Configs) -> Chec
 
 def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> Request:
     """What is asked for."""
-    if corpus is None:
-        raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
+    require_given(corpus)
     memory = memory_of(configs.running.memory_limit, configs.running.cache_dir)
     return Request(corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory)
+
+
+def require_given(corpus: Any) -> None:
+    """Raise UsageError where there is no corpus."""
+    if corpus is None:
+        raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
 
 
 def require_arguments(
     corpus: Any, configs: Configs, vocabulary: Vocabulary | None, *callbacks: Callable[[Any], object] | None
 ) -> None:
     """Raise UsageError for an argument of `train` that is of another kind than it must be."""
-    if corpus is None and configs.running.resume is None:
-        raise UsageError("no corpus was given: give names of files, lists of tokens, or a table")
+    if configs.running.resume is None:  # or else the checkpoint names it
+        require_given(corpus)
     if corpus is not None:
         require_names(corpus)
     if vocabulary is not None:
