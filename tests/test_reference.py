@@ -33,23 +33,12 @@ from fastw2v.reference.losses import (
 from fastw2v.reference.objectives import draw_negatives, draw_noise
 from fastw2v.reference.pair import pair_step, train_units
 from fastw2v.reference.units import KeptToken, keep_unit, learning_rate_at
+from tests.gradients import STEP, numerical_gradient
 
 Array = NDArray[Any]
 PRECISIONS = [np.float32, np.float64]
 DIM, N_WORDS = 4, 7
-STEP = 1e-5  # of a central difference: truncation and rounding are both near 1e-10
 LN2, LN3, LN5 = math.log(2), math.log(3), math.log(5)
-
-
-def numerical_gradient(function: Callable[[Array], float], x: Array) -> Array:
-    """∂ function/∂x by central differences, of the shape of x."""
-    gradient = np.zeros_like(x)
-    for i in np.ndindex(*x.shape):
-        high, low = x.copy(), x.copy()
-        high[i] += STEP
-        low[i] -= STEP
-        gradient[i] = (function(high) - function(low)) / (2 * STEP)
-    return gradient
 
 
 def assert_gradient(actual: Array, expected: Array) -> None:
