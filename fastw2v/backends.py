@@ -118,9 +118,10 @@ def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
         return Pair()
     sizes = (centers_at_once(config, counts), config.shared_negatives)
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16
+    few = len(counts) < FEW_WORDS
     if config.deterministic:
-        return Lockstep(*sizes, operands, FEW_LANES if len(counts) < FEW_WORDS else LANES)
-    return Block(*sizes, operands)
+        return Lockstep(*sizes, operands, int(not few), FEW_LANES if few else LANES)
+    return Block(*sizes, operands, int(not few))
 
 
 def supports(plan: Plan, backend: str) -> str | None:

@@ -82,7 +82,7 @@ def test_plan_of__each_option_has_its_type() -> None:
     assert isinstance(plan.inputs, Words)
     assert isinstance(plan.objective, NegativeSampling)
     assert plan.objective.n_negatives == 3
-    assert plan.estimator == Block(centers_at_once(config, COUNTS), 4)
+    assert plan.estimator == Block(centers_at_once(config, COUNTS), 4, control=0)
     kinds = {
         (("kernel", "pair"),): Pair,
         (("deterministic", True),): Lockstep,

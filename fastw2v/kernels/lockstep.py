@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.architectures import window_of
-from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, new_scratch
+from fastw2v.kernels.block.noise import forget, remember
+from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, Seen, new_scratch
 from fastw2v.kernels.block.step import block_step
 from fastw2v.kernels.block.windows import order_centers
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, prefetch_row, yield_core
@@ -41,6 +42,7 @@ class Lanes(NamedTuple):
     n_centers, n_words  int64 (LANES,), how many are of centres, and in all; 0 when the unit is done
     center, outside    float32 (LANES, n, padded_dim), copies of rows of V of the centres and of rows of U of
                        all these words, then how they moved
+    seen     Seen, stacked: the rows of U that each lane's unit has drawn so far
     arrived, meetings  int64 (8,), workers at the present meeting, and meetings so far; a cache line each
     """
 
@@ -53,6 +55,7 @@ class Lanes(NamedTuple):
     n_words: NDArray[np.int64]
     center: NDArray[np.float32]
     outside: NDArray[np.float32]
+    seen: Seen
     arrived: NDArray[np.int64]
     meetings: NDArray[np.int64]
 
@@ -89,6 +92,7 @@ def new_lanes(vectors, plan):
         np.zeros(n, np.int64),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
+        Seen(aligned_rows(n, dim).reshape((n, 1, dim)), np.zeros((n, 1), np.int64)),
         np.zeros(8, np.int64),
         np.zeros(8, np.int64),
     )
@@ -106,6 +110,12 @@ def new_desk(vectors, plan):
 def kept_of(kept, lane):
     """The kept tokens of one lane."""
     return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane])
+
+
+@inner_jit
+def seen_of(seen, lane):
+    """The rows that one lane's unit has drawn."""
+    return Seen(seen.total[lane], seen.n_rows[lane])
 
 
 @inner_jit
@@ -133,6 +143,7 @@ def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
         tokens, plan.architecture, schedule.epoch_key, unit, kept_of(lanes.kept, lane)
     )
     order_centers(begin, end, lanes.order[lane])
+    forget(seen_of(lanes.seen, lane))
     lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = 0, end - begin, size
     lanes.states[lane] = noise_stream(schedule.epoch_key, unit)
 
@@ -207,7 +218,10 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     take_rows(copies.outside, vectors.outside, words, n_words)
     weight = np.float32(objective.n_negatives / count)
     local = Kept(desk.ids, kept.first, kept.radius)
-    loss, n_pairs = block_step(copies, local, centers, size, rates, weight, desk.scratch)
+    seen = seen_of(lanes.seen, lane)
+    loss, n_pairs = block_step(copies, local, centers, size, rates, weight, desk.scratch, seen)
+    if estimator.control:
+        remember(seen, desk.scratch.noise, count)
     keep_moves(copies.center, vectors.center, words, n_centers)
     keep_moves(copies.outside, vectors.outside, words, n_words)
     lanes.n_centers[lane], lanes.n_words[lane] = n_centers, n_words

@@ -23,7 +23,7 @@ PLACES, RUN = 8, 4
 REPEATS = 2
 # Units in lockstep: more lanes keep more workers busy, but all lanes of a round start from the same vectors.
 LANES = 8
-FEW_LANES, FEW_WORDS = 1, 1_000
+FEW_LANES, FEW_WORDS = 1, 1_000  # of fewer words than that, rows move too fast to be a control variate
 
 
 class SkipGram(NamedTuple):
@@ -131,23 +131,26 @@ class Block(NamedTuple):
     block_size        T
     shared_negatives  S
     operands          Float32 or BFloat16
+    control           1 where the mean of the rows that a unit has drawn is a control variate of its noise
     """
 
     block_size: int
     shared_negatives: int
     operands: Operands = FLOAT32
+    control: int = 1
 
 
 class Lockstep(NamedTuple):
     """A step for a block of each of several units, so that no result depends on the number of workers.
 
-    block_size, shared_negatives, operands   as in Block
-    lanes                                    units that advance together
+    block_size, shared_negatives, operands, control   as in Block
+    lanes                                             units that advance together
     """
 
     block_size: int
     shared_negatives: int
     operands: Operands = FLOAT32
+    control: int = 1
     lanes: int = LANES
 
 

@@ -34,6 +34,13 @@ from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 Numbers = NDArray[np.intp]
 
 
+class Seen(NamedTuple):
+    """Rows of U that the blocks of a unit have drawn so far: their sum, (dim,), and their number, (1,)."""
+
+    total: Array
+    n_rows: Numbers
+
+
 class NoiseGradients(NamedTuple):
     """J of a block's noise, ∂J/∂ its centre and noise rows, and their moves.
 
@@ -79,12 +86,41 @@ def rounded(x: Array, operands: Operands) -> Array:
     return halves.view(np.float32).astype(x.dtype)
 
 
-def noise_gradients(v: Array, n: Array, weights: Array, operands: Operands = FLOAT32) -> NoiseGradients:
+def nothing_seen(vectors: Vectors) -> Seen:
+    """What a unit begins with."""
+    return Seen(np.zeros_like(vectors.outside[0]), np.zeros(1, np.intp))
+
+
+def remember(seen: Seen, rows: Array) -> None:
+    """Add the rows that a block has drawn, in place."""
+    seen.total[:] += rows.sum(axis=0)
+    seen.n_rows[0] += len(rows)
+
+
+def center_errors(errors: Array, seen: Seen) -> tuple[Array, Array]:
+    """What the centres' gradient multiplies draws with, (T, S), and the sum of the rows seen before, (T,).
+
+    Σ_s e_s n_s = Σ_s (e_s − ē) n_s + S ē n̄, and n̄ differs from draw to draw more than the rest. It has the
+    expectation of the mean of all rows seen before, which differs less and takes its place: a control variate
+    (Owen, Monte Carlo theory, methods and examples, 8.9). Times S/(S − 1), as ē is a mean of the same draws,
+    the sum keeps its expectation to the letter.
+    """
+    n_draws = errors.shape[1]
+    if seen.n_rows[0] == 0 or n_draws == 1:
+        return errors, np.zeros_like(errors[:, 0])
+    mean = errors.mean(axis=1, keepdims=True)
+    return (errors - mean) * (n_draws / (n_draws - 1)), mean[:, 0] * (n_draws / seen.n_rows[0])
+
+
+def noise_gradients(
+    v: Array, n: Array, weights: Array, seen: Seen, operands: Operands = FLOAT32
+) -> NoiseGradients:
     """Loss of the noise that centres share, and its gradients with respect to every gathered row.
 
     v        (T, dim), rows of V of the centres
     n        (S, dim), rows of U of the draws
     weights  (T, S), w_is = (K/S)·#{j ∈ P_i : word_j ≠ n_s}
+    seen     what the unit's blocks before have drawn: see `center_errors`; nothing, and the gradient is J's
 
     J = −Σ_is w_is log σ(−u_sᵀv_i); with E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E n, ∂J/∂n = Eᵀ v.
     The products may have operands of less precision (`rounded`).
@@ -92,11 +128,11 @@ def noise_gradients(v: Array, n: Array, weights: Array, operands: Operands = FLO
     rounded_v, rounded_n = rounded(v, operands), rounded(n, operands)
     scores = rounded_v @ rounded_n.T
     errors = (weights * sigmoid(scores)).astype(v.dtype)
-    rounded_errors = rounded(errors, operands)
+    for_centers, for_seen = center_errors(errors, seen)
     return NoiseGradients(
         float((weights * softplus(scores)).sum()),
-        rounded_errors @ rounded_n,
-        rounded_errors.T @ rounded_v,
+        rounded(for_centers, operands) @ rounded_n + np.outer(for_seen, seen.total),
+        rounded(errors, operands).T @ rounded_v,
         errors @ (n**2).sum(axis=1),
         errors.T @ (v**2).sum(axis=1),
     )
@@ -142,6 +178,7 @@ def block_step(
     noise: Numbers,
     rates: Rates,
     weight: float,
+    seen: Seen,
     operands: Operands = FLOAT32,
 ) -> tuple[float, int]:
     """One step on centres that share the noise words, in place; returns (loss, pairs).
@@ -151,7 +188,7 @@ def block_step(
     """
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     weights = weigh_noise(kept, centers, noise, weight)
-    block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, operands)
+    block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, seen, operands)
     n_words = len(vectors.center)
     steps = (
         limit_steps(words, block.center_moves, rates[0], n_words),
@@ -181,11 +218,16 @@ def train_unit(
     """All blocks of one unit; returns (loss, pairs)."""
     objective, estimator, weight = noise_of(plan)
     order = order_centers(span)
-    loss, n_pairs = 0.0, 0
+    loss, n_pairs, seen = 0.0, 0, nothing_seen(vectors)
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
         noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))
-        block_loss, block_pairs = block_step(vectors, kept, centers, noise, rates, weight, estimator.operands)
+        drawn = vectors.outside[noise]
+        block_loss, block_pairs = block_step(
+            vectors, kept, centers, noise, rates, weight, seen, estimator.operands
+        )
+        if estimator.control:
+            remember(seen, drawn)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs

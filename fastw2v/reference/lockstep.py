@@ -10,18 +10,28 @@ import numpy as np
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.block import Numbers, block_step, noise_of, order_centers, outside_words
+from fastw2v.reference.block import (
+    Numbers,
+    Seen,
+    block_step,
+    noise_of,
+    nothing_seen,
+    order_centers,
+    outside_words,
+    remember,
+)
 from fastw2v.reference.losses import Array
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
 class Lane(NamedTuple):
-    """A unit on its way: its kept tokens, the blocks still to come, the last first, its noise stream."""
+    """A unit on its way: its kept tokens, the blocks to come, the last first, and draws, to come and seen."""
 
     kept: Kept
     blocks: list[Numbers]
     draws: Iterator[int]
+    seen: Seen
 
 
 class Moved(NamedTuple):
@@ -32,13 +42,13 @@ class Moved(NamedTuple):
     outside: Array
 
 
-def start_unit(tokens: Tokens, plan: Plan, schedule: Schedule, unit: int) -> Lane:
+def start_unit(vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule, unit: int) -> Lane:
     """Keep the tokens of a lane's unit."""
     epoch_key = int(schedule.epoch_key)
     kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
     order, size = order_centers(span), noise_of(plan)[1].block_size
     blocks = [order[start : start + size] for start in range(0, len(order), size)]
-    return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit))
+    return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit), nothing_seen(vectors))
 
 
 def number_words(kept: Kept, centers: Numbers, noise: Numbers) -> Numbers:
@@ -56,7 +66,11 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     kept = [token._replace(word=int(np.searchsorted(words, token.word))) for token in lane.kept]
     copies = Vectors(vectors.center[words], vectors.outside[words])
     local_noise = np.searchsorted(words, noise)
-    loss, n_pairs = block_step(copies, kept, centers, local_noise, rates, weight, estimator.operands)
+    loss, n_pairs = block_step(
+        copies, kept, centers, local_noise, rates, weight, lane.seen, estimator.operands
+    )
+    if estimator.control:
+        remember(lane.seen, vectors.outside[noise])
     totals[LOSS] += loss
     totals[PAIRS] += n_pairs
     totals[KEPT] += len(centers)
@@ -78,7 +92,7 @@ def train_units(
     n_lanes, end = plan.estimator.lanes, work.queue[1]
     for first in range(work.queue[0], end, n_lanes):
         units = range(first, min(first + n_lanes, end))
-        lanes = [start_unit(tokens, plan, schedule, unit) for unit in units]
+        lanes = [start_unit(vectors, tokens, plan, schedule, unit) for unit in units]
         rates = rates_at(schedule, first * UNIT)
         for _ in range(max(len(lane.blocks) for lane in lanes)):
             train_round(vectors, plan, lanes, rates, totals[work.worker])

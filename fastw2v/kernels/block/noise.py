@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import window_of
-from fastw2v.kernels.block.scratch import ZERO
+from fastw2v.kernels.block.scratch import ONE, ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.bfloat16 import pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import SCORE_ROWS, SCORE_VECTORS, product_tile, transpose_tile
+from fastw2v.kernels.tiles.rows import add_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
 SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
@@ -92,18 +93,50 @@ def noise_errors(scratch, n_centers):
             noise.moves[s] += error * norm
         centers.moves[i] = move
         loss += row_loss
-    pack_errors(scratch, n_centers)
+    if n_centers % 2 == 1:
+        for s in range(weights.shape[1]):
+            errors[n_centers, s] = ZERO
+    for q in range((n_centers + 1) // 2):
+        pack_across(scratch.operands.errors_across, errors, q)
     return loss
 
 
 @inner_jit
-def pack_errors(scratch, n_centers):
-    """Pack the errors, where operands are bfloat16."""
-    operands, errors = scratch.operands, scratch.errors
-    if n_centers % 2 == 1:
-        for s in range(scratch.weights.shape[1]):
-            errors[n_centers, s] = ZERO
+def center_errors(scratch, n_centers, seen):
+    """Turn errors to what the centres' gradient takes of the draws, and of the sum of the rows seen before.
+
+    The draws' own mean row gives way to that of the rows before, which differs less: a control variate.
+    """
+    errors, for_seen, n_draws = scratch.errors, scratch.for_seen, scratch.n_draws
+    if seen.n_rows[0] == 0 or n_draws == 1:
+        for i in range(n_centers):
+            for_seen[i, 0] = ZERO
+    else:
+        n = np.float32(n_draws)
+        factor, of_seen = n / (n - ONE), n / np.float32(seen.n_rows[0])
+        for i in range(n_centers):
+            total = ZERO
+            for s in range(n_draws):
+                total += errors[i, s]
+            mean = total / n
+            for s in range(n_draws):
+                errors[i, s] = factor * (errors[i, s] - mean)
+            for_seen[i, 0] = mean * of_seen
     for i in range(n_centers):
-        pack_along(operands.errors_along, errors, i)
-    for q in range((n_centers + 1) // 2):
-        pack_across(operands.errors_across, errors, q)
+        pack_along(scratch.operands.errors_along, errors, i)
+
+
+@inner_jit
+def forget(seen):
+    """What a unit begins with."""
+    for d in range(seen.total.shape[1]):
+        seen.total[0, d] = ZERO
+    seen.n_rows[0] = 0
+
+
+@inner_jit
+def remember(seen, noise, n_draws):
+    """Add the rows that a block has drawn."""
+    for s in range(n_draws):
+        add_row(seen.total, 0, ONE, noise.rows, s)
+    seen.n_rows[0] += n_draws

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.noise import forget, remember
+from fastw2v.kernels.block.scratch import new_seen
 from fastw2v.kernels.block.windows import order_centers
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import fast_jit, inner_jit
@@ -45,7 +47,7 @@ class Scratch(NamedTuple):
 
     centers  Side, T rows of V
     noise    Side, S rows of U
-    weights  float32 (T, S), w_is
+    weights  float32 (T, S), w_is, then ∂J/∂score
     order    int64 (UNIT,), the centres of a unit as blocks take them
     v_c      float32 (padded_dim,), the centre's row before the step of its window
     errors   float32 (2·reach,), of its pairs
@@ -103,31 +105,48 @@ def gather(matrix, side, n):
 
 
 @inner_jit
-def add_score(centers, i, noise, s, weight):
-    """−w log σ(−u_sᵀv_i), its gradients added to those of both rows, and its moves."""
+def add_score(centers, i, noise, s, weights):
+    """−w log σ(−u_sᵀv_i), its gradient added to the draw's, its moves; its weight becomes its error."""
     v, u = centers.rows[i], noise.rows[s]
     score, v_norm, u_norm = ZERO, ZERO, ZERO
     for d in range(len(v)):
         score += u[d] * v[d]
         v_norm += v[d] * v[d]
         u_norm += u[d] * u[d]
-    error = weight * sigmoid(score)
+    weight, error = weights[i, s], weights[i, s] * sigmoid(score)
     for d in range(len(v)):
-        centers.grads[i, d] += error * u[d]
         noise.grads[s, d] += error * v[d]
     centers.moves[i] += error * u_norm
     noise.moves[s] += error * v_norm
+    weights[i, s] = error
     return np.float64(weight * softplus(score))
 
 
 @inner_jit
-def noise_gradients(centers, noise, n_centers, weights):
+def center_errors(errors, seen):
+    """What a centre's gradient multiplies draws with, in place of its errors; returns it for seen.total."""
+    n = len(errors)
+    if seen.n_rows[0] == 0 or n == 1:
+        return ZERO
+    mean = errors.sum() / np.float32(n)
+    for s in range(n):
+        errors[s] = (errors[s] - mean) * np.float32(n) / np.float32(n - 1)
+    return mean * np.float32(n) / np.float32(seen.n_rows[0])
+
+
+@inner_jit
+def noise_gradients(centers, noise, n_centers, weights, seen):
     """Loss of the noise that centres share, and its gradients: J = −Σ_is w_is log σ(−u_sᵀv_i)."""
     loss = 0.0
     for i in range(n_centers):
         for s in range(weights.shape[1]):
             if weights[i, s] > ZERO:
-                loss += add_score(centers, i, noise, s, weights[i, s])
+                loss += add_score(centers, i, noise, s, weights)
+        for_seen = center_errors(weights[i], seen)
+        for d in range(centers.grads.shape[1]):
+            centers.grads[i, d] = for_seen * seen.total[0, d]
+            for s in range(weights.shape[1]):
+                centers.grads[i, d] += weights[i, s] * noise.rows[s, d]
     return loss
 
 
@@ -191,7 +210,7 @@ def update_rows(matrix, side, n, learning_rate):
 
 
 @inner_jit
-def block_step(vectors, kept, centers, size, rates, weight, scratch):
+def block_step(vectors, kept, centers, size, rates, weight, scratch, seen):
     """One step on centres that share the words of scratch.noise; returns (loss, pairs)."""
     n_centers, noise = len(centers), scratch.noise
     for t in range(n_centers):
@@ -199,7 +218,7 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch):
     weigh_noise(kept, centers, size, noise.words, weight, scratch.weights)
     gather(vectors.center, scratch.centers, n_centers)
     gather(vectors.outside, noise, len(noise.words))
-    loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights), 0
+    loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights, seen), 0
     add_moves(scratch.centers, n_centers)
     add_moves(noise, len(noise.words))
     for i in centers:
@@ -216,18 +235,21 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch):
 
 
 @inner_jit
-def train_unit(vectors, kept, span, plan, draws, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     """All blocks of one unit; returns (loss, pairs)."""
     begin, end, size = span
     objective, estimator = plan.objective, plan.estimator
     weight, noise = np.float32(objective.n_negatives / estimator.shared_negatives), scratch.noise.words
     order = scratch.order[: end - begin]
     order_centers(begin, end, order)
+    forget(seen)
     loss, n_pairs = 0.0, 0
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
         draws = draw_shared(objective.unigram_table, draws, len(noise), noise)
-        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch)
+        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch, seen)
+        if estimator.control:
+            remember(seen, scratch.noise, len(noise))
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs
@@ -238,14 +260,14 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     epoch_key = schedule.epoch_key
     kept = new_kept(plan.architecture)
-    scratch = new_scratch(vectors, plan)
+    scratch, seen = new_scratch(vectors, plan), new_seen(vectors.outside.shape[1])
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, seen)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

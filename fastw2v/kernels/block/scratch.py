@@ -109,13 +109,26 @@ class Ahead(NamedTuple):
     cursor: NDArray[np.int64]
 
 
+class Seen(NamedTuple):
+    """Rows of U that the blocks of a unit have drawn so far, a control variate.
+
+    total   float32 (1, padded_dim), their sum
+    n_rows  int64 (1,), their number
+    """
+
+    total: NDArray[np.float32]
+    n_rows: NDArray[np.int64]
+
+
 class Scratch(NamedTuple):
     """Everything a worker needs for a block, allocated once a call.
 
     centers   Side, T rows of V
     noise     Side, S rows of U, rounded up to whole lines
+    n_draws   S
     operands  Operands of the products of both
-    errors    float32 (T, n_noise), ∂J/∂score = w·σ
+    errors    float32 (T, n_noise), ∂J/∂score = w·σ; then what the centres' gradient takes of the draws
+    for_seen  float32 (T, 1), what it takes of the sum of the rows seen before
     weights   float32 (T, n_noise), w_is
     window    Window, the pairs of one centre
     order     int64 (UNIT,), the centres of a unit as blocks take them
@@ -125,8 +138,10 @@ class Scratch(NamedTuple):
 
     centers: Side
     noise: Side
+    n_draws: int
     operands: Operands
     errors: NDArray[np.float32]
+    for_seen: NDArray[np.float32]
     weights: NDArray[np.float32]
     window: Window
     order: NDArray[np.int64]
@@ -146,6 +161,12 @@ def new_side(matrix, n):
     words, zeros = np.full(n, -1), np.zeros(n, np.float32)
     n_words, dim = matrix.shape
     return Side(words, aligned_rows(n, dim), zeros, zeros.copy(), zeros.copy(), np.zeros(n_words, np.float32))
+
+
+@inner_jit
+def new_seen(dim):
+    """Room for what a unit has drawn; nothing so far."""
+    return Seen(aligned_rows(1, dim), np.zeros(1, np.int64))
 
 
 @inner_jit
@@ -189,8 +210,10 @@ def new_scratch(vectors, plan, clock):
     return Scratch(
         centers,
         noise,
+        estimator.shared_negatives,
         new_operands(estimator.operands, centers.rows, noise.rows, errors),
         errors,
+        np.zeros((n_centers, 1), np.float32),
         aligned_rows(n_centers, n_noise),
         new_window(plan.architecture.reach, vectors.center.shape[1]),
         np.zeros(UNIT, np.int64),

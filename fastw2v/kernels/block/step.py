@@ -14,7 +14,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.block.noise import noise_errors, score_noise, weigh_noise
+from fastw2v.kernels.block.noise import (
+    center_errors,
+    forget,
+    noise_errors,
+    remember,
+    score_noise,
+    weigh_noise,
+)
 from fastw2v.kernels.block.pairs import step_pairs
 from fastw2v.kernels.block.scratch import (
     DRAWS,
@@ -28,6 +35,7 @@ from fastw2v.kernels.block.scratch import (
     WEIGHTS,
     ZERO,
     new_scratch,
+    new_seen,
 )
 from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps, update_centers, update_noise
 from fastw2v.kernels.block.windows import gather, look_ahead, order_centers, prefetch
@@ -61,10 +69,11 @@ def noise_gradients(vectors, kept, centers, size, weight, scratch):
 
 
 @level_jit
-def block_step(vectors, kept, centers, size, rates, weight, scratch):
+def block_step(vectors, kept, centers, size, rates, weight, scratch, seen):
     """One step on centres that share the words of scratch.noise; returns (loss, pairs).
 
     rates  learning rates of rows of V and of U; where both are 0 only the loss is taken
+    seen   what the unit's blocks before have drawn
     """
     n_centers, n_noise = len(centers), len(scratch.noise.words)
     loss = noise_gradients(vectors, kept, centers, size, weight, scratch)
@@ -80,18 +89,19 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch):
     clear_moves(scratch.centers, n_centers)
     clear_moves(scratch.noise, n_noise)
     tick(scratch.clock, PAIR_STEPS)
-    if rates[0] > ZERO:
-        update_centers(vectors, scratch, n_centers)
-        tick(scratch.clock, UPDATE_CENTERS)
     if rates[1] > ZERO:
         update_noise(vectors, scratch, n_centers)
         tick(scratch.clock, UPDATE_NOISE)
+    if rates[0] > ZERO:
+        center_errors(scratch, n_centers, seen)
+        update_centers(vectors, scratch, n_centers, seen)
+        tick(scratch.clock, UPDATE_CENTERS)
     prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
     return loss + pair_loss, n_pairs
 
 
 @level_jit
-def train_unit(vectors, kept, span, plan, draws, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     """All blocks of one unit; returns (loss, pairs)."""
     begin, end, size = span
     objective, estimator, reach = plan.objective, plan.estimator, plan.architecture.reach
@@ -99,6 +109,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
     noise, ahead = np.empty(len(scratch.noise.words), np.int64), scratch.ahead
     order = scratch.order[: end - begin]
     order_centers(begin, end, order)
+    forget(seen)
     loss, n_pairs = 0.0, 0
     draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
     for start in range(0, len(order), estimator.block_size):
@@ -108,7 +119,9 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
         draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
         look_ahead(kept, order[stop : stop + estimator.block_size], reach, size, noise, ahead)
         centers = order[start:stop]
-        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch)
+        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch, seen)
+        if estimator.control:
+            remember(seen, scratch.noise, scratch.n_draws)
         loss += block_loss
         n_pairs += block_pairs
     return loss, n_pairs
@@ -119,14 +132,14 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture)
-    scratch = new_scratch(vectors, plan, work.clock)
+    scratch, seen = new_scratch(vectors, plan, work.clock), new_seen(vectors.outside.shape[1])
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, seen)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

@@ -33,11 +33,14 @@ def update_rows(matrix, side, i, terms, transposed, ahead):
 
 
 @inner_jit
-def update_centers(vectors, scratch, n_centers):
-    """v_i −= step_i·∂J/∂v_i = step_i·Σ_s error_is u_s, some rows at a time."""
+def update_centers(vectors, scratch, n_centers, seen):
+    """v_i −= step_i·∂J/∂v_i, some rows at a time: ∂J/∂v_i of the draws and of the rows seen before."""
     operands = scratch.operands
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
-    terms = ((operands.errors_along, operands.noise_across, 0, depth),)
+    terms = (
+        (operands.errors_along, operands.noise_across, 0, depth),
+        (scratch.for_seen, seen.total, 0, 1),
+    )
     for i in range(0, n_centers, UPDATE_ROWS):
         update_rows(vectors.center, scratch.centers, i, terms, 0, (vectors, scratch.ahead))
 
