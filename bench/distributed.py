@@ -200,7 +200,7 @@ def source_of(session: Session) -> Path:
 
 def judge(session: Session, way: Replicas) -> None:
     """Train so with every rank a thread of this process, and judge the vectors."""
-    config = replace(session.options.config, lr=session.options.config.lr * way.rate)
+    config = replace(session.options.config, lr=session.options.config.learning_rate * way.rate)
     trained, effort = simulated(session, way, config)
     vectors = session.folder / "replicas.bin"
     formats.save(vectors, trained.embeddings, escape=True)

@@ -28,7 +28,7 @@ def run_one(
     words = session.material.corpus.n_words_read * config.epochs
     note(session, bench, name, config, words, run, scores, **more)
     shown = "".join(f", {judge} {score:.3f}" for judge, score in scores.items())
-    settings = f"{config.epochs} epochs at lr {config.lr:g}, seed {config.seed}"
+    settings = f"{config.epochs} epochs at lr {config.learning_rate:g}, seed {config.seed}"
     say(f"{name}, {settings}: {words / run.seconds:,.0f} words/s{shown}")
 
 
@@ -46,7 +46,7 @@ def note(
     session.records.add(
         bench=bench,
         trainer=name,
-        **session.settings | {"lr": config.lr},
+        **session.settings | {"lr": config.learning_rate},
         epochs=config.epochs,
         seed=config.seed,
         words=words,

@@ -139,7 +139,7 @@ def lead(
         log = stack.enter_context(RunLog(running.log_json))
         log.start(options_of(request, configs.running))
         read = run.read(reading_shown(display), phrases_shown(display))
-        log.record("corpus", **begun(read, run.n_tokens))
+        log.record("corpus", **begun(read, run.n_tokens), lr=run.training.lr)
         listener = Listener(display, log, configs.training.minutes, configs.training.shuffle)
 
         def evaluated(evaluation: Evaluation) -> None:

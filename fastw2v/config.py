@@ -71,12 +71,14 @@ class TrainConfig:
         "Instead of --epochs: train so long, reading, compiling and writing not counted.",
         limits=Real("above 0 and at most 5e5", ABOVE_0, 5e5),
     )
-    lr: float = option(
-        0.025,
+    lr: float | None = option(
+        None,
         "Frequent",
-        "Step size at the start; falls linearly over the run.",
-        limits=Real("above 0", ABOVE_0),
+        "Step size at the start, or auto; falls linearly over the run.",
+        limits=Real("above 0, or auto", ABOVE_0),
         flags="--lr --alpha lr",
+        shown="auto, by tokens and epochs",
+        auto=True,
     )
     min_lr: float | None = option(
         None, "Training", "Floor of the step size.", limits=Real("from 0 to lr", 0.0), shown="lr/10000"
@@ -151,8 +153,9 @@ class TrainConfig:
         Raises UsageError naming the option, its value and the limit.
         """
         settle(self)
-        if self.min_lr is not None and self.min_lr > self.lr:
-            raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({self.lr})", "min_lr", "lr")
+        if self.min_lr is not None and self.min_lr > self.learning_rate:
+            most = f"auto, {self.learning_rate} or more" if self.lr is None else f"{self.lr}"
+            raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({most})", "min_lr", "lr")
         if self.patience is not None and not self.holdout:
             raise refused("patience needs sentences to judge by: set holdout to 0.01", "patience", "holdout")
         if self.freeze == "outside" and self.loss == "hierarchical-softmax":
@@ -165,9 +168,14 @@ class TrainConfig:
         check_combination(self)
 
     @property
+    def learning_rate(self) -> float:
+        """The step size at the start; of auto the least that `training.step_size` chooses."""
+        return 0.025 if self.lr is None else self.lr
+
+    @property
     def min_learning_rate(self) -> float:
         """The floor of the step size."""
-        return self.lr * 1e-4 if self.min_lr is None else self.min_lr
+        return self.learning_rate * 1e-4 if self.min_lr is None else self.min_lr
 
 
 @described

@@ -220,8 +220,8 @@ def test_init__lowers_the_first_loss(rows: list[list[str]]) -> None:
     def note(run: Moment) -> None:
         losses.append(run.progress.mean_loss)
 
-    known = fastw2v.train(rows, on_epoch=note, **QUICK)
-    fastw2v.train(rows, init=known, on_epoch=note, **QUICK)
+    known = fastw2v.train(rows, on_epoch=note, lr=0.025, **QUICK)
+    fastw2v.train(rows, init=known, on_epoch=note, lr=0.025, **QUICK)
     assert losses[3] < losses[0] - 0.1
 
 

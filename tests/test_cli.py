@@ -102,7 +102,7 @@ def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
         (["--dim", "0"], 2, "Error: --dim is 0: it must be from 1"),
         (["-k", "0"], 2, "Error: --negatives is 0: it must be from 1"),
         (["--lr", "nan"], 2, "lr is nan"),
-        (["--min-lr", "1"], 2, "Error: --min-lr is 1.0: it must be from 0 to --lr (0.025)"),
+        (["--min-lr", "1"], 2, "Error: --min-lr is 1.0: it must be from 0 to --lr (auto, 0.025 or more)"),
         (
             ["--loss", "softmax", "--kernel", "pair"],
             2,

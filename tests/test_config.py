@@ -15,13 +15,13 @@ from fastw2v.errors import UsageError
 
 
 def test_train_config__defaults_are_those_of_word2vec() -> None:
-    """But for the kernel, which is our own."""
+    """But for the kernel, which is our own, and for the step size, which is chosen."""
     expected = {
         "dim": 100,
         "window": 5,
         "negatives": 5,
         "epochs": 5,
-        "lr": 0.025,
+        "lr": None,
         "min_lr": None,
         "sample": 1e-3,
         "ns_exponent": 0.75,

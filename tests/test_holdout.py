@@ -88,7 +88,7 @@ def test_split__shares_out_words_that_are_not_in_the_vocabulary(corpus: Corpus) 
 @pytest.mark.parametrize("kernel", ["block", "pair"])
 def test_evaluator__loss_is_that_of_the_vectors_and_takes_no_step(corpus: Corpus, kernel: str) -> None:
     """Judged or not, the run is the same; the last evaluation is of the vectors that come out."""
-    config = TrainConfig(**QUICK, epochs=3, holdout=0.2, kernel=kernel)  # type: ignore[arg-type]
+    config = TrainConfig(**QUICK, epochs=3, lr=0.025, holdout=0.2, kernel=kernel)  # type: ignore[arg-type]
     training, found, trained = run_evaluated(corpus, config)
     plain = train(training, config)
     assert trained.embeddings.center_vectors.tobytes() == plain.embeddings.center_vectors.tobytes()

@@ -115,7 +115,7 @@ def test_resume__a_finished_run_writes_its_output_again(stopped, capfd):
     [
         (["--dim", "9"], "dim is 9, but the run to go on with has 8: leave it out"),
         (["--seed", "2"], "seed is 2, but the run to go on with has 1"),
-        (["--lr", "0.1"], "lr is 0.1, but the run to go on with has 0.025"),
+        (["--lr", "0.2"], "lr is 0.2, but the run to go on with has 0.1"),
         (["--fixed-window"], "dynamic-window is False, but the run to go on with has True"),
         (["--min-count", "2"], "min-count is 2, but the run to go on with has 1"),
         (["--max-vocab", "10"], "max-vocab is 10, but the run to go on with has None"),

@@ -55,7 +55,7 @@ def test_precedence__command_line_environment_file_preset_default(
         "dim": 7,  # environment, over the file
         "ns-exponent": 0.5,  # file, over its preset
         "window": 10,  # preset
-        "lr": 0.025,  # default
+        "lr": "auto",  # default
         "sample": 0.0,  # command line, over the preset
         "min-count": 1,  # a key with an underscore
     }

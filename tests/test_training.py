@@ -81,7 +81,7 @@ def test_train__reports_corpus_words_of_all_epochs():
     )
     assert trained.words == seen[-1].words == seen[-1].words_total == 36_000
     assert [progress.words for progress in seen] == sorted(progress.words for progress in seen)
-    assert seen[0].learning_rate > seen[-1].learning_rate == pytest.approx(0.025e-4)
+    assert seen[0].learning_rate > seen[-1].learning_rate == pytest.approx(0.1e-4)
     assert trained.kept_words <= 30_000
 
 

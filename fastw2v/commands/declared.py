@@ -55,6 +55,7 @@ class Option:
     shown       a default in words, where it is none of its kind
     file        names a file that the command reads or writes; it has its whole path in NAME.config.toml
     alone       the value where it is given without one
+    auto        a number that may be `auto`
     is_multiple may be given several times
     is_once     of this call, not of the vectors: not kept in NAME.config.toml
     part        what it is of: `read` (how the corpus is read), `form` (what is written for a word),
@@ -73,6 +74,7 @@ class Option:
     shown: str = ""
     file: Literal["", "read", "write"] = ""
     alone: int | None = None
+    auto: bool = False
     is_multiple: bool = False
     is_once: bool = False
     part: Literal["", "read", "form", "output", "start"] = ""

@@ -8,6 +8,7 @@ import click
 
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import Whole
+from fastw2v.options.fields import AUTO
 
 
 class FileToRead(click.types.StringParamType):
@@ -32,7 +33,15 @@ class AtLeast(click.types.IntParamType):
         return number
 
 
-READ, WRITE = FileToRead(), FileToWrite()
+class AutoOrFloat(click.types.FloatParamType):
+    """A number, or the word auto."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number or the word."""
+        return value if value == AUTO else super().convert(value, param, ctx)
+
+
+READ, WRITE, AUTO_OR_FLOAT = FileToRead(), FileToWrite(), AutoOrFloat()
 
 
 def typed(parameter: click.Parameter | None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.declared import FORMATS, READING, Option
-from fastw2v.commands.kinds import READ, WRITE
+from fastw2v.commands.kinds import AUTO_OR_FLOAT, READ, WRITE
 from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError, UsageError
 
@@ -47,6 +47,8 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
         settings["type"] = click.Choice(option.choices)
     elif option.kind is bool:
         settings["is_flag"] = True
+    elif option.auto:
+        settings["type"] = AUTO_OR_FLOAT
     elif option.file:
         settings["type"] = READ if option.file == "read" else WRITE
     else:

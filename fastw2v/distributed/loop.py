@@ -37,6 +37,7 @@ from fastw2v.training.start import (
     longest_sentence,
     require_usable,
 )
+from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -57,6 +58,7 @@ def train_replicas(
     """
     require_supported(config)
     require_usable(shared.corpus)
+    config = with_learning_rate(config, shared.n_tokens)
     longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
     require_neighbours(longest)
     first = communicator.rank == 0

@@ -14,6 +14,7 @@ from fastw2v.options.checks import Real, Whole
 from fastw2v.options.spelling import as_called
 
 Configuration = TypeVar("Configuration")
+AUTO = "auto"
 
 
 def option(default: Any, section: str, text: str, **more: Any) -> Any:
@@ -22,7 +23,7 @@ def option(default: Any, section: str, text: str, **more: Any) -> Any:
     section  the heading of --help that it stands under
     text     one line
     more     `limits` of a number, Whole or Real; `flags`, where they are not --name; and what else of
-             `commands.declared.Option` is not as it is there: shown, metavar, file, alone
+             `commands.declared.Option` is not as it is there: shown, metavar, file, alone, auto
     """
     return dataclasses.field(default=default, metadata={"section": section, "text": text, **more})
 
@@ -57,11 +58,18 @@ def settle(config: Any) -> None:
 @functools.cache
 def _checks_of(kind: Hashable) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
     """For each field of a configuration: whether it may be None, and what makes its value plain."""
-    limits = {field.name: field.metadata.get("limits") for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return {
-        name: (is_optional, _check_for(name, hint, limits[name]))
-        for name, is_optional, hint in types_of(kind)
-    }
+    about = {field.name: field.metadata for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    checks_of = {}
+    for name, is_optional, hint in types_of(kind):
+        check = _check_for(name, hint, about[name].get("limits"))
+        is_auto = about[name].get("auto", False)
+        checks_of[name] = is_optional, functools.partial(_none_if_auto, check) if is_auto else check
+    return checks_of
+
+
+def _none_if_auto(check: Callable[[Any], Any], value: Any) -> Any:
+    """None for the word auto, by which a user lets the run choose; else what check makes of the value."""
+    return None if isinstance(value, str) and value == AUTO else check(value)
 
 
 def _check_for(name: str, hint: Any, limits: Whole | Real | None) -> Callable[[Any], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from fastw2v.config import (
     PRESETS,
@@ -51,7 +51,7 @@ class Options(TypedDict, total=False):
     negatives: int
     epochs: int
     minutes: float | None
-    lr: float
+    lr: float | Literal["auto"] | None
     min_lr: float | None
     sample: float
     ns_exponent: float

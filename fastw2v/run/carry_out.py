@@ -44,7 +44,7 @@ def carry_out(
     checkpointer = None
     if kept:
         checkpointer = kept.place.checkpointer_of(
-            corpus, run.training, run.fingerprint, kept.every, kept.options
+            corpus, run.training, run.fingerprint, kept.every, kept.options | {"lr": run.training.lr}
         )
     evaluator = evaluator_of(run.training, run.held_out, scores, on_evaluation)
     own = [hook for hook in (checkpointer, evaluator) if hook]

@@ -20,6 +20,7 @@ from fastw2v.training.checkpoint.manifest import Saved
 from fastw2v.training.compilation import Compilation, compile_beside
 from fastw2v.training.holdout import split
 from fastw2v.training.hooks import Hook, Trained
+from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
 if TYPE_CHECKING:  # what only several processes need is imported where they do
@@ -107,6 +108,7 @@ class Run:
         self.corpus: Corpus = corpus
         n_here = len(corpus.ids)
         self.n_tokens = sum(self.communicator.gather(n_here)) if self.is_shared else n_here
+        self.training = with_learning_rate(self.training, self.n_tokens)
         return corpus
 
     def settle(self) -> Corpus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from fastw2v.config import TrainConfig
@@ -15,6 +16,7 @@ from fastw2v.model.arrays import UNIT
 from fastw2v.model.plan import Schedule
 from fastw2v.training.hooks import Hook, Position, Progress
 from fastw2v.training.start import make_schedule, schedule_of
+from fastw2v.training.step_size import auto_learning_rate
 
 # Seconds over which the speed of the last calls is averaged, older ones less: calls differ by a tenth, and a
 # machine that slows down must show before many of them.
@@ -78,7 +80,7 @@ class Epochs:
 
     def progress(self, position: Position, n_done: int, mean_loss: float) -> Progress:
         """What is told after n_done tokens, of all epochs, and a call whose pairs had that mean loss."""
-        decayed = self.config.lr * (1 - n_done / self.n_tokens)
+        decayed = self.config.learning_rate * (1 - n_done / self.n_tokens)
         return Progress(
             words=round(n_done * self.sizes.n_words / self.sizes.n_tokens),
             words_total=self.sizes.n_words * self.config.epochs,
@@ -99,6 +101,9 @@ class Clock:
     seconds      of the time that are over; in several processes those of rank 0
     speed        tokens a second, by all processes, of the last calls; 0 before there were any
     hook_seconds the longest time that hooks took after a step
+
+    With lr auto a run begins with the step size of word2vec, and takes the one for so much training once its
+    first calls have shown a speed.
     """
 
     follows_clock = True
@@ -168,6 +173,9 @@ class Clock:
 
         pace   tokens that all processes train while this one trains one
         """
+        if self.config.lr is None and self.seconds > min(SPEED_SECONDS, LAST_SHARE * self.seconds_total):
+            chosen = auto_learning_rate(self.speed * self.seconds_total)
+            self.config = replace(self.config, lr=chosen)
         words_total = max(1, round(self.speed * self.seconds_total / pace)) if self.speed else FAR
         words_before = round(self.share * words_total) - unit * UNIT
         return schedule_of(self.config, words_total, key, words_before)
@@ -183,7 +191,7 @@ class Clock:
             words_total=words if self.is_spent else max(words + 1, round(words / max(self.share, 1e-9))),
             seconds=position.seconds,
             learning_rate=max(
-                self.config.lr * (0 if self.is_spent else decayed), self.config.min_learning_rate
+                self.config.learning_rate * (0 if self.is_spent else decayed), self.config.min_learning_rate
             ),
             mean_loss=mean_loss,
             epochs=n_done / self.sizes.n_tokens,

@@ -41,6 +41,8 @@ def step_size_warning(config: TrainConfig) -> str | None:
 
     The loss cannot tell: with bounded steps that of a ruined run lies below that of untrained vectors.
     """
+    if config.lr is None:
+        return None
     if config.lr > LARGE_STEP:
         return (
             f"lr {config.lr:g} is above {LARGE_STEP:g}: rows overshoot, or are held back; "

@@ -23,6 +23,7 @@ from fastw2v.training.notify import ended, signals_of, tell_stage
 from fastw2v.training.shuffling import epoch_buffers
 from fastw2v.training.spans import Span, Synchronized, next_size
 from fastw2v.training.start import begin, finish, longest_sentence, require_usable, settled
+from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -40,6 +41,7 @@ def train(
     require_supported(config)
     corpus = settled(corpus)
     require_usable(corpus)
+    config = with_learning_rate(config, len(corpus.ids))
     longest = longest_sentence(corpus.offsets)
     require_neighbours(longest)
     vectors, start = begin(corpus, config, hooks, init)
@@ -111,7 +113,8 @@ class Loop:
     def check(self, mean_loss: float) -> None:
         """Raise DivergedError where this process's vectors diverged; several tell each other before."""
         backend = self.backend
-        require_healthy(backend.host(), mean_loss, backend.plan.objective, self.config.lr, self.n_calls)
+        rate = self.budget.config.learning_rate
+        require_healthy(backend.host(), mean_loss, backend.plan.objective, rate, self.n_calls)
 
     def synchronize(self, span: Span, units: tuple[int, int], totals: Totals, is_due: bool) -> Synchronized:
         """After this process trained units first ≤ u < end of a step; is_due asks for agreed vectors."""

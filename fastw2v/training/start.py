@@ -78,7 +78,7 @@ def schedule_of(config: TrainConfig, words_total: int, key: int, words_before: i
         epoch_key=np.uint64(key),
         words_before=words_before,
         words_total=words_total,
-        learning_rate=config.lr,
+        learning_rate=config.learning_rate,
         min_learning_rate=config.min_learning_rate,
         center_share=float(config.freeze != "center"),
         outside_share=float(config.freeze != "outside"),
@@ -230,7 +230,7 @@ def finish(
     if line and (words >= FEW_READ or not n_kept):
         raise CorpusError(line)
     vectors, mean_loss = backend.host(), end.totals.mean_loss
-    require_healthy(vectors, mean_loss, backend.plan.objective, config.lr)
+    require_healthy(vectors, mean_loss, backend.plan.objective, config.learning_rate)
     center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
     of_words = outside if outside_is_of_words(backend.plan.objective) else None
     return Trained(

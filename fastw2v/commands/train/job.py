@@ -37,6 +37,7 @@ from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import Score
 from fastw2v.training.hooks import Trained
 from fastw2v.training.start import no_pair_line
+from fastw2v.training.step_size import few_epochs_line
 from fastw2v.vectors import formats
 from fastw2v.vectors.embeddings import Embeddings, with_outside
 
@@ -170,9 +171,18 @@ class LeaderJob:
         started = time.perf_counter()
         corpus = self.run.read(reading_shown(self.display), phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
+        self.say_step_size(self.run)
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)
         return corpus
+
+    def say_step_size(self, run: Run) -> None:
+        """What --lr auto comes to, and whether more epochs would help."""
+        chosen, few = run.training, few_epochs_line(run.training, run.n_tokens)
+        if run.request.training.lr is None and chosen.lr is not None:
+            self.display.say(f"lr {chosen.lr:g}, for {run.n_tokens * chosen.epochs:,} tokens in all epochs")
+        if few:
+            self.display.say(few)
 
     def say_processes(self, communicator: Communicator) -> None:
         """How several processes work together."""
@@ -181,7 +191,7 @@ class LeaderJob:
             step = f"{words // SYNC_UNIT * SYNC_UNIT:,} words" if words else "what suits the network"
             self.display.say(
                 f"{size} processes of {self.run.training.threads} threads combine after {step} each; "
-                f"lr {self.run.training.lr:g} (try one process's times {size**0.5:.2f})"
+                f"lr {self.run.training.learning_rate:g} (try one process's times {size**0.5:.2f})"
             )
 
     def estimate(self, corpus: Corpus) -> None:
@@ -199,7 +209,7 @@ class LeaderJob:
             display.say(as_typed_line(run.training))
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
-        self.log.record("corpus", **begun(corpus, run.n_tokens))
+        self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)
         listener = Listener(display, self.log, run.training.minutes, run.training.shuffle)
         trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
         display.close()
@@ -218,7 +228,8 @@ class LeaderJob:
         self.display.update(f"writing {self.outputs.target}")
         self.outputs.save(trained.embeddings)
         if self.outputs.config:
-            write_config(self.outputs.config, self.settings, click.get_current_context().command)
+            command = click.get_current_context().command
+            write_config(self.outputs.config, self.settings, command, self.run.training.lr)
         summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
 
 

@@ -22,6 +22,7 @@ from fastw2v.commands.options import click_option
 from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.corpus.files.own import CONFIG_HEAD, CONFIG_SUFFIX, own_config
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.options.fields import AUTO
 from fastw2v.options.synonyms import hint
 from fastw2v.system.marks import without_mark
 from fastw2v.version import __version__
@@ -137,6 +138,7 @@ def checked(path: Path, key: str, parameter: click.Parameter, value: Any) -> Any
         raise UsageError(f"{path}: {key} is {shown(value)}: it must be a name or a list of names")
     option = BY_NAME[parameter.name or ""]
     fits = type(value) is option.kind or (option.kind is float and type(value) is int)
+    fits = fits or (option.auto and value == AUTO)
     wanted = SHOWN[option.kind]
     if option.choices:
         fits, wanted = value in option.choices, f"one of {', '.join(option.choices)}"
@@ -165,7 +167,8 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
 
     options  all parameters of the command, by name
     """
-    values = options | {"output": str(target), "threads": threads, "min_lr": config.min_learning_rate}
+    values = options | {"output": str(target), "threads": threads}
+    values |= {"lr": AUTO} if config.lr is None else {"min_lr": config.min_learning_rate}
     values = with_absolute_paths(values)
     once = {option.name for option in OPTIONS if option.is_once}
     once |= {"epochs"} if config.minutes is not None else set()  # the clock decides how many there are
@@ -211,8 +214,10 @@ def as_typed_line(config: TrainConfig) -> str:
     return " ".join(words)
 
 
-def write_config(path: Path, values: dict[str, Any], command: click.Command) -> None:
+def write_config(path: Path, values: dict[str, Any], command: click.Command, lr: float | None) -> None:
     """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
+
+    lr   what auto was; None where a clock decided it on the way
 
     Raises OutputError, and UsageError for file names that are not Unicode.
     """
@@ -223,6 +228,8 @@ def write_config(path: Path, values: dict[str, Any], command: click.Command) -> 
     lines += [f'version = "{__version__}"']
     names = [parameter.name or "" for parameter in command.params]
     lines += [f"{keys[name]} = {shown(values[name])}" for name in names if name in keys and name in values]
+    if lr is not None:
+        lines = [f"{line}  # {lr:g} in this run" if line == f'lr = "{AUTO}"' else line for line in lines]
     try:
         text = ("\n".join(lines) + "\n").encode()
     except UnicodeEncodeError:

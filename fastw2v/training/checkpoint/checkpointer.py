@@ -131,7 +131,7 @@ class Checkpointer(Hook):
 
     def save(self, vectors: Vectors, position: Position, progress: Progress, objective: Objective) -> None:
         """Write a checkpoint, then remove all but it and the one before."""
-        require_healthy(vectors, progress.mean_loss, objective, self.run.config.lr)
+        require_healthy(vectors, progress.mean_loss, objective, self.run.config.learning_rate)
         numbers = map(number_of, self.folder.checkpoints())
         path = self.folder.path / f"checkpoint-{max(numbers, default=0) + 1:06}"
         saved = Saved(

@@ -1,0 +1,45 @@
+"""The step size of `--lr auto`, from how much a run trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastw2v.config import TrainConfig
+
+# lr = MIDDLE·(MIDDLE_TOKENS / tokens)^(1/4) within limits, tokens those of all epochs. From runs on 1, 4 and
+# 17 M words of Wikipedia, 1, 5 and 15 epochs, at .025 to .4, and on planted corpora (bench/README.md).
+MIDDLE, MIDDLE_TOKENS, POWER = 0.05, 85e6, 0.25
+LEAST, MOST = 0.025, 0.1
+# Under so many tokens, all epochs, more epochs help more than any step size: 1 M words of Wikipedia give MEN
+# .09 to .19 after 1 epoch, .28 to .45 after 5 and .44 to .48 after 15.
+FEW_TOKENS, ENOUGH_TOKENS = 10_000_000, 20_000_000
+MOST_EPOCHS = 50
+
+
+def auto_learning_rate(n_tokens: float) -> float:
+    """The step size at the start of a run of so many tokens, all epochs; two digits of it."""
+    wanted = MIDDLE * (MIDDLE_TOKENS / max(n_tokens, 1)) ** POWER
+    return float(f"{min(max(wanted, LEAST), MOST):.2g}")
+
+
+def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
+    """The configuration with a number for auto, for a corpus of so many tokens.
+
+    With minutes it stays auto: how much they train is known once they run (`training.budget.Clock`).
+    """
+    if config.lr is not None or config.minutes is not None:
+        return config
+    return replace(config, lr=auto_learning_rate(config.epochs * n_tokens))
+
+
+def few_epochs_line(config: TrainConfig, n_tokens: int) -> str | None:
+    """What to tell of a run that more epochs would help; None of a longer one, and where a clock ends it."""
+    if config.minutes is not None or not 0 < config.epochs * n_tokens < FEW_TOKENS:
+        return None
+    wanted = min(-(-ENOUGH_TOKENS // n_tokens), MOST_EPOCHS)
+    if wanted <= config.epochs:
+        return None
+    return (
+        f"{n_tokens:,} tokens are few for {config.epochs} epochs: vectors are usually better after more, "
+        f"such as --epochs {wanted}"
+    )
