@@ -12,6 +12,7 @@ import click
 
 from bench import report
 from bench.ingest import ingest
+from bench.models import models
 from bench.options import Options, Peer, open_session
 from bench.records import Records, read_records
 from bench.runs import quality, throughput, time_to_quality
@@ -50,13 +51,14 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "throughput": throughput,
     "quality": quality,
     "time-to-quality": time_to_quality,
+    "models": models,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
     "ingest": ingest,
     "distributed": distributed,
 }
-NEED_TEXT = {"throughput", "quality", "time-to-quality"}
+NEED_TEXT = {"throughput", "quality", "time-to-quality", "models"}
 
 
 class PeerType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -164,11 +166,11 @@ def main(
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
-    MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), scaling, kernels,
-    sharing (a simulation of many cores), ingest (reading), distributed (several processes), faults (kills,
-    signals, full disks, damaged files), and report, which only tells of the results in a --json file. Run
-    nothing else meanwhile: ratios hold on a noisy machine because the sides alternate, speeds do not.
-    Peers that are not given are left out.
+    MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW and
+    hierarchical softmax, beside peers that have them), scaling, kernels, sharing (a simulation of many
+    cores), ingest (reading), distributed (several processes), faults (kills, signals, full disks, damaged
+    files), and report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios
+    hold on a noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
 
     \b
     Examples:

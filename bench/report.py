@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench import models as of_models
 from bench import reached
 from bench.rows import (
     OURS,
@@ -323,6 +324,15 @@ def time_to_quality(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def models(rows: list[Row]) -> str:
+    """Every model beside the peers that have it."""
+    parts = []
+    for head, lines, own in of_models.lines(rows):
+        epochs = f"{own[0]['epochs']} epochs, a run each"
+        parts.append(f"{table(head, lines)}\n\n{caption(own[-1], epochs)}")
+    return "\n\n".join(parts)
+
+
 RANK_FIELDS = ("rate", "sync_share", "wait_share", "bytes_a_sync", "efficiency", "foreseen")
 
 
@@ -346,6 +356,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "throughput": throughput,
     "quality": quality,
     "time-to-quality": time_to_quality,
+    "models": models,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,

@@ -24,6 +24,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
+from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors import formats
 
 
@@ -55,11 +56,17 @@ class Run(NamedTuple):
 Trainer = Callable[[Material, TrainConfig, Path], Run]
 
 
+def has_tree(config: TrainConfig) -> bool:
+    """Whether the loss is the hierarchical softmax."""
+    return config.loss == "hierarchical-softmax"
+
+
 def ours(**changes: object) -> Trainer:
     """fastw2v with some options changed."""
 
     def run(material: Material, config: TrainConfig, folder: Path) -> Run:
-        trained = loop.train(material.corpus, replace(config, **changes))  # type: ignore[arg-type]
+        config = with_learning_rate(replace(config, **changes), len(material.corpus.ids))  # type: ignore[arg-type]
+        trained = loop.train(material.corpus, config)
         vectors = folder / "fastw2v.bin"
         formats.save(vectors, trained.embeddings, escape=True)
         return Run(trained.train_seconds, trained.compile_seconds, vectors)
@@ -74,10 +81,11 @@ def gensim(material: Material, config: TrainConfig, folder: Path) -> Run:
         from gensim.models import Word2Vec
     logging.getLogger("gensim").setLevel(logging.ERROR)
     model = Word2Vec(
-        sg=1,
+        sg=int(config.architecture == "skip-gram"),
+        hs=int(has_tree(config)),
         vector_size=config.dim,
         window=config.window,
-        negative=config.negatives,
+        negative=0 if has_tree(config) else config.negatives,
         sample=config.sample,
         min_count=material.min_count,
         alpha=config.learning_rate,
@@ -138,20 +146,20 @@ def word2vec_like(binary: Path) -> Trainer:
             "-output": vectors,
             "-size": config.dim,
             "-window": config.window,
-            "-negative": config.negatives,
+            "-negative": 0 if has_tree(config) else config.negatives,
             "-sample": config.sample,
             "-min-count": material.min_count,
             "-iter": config.epochs,
             "-alpha": config.learning_rate,
             "-threads": config.threads or usable_cores(),
-            "-hs": 0,
+            "-hs": int(has_tree(config)),
             "-binary": 1,
         }
         help_text = subprocess.run(
             [str(binary.resolve())], capture_output=True, text=True, check=False
         ).stdout
         if "-cbow" in help_text:
-            options["-cbow"] = 0
+            options["-cbow"] = int(config.architecture == "cbow")
         command = [str(binary.resolve()), *(str(part) for option in options.items() for part in option)]
         return Run(watched(command, r"Words in train file", r"Progress|Words/sec"), 0.0, vectors)
 

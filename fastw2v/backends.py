@@ -64,6 +64,7 @@ class Backend(Protocol):
         """The matrices as they are now, in the memory of the process."""
 
 
+SIDES = {"left": -1, "both": 0, "right": 1}
 ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow": Cbow}
 
 
@@ -74,6 +75,7 @@ def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Pla
         int(not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
+        SIDES[config.context],
     )
     return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, counts))
 
@@ -131,8 +133,6 @@ def supports(plan: Plan, backend: str) -> str | None:
         return "a softmax has no noise for a block to share: leave out --kernel"
     if isinstance(plan.estimator, Whole) and not isinstance(plan.objective, Softmax):
         return "only loss softmax has all words as outputs: leave out --kernel"
-    if isinstance(plan.architecture, Cbow) and is_shared:
-        return "architecture cbow is trained one case after the other: add --kernel pair"
     if backend == "reference":
         return None
     if isinstance(plan.objective, Softmax) and isinstance(plan.estimator, Pair):

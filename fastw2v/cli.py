@@ -23,6 +23,7 @@ from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
 from fastw2v.commands.map import draw_map
 from fastw2v.commands.phrases import phrases
+from fastw2v.commands.recommend import recommend
 from fastw2v.commands.report import report
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
@@ -92,7 +93,7 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-COMMANDS = (train, phrases, vocab, evaluate, *QUESTIONS, draw_map, report, export, doctor, warm_up)
+COMMANDS = (train, phrases, vocab, evaluate, *QUESTIONS, recommend, draw_map, report, export, doctor, warm_up)
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -15,6 +15,7 @@ from fastw2v.options.together import check_clock, check_combination, refused
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
+Context = Literal["both", "left", "right"]
 Kernel = Literal["block", "pair"]
 Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
@@ -112,7 +113,10 @@ class TrainConfig:
     )
     backend: Backend = option("numba", "Model", "Compiled kernels, or NumPy: slow, one thread.")
     architecture: Architecture = option(
-        "skip-gram", "Model", "A word predicts its neighbours, or their mean the word (cbow, kernel pair)."
+        "skip-gram", "Model", "A word predicts its neighbours, or their mean the word (cbow)."
+    )
+    context: Context = option(
+        "both", "Model", "Words of the window that belong to a word: on both sides of it, or on one."
     )
     kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
     block_size: int = option(
@@ -147,12 +151,24 @@ class TrainConfig:
         limits=Whole(1, 1_000_000),
     )
 
+    leave_last_out: bool = option(
+        False, "Evaluation", "Train without the last item of each sequence of two or more."
+    )
+    eval_next_item: bool = option(
+        False, "Evaluation", "Judge by these items: the share that is among the first 10 guesses."
+    )
+
     def __post_init__(self) -> None:
         """Check every limit.
 
         Raises UsageError naming the option, its value and the limit.
         """
         settle(self)
+        if self.eval_next_item and not self.leave_last_out:
+            raise refused(
+                "eval_next_item would judge by items that were trained: set leave_last_out too",
+                *("eval_next_item", "leave_last_out"),
+            )
         if self.min_lr is not None and self.min_lr > self.learning_rate:
             most = f"auto, {self.learning_rate} or more" if self.lr is None else f"{self.lr}"
             raise refused(f"min_lr is {self.min_lr}: it must be from 0 to lr ({most})", "min_lr", "lr")

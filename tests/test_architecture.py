@@ -79,6 +79,7 @@ LIBRARIES = {
         "corpus",
         "vectors.embeddings",  # for the type of an answer
         "vectors.methods",  # as well
+        "vectors.formats.answers",
         "vectors.formats.packed",  # zstd, which Python has from 3.14 on
         "vectors.formats.parquet",
     },

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from corpora.small import grouped
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
-from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
-from fastw2v.reference.architectures import inputs_of, outputs_of
-from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss
+from fastw2v.model.sampling import noise_probabilities
+from fastw2v.reference.architectures import inputs_of, outputs_of, window_of
+from fastw2v.reference.bags import bag_step
+from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigmoid
+from fastw2v.reference.noise import Seen
 from fastw2v.reference.pair import pair_step
+from fastw2v.reference.units import KeptToken
 from fastw2v.training import train
+from tests.chains import chain_corpus
 from tests.gradients import numerical_gradient
 
 CBOW = Cbow(5, 0, 5, np.zeros(0, np.uint32))
@@ -50,21 +56,85 @@ def test_pair_step__descends_by_finite_differences(objective, rng):
     np.testing.assert_allclose((U - vectors.outside) / lr, grad_U, atol=1e-6)
 
 
-def test_train__finds_the_groups_at_any_number_of_threads():
+@pytest.mark.parametrize("n_seen", [0, 1_000])
+def test_bag_step__expectation_is_the_textbook_gradient(n_seen):
+    """Mean step over 4,000 draws of the shared noise against K fresh negatives a case, in expectation."""
+    rng = np.random.default_rng(0)
+    n_words, dim, n_negatives, shared = 6, 3, 4, 8
+    noise = noise_probabilities(np.array([50, 30, 20, 10, 5, 2]))
+    kept = [KeptToken(int(word), 0, 2) for word in rng.integers(0, n_words, 7)]
+    start = Vectors(rng.normal(size=(n_words, dim)) / 2, rng.normal(size=(n_words, dim)) / 2)
+
+    expected = Vectors(np.zeros((n_words, dim)), np.zeros((n_words, dim)))
+    for i, token in enumerate(kept):
+        bag = [kept[j].word for j in inputs_of(CBOW, i, window_of(kept, i))]
+        h, grad_h = start.center[bag].mean(axis=0), np.zeros(dim)
+        for word in range(n_words):
+            score = start.outside[word] @ h
+            error = -sigmoid(-score) if word == token.word else n_negatives * noise[word] * sigmoid(score)
+            grad_h += error * start.outside[word]
+            expected.outside[word] += error * h
+        np.add.at(expected.center, bag, grad_h / len(bag))
+
+    learning_rate, samples = 1e-4, []  # so small a step is never held back
+    for _ in range(4_000):
+        after = Vectors(start.center.copy(), start.outside.copy())
+        seen = Seen(n_seen * (noise @ start.outside), np.array([n_seen]))
+        words, rates = rng.choice(n_words, shared, p=noise), (learning_rate, learning_rate)
+        _, n_cases = bag_step(after, kept, np.arange(7), words, rates, n_negatives / shared, seen)
+        samples.append([(a - b) / learning_rate for a, b in zip(start, after, strict=True)])
+    mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(len(samples))
+    deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-3)
+    assert n_cases == 7
+    assert deviation.max() < 4.5
+    assert np.abs(np.array(expected)).max() > 10 * error.max()  # the test can see a wrong weight
+
+
+def test_bag_step__a_case_without_input_words_is_none():
+    rng = np.random.default_rng(0)
+    kept = [KeptToken(0, 0, 2), KeptToken(1, 1, 2), KeptToken(2, 1, 2)]  # the first alone in its sentence
+    start = Vectors(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)))
+    after = Vectors(start.center.copy(), start.outside.copy())
+    seen = Seen(np.zeros(3), np.zeros(1, np.intp))
+    loss, n_cases = bag_step(after, kept, np.arange(1), np.array([3, 3]), (0.1, 0.1), 2.0, seen)
+    assert (loss, n_cases) == (0.0, 0)
+    assert all((a == b).all() for a, b in zip(start, after, strict=True))
+    assert bag_step(after, kept, np.arange(3), np.array([3, 3]), (0.1, 0.1), 2.0, seen)[1] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_words", [2, 20, 400])
+@pytest.mark.parametrize("learning_rate", [0.025, 0.1])
+def test_train__block_is_as_stable_as_pair_on_a_tiny_vocabulary(n_words, learning_rate):
+    corpus, _ = chain_corpus(n_words, 100_000)
+    losses = []
+    for kernel in ("pair", "block"):
+        config = TrainConfig(dim=64, lr=learning_rate, sample=0, threads=1, epochs=3, kernel=kernel)
+        losses.append(train(corpus, replace(config, architecture="cbow")).mean_loss)
+    # Two words, four cases at once: .490 for .465 at .1, as each pushes the other from where both were.
+    assert losses[1] < losses[0] * (1.06 if n_words == 2 else 1.02)
+
+
+@pytest.mark.parametrize("kernel", ["pair", "block"])
+def test_train__finds_the_groups_at_any_number_of_threads(kernel):
     corpus = grouped(8, 4000)
     for threads in (1, 3):
         config = TrainConfig(
-            dim=16, architecture="cbow", kernel="pair", sample=0, lr=0.1, epochs=5, threads=threads
+            dim=16, architecture="cbow", kernel=kernel, sample=0, lr=0.1, epochs=5, threads=threads
         )
         vectors = train(corpus, config).embeddings
         found = [word for word, _ in vectors.nearest("w0", n=4)]
         assert sorted(found) == ["w1", "w2", "w3", "w4"]
 
 
-def test_plan__of_cbow_needs_kernel_pair():
-    config = TrainConfig(architecture="cbow")
-    with pytest.raises(UsageError, match="add --kernel pair"):
-        train(grouped(2, 50), config)
-    plan = plan_of(TrainConfig(architecture="cbow", kernel="pair"), np.ones(9, np.int64), 4)
+def test_train__deterministic_is_the_same_for_1_2_and_4_threads():
+    corpus, _ = chain_corpus(400, 60_000)
+    config = TrainConfig(architecture="cbow", dim=24, epochs=2, deterministic=True)
+    runs = [train(corpus, replace(config, threads=threads)).embeddings for threads in (1, 2, 4)]
+    assert len({run.center_vectors.tobytes() for run in runs}) == 1
+
+
+def test_plan__knows_its_window():
+    plan = plan_of(TrainConfig(architecture="cbow"), np.ones(9, np.int64), 4)
     assert isinstance(plan.architecture, Cbow)
     assert plan.architecture.reach == 3

@@ -40,6 +40,7 @@ KERNELS: list[dict[str, Any]] = [
     {"kernel": "block"},
     {"deterministic": True},
     {"kernel": "pair", "architecture": "cbow"},
+    {"architecture": "cbow"},
     {"loss": "hierarchical-softmax"},
     {"holdout": 0.2, "shuffle": True, "dim": 33, "freeze": "center"},
 ]

@@ -32,6 +32,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "deterministic": False,
         "backend": "numba",
         "architecture": "skip-gram",
+        "context": "both",
         "kernel": "block",
         "block_size": 32,
         "shared_negatives": 32,
@@ -41,6 +42,8 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "holdout": 0.0,
         "eval_every": 1.0,
         "patience": None,
+        "leave_last_out": False,
+        "eval_next_item": False,
         "minutes": None,
     }
     assert dataclasses.asdict(TrainConfig()) == expected

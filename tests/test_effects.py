@@ -48,6 +48,7 @@ OTHERS: dict[str, Any] = {
     "shuffle": True,
     "deterministic": True,
     "architecture": "cbow",
+    "context": "right",
     "kernel": "pair",
     "block_size": 3,
     "shared_negatives": 2,
@@ -57,14 +58,16 @@ OTHERS: dict[str, Any] = {
     "holdout": 0.3,
     "eval_every": 2.0,
     "patience": 1,
+    "leave_last_out": True,
+    "eval_next_item": True,
     "backend": "reference",
 }
 # What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
 NEEDS: dict[str, dict[str, Any]] = {
     "deterministic": {"dim": 32},  # few words are one lane, which threads part by cache lines
-    "architecture": {"kernel": "pair"},
     "eval_every": {"holdout": 0.2},
     "patience": {"holdout": 0.2, "epochs": 10},
+    "eval_next_item": {"leave_last_out": True},
     "freeze": {"lr": 0.5, "min_lr": 0.45},  # beside small vectors that stay, the others learn slowly
 }
 
@@ -105,7 +108,11 @@ def outcome_of(trained: Callable[[], Embeddings]) -> Outcome:
         embeddings = trained()
     assert embeddings.outside_vectors is not None
     vectors = embeddings.center_vectors.tobytes() + embeddings.outside_vectors.tobytes()
-    return Outcome(vectors, told.getvalue().count("held-out loss"), max(WORKERS, default=0))
+    return Outcome(
+        vectors,
+        told.getvalue().count("held-out loss") + told.getvalue().count("next item"),
+        max(WORKERS, default=0),
+    )
 
 
 @functools.cache

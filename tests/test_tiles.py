@@ -23,7 +23,7 @@ from fastw2v.kernels.tiles.products import (
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import BFLOAT16
-from fastw2v.reference.block import rounded
+from fastw2v.reference.noise import rounded
 
 Matrix = NDArray[Any]
 LINES = [1, 2, 3, 4, 5, 7, 20]  # of a row: every remainder of four, which the row operations take at a time

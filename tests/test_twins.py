@@ -20,12 +20,14 @@ TWINS = [
     ("objectives", "objectives"),
     ("pair", "pair"),
     ("whole", "whole"),
+    ("bags", "block/plain_bags"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
     ("backend", "backend"),
 ]
-# Files that only one side has: formulas, and what instructions and memory need.
-REFERENCE_ONLY = {"losses"}
+# Files that only one side has: formulas, and what instructions and memory need. A block's noise is formulas
+# there, here loops in block/plain_noise and products of tiles in block/noise.
+REFERENCE_ONLY = {"losses", "noise"}
 KERNELS_ONLY = {"jit", "code_cache", "compiler", "intrinsics", "scalar", "sentences"}
 
 

@@ -44,7 +44,6 @@ PAIRS = [
     ("block_size", "shared_negatives"),
 ]
 REFUSED = [
-    ("architecture",),
     ("loss", "kernel"),
     ("minutes", "deterministic"),
     ("eval_every",),

@@ -126,6 +126,8 @@ READING = (
 OF_TEXT = tuple(
     option for option in READING if option.field in {field.name for field in dataclasses.fields(TextOptions)}
 )
+# How a command reads sequences that it does not train on.
+OF_CORPUS = tuple(option for option in READING if option.name in ("column", "group_by", "order_by")) + OF_TEXT
 FORM = (
     _option(
         "--vectors",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from fastw2v.commands.declared import OF_TEXT
+from fastw2v.commands.declared import OF_CORPUS
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, AtLeast
 from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastw2v.vectors.evaluation import AnalogyQuestion, AnalogyResult, SimilarityPair
 
 METHODS = {"add": "3cosadd", "mul": "3cosmul"}
-READ_BY = tuple(option.name for option in OF_TEXT)
+READ_BY = tuple(option.name for option in OF_CORPUS)
 
 
 def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,8 +62,7 @@ def word_test_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("vectors", type=READ, nargs=-1, required=True)
 @word_test_options
 @click.option("--next-item", metavar="CORPUS", help="Sequences whose last item is held out and guessed.")
-@click.option("--column", help="Column of CORPUS.  [default: found by type and name]")
-@declared(*OF_TEXT)
+@declared(*OF_CORPUS)
 @click.option("--outside", type=READ, metavar="FILE", help="Outside vectors to score next items by.")
 @click.option("--context", type=AtLeast(1), default=1, help="Items before the last that make the query.")
 @click.option("-k", "--top", type=AtLeast(1), default=10, help="Guesses that count as a hit.")
@@ -93,7 +92,7 @@ def evaluate(
     from fastw2v.vectors.embeddings import with_outside
 
     if not next_item:
-        of_items = ("column", "outside", "context", "top", *READ_BY)
+        of_items = ("outside", "context", "top", *READ_BY)
         refuse_idle(of_items, "without --next-item", "add --next-item CORPUS")
     refuse_idle_tests(options["similarity"], options["analogy"])
     if outside and len(vectors) > 1:
@@ -257,6 +256,10 @@ def next_item_result(embeddings: Embeddings, sequences: Sequences, tests: TestSe
         "hit_rate": defined(result.hit_rate),
         "ndcg": defined(result.ndcg),
         "mrr": defined(result.mrr),
+        "popular": {
+            name: defined(value)
+            for name, value in zip(("hit_rate", "ndcg", "mrr"), result.popular, strict=True)
+        },
         "asked": result.n_asked,
         "sequences": result.n_sequences,
     }
@@ -287,6 +290,7 @@ def table_row(result: dict[str, Any]) -> dict[str, str]:
         row[f"ndcg@{scores['k']}"] = number(scores["ndcg"])
         row["mrr"] = number(scores["mrr"])
         row["asked"] = f"{scores['asked']}/{scores['sequences']}"
+        row[f"popular hit@{scores['k']}"] = number(scores["popular"]["hit_rate"])
     return row
 
 

@@ -28,10 +28,13 @@ class Places(NamedTuple):
 
 @jit
 def window_of(kept, i, size):
-    """Kept tokens low ≤ j < high within the radius drawn for i, in its sentence, i itself among them."""
-    low = max(i - kept.radius[i], kept.first[i])
+    """Kept tokens low ≤ j < high within the radius drawn for i, in its sentence, i itself among them.
+
+    On the side of i that the run has for its windows, or on both.
+    """
+    low = i if kept.side > 0 else max(i - kept.radius[i], kept.first[i])
     high = i + 1
-    while high < size and high <= i + kept.radius[i] and kept.first[high] == kept.first[i]:
+    while kept.side >= 0 and high < size and high <= i + kept.radius[i] and kept.first[high] == kept.first[i]:
         high += 1
     return low, high
 

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, Seen, new_scratch
-from fastw2v.kernels.block.step import block_step
+from fastw2v.kernels.block.step import step_block
 from fastw2v.kernels.block.windows import order_centers
 from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, prefetch_row, yield_core
-from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
+from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
-from fastw2v.model.plan import PLACES, RUN
+from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
 
 AHEAD = 4  # rows that are on their way while one is copied
 PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
@@ -83,7 +83,12 @@ def new_lanes(vectors, plan):
     windows = min(size, estimator.block_size + 2 * plan.architecture.reach * n_runs)
     n_rows = windows + estimator.shared_negatives
     return Lanes(
-        Kept(np.empty((n, size), np.int32), np.empty((n, size), np.int32), np.empty((n, size), np.int32)),
+        Kept(
+            np.empty((n, size), np.int32),
+            np.empty((n, size), np.int32),
+            np.empty((n, size), np.int32),
+            plan.architecture.side,
+        ),
         np.zeros((n, UNIT), np.int64),
         np.zeros((n, 3), np.int64),
         np.zeros(n, np.uint64),
@@ -109,7 +114,7 @@ def new_desk(vectors, plan):
 @inner_jit
 def kept_of(kept, lane):
     """The kept tokens of one lane."""
-    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane])
+    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side)
 
 
 @inner_jit
@@ -157,11 +162,23 @@ def number(word, words, n_words, numbers):
     return n_words
 
 
+def _centers_alone(architecture, n_centers, n_windows):
+    return n_centers
+
+
+def _whole_windows(architecture, n_centers, n_windows):
+    return n_windows
+
+
+# (architecture, n_centers, n_windows): how many words, centres first, then windows, have rows of V in a step.
+n_inputs = by_type({SkipGram: _centers_alone, Cbow: _whole_windows})
+
+
 @inner_jit
-def number_words(kept, centers, size, noise, words, desk):
+def number_words(architecture, kept, centers, size, noise, words, desk):
     """Number the distinct words of a block: of its centres, then of their windows and its noise.
 
-    Fills words, desk.ids and, by number, noise. Returns how many words are of centres, and in all.
+    Fills words, desk.ids and, by number, noise. Returns how many words have rows of V in it, and in all.
     """
     n_words, numbers = 0, desk.numbers
     for i in centers:
@@ -172,6 +189,7 @@ def number_words(kept, centers, size, noise, words, desk):
         for j in range(low, high):
             n_words = number(kept.ids[j], words, n_words, numbers)
             desk.ids[j] = numbers[kept.ids[j]]
+    n_centers = n_inputs(architecture, n_centers, n_words)
     for s in range(len(noise)):
         if noise[s] >= 0:
             n_words = number(noise[s], words, n_words, numbers)
@@ -212,14 +230,13 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     count = estimator.shared_negatives
     lanes.states[lane] = draw_shared(objective.unigram_table, lanes.states[lane], count, noise)
     words = lanes.words[lane]
-    n_centers, n_words = number_words(kept, centers, size, noise, words, desk)
+    n_centers, n_words = number_words(plan.architecture, kept, centers, size, noise, words, desk)
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
     take_rows(copies.center, vectors.center, words, n_centers)
     take_rows(copies.outside, vectors.outside, words, n_words)
-    weight = np.float32(objective.n_negatives / count)
-    local = Kept(desk.ids, kept.first, kept.radius)
+    local = Kept(desk.ids, kept.first, kept.radius, kept.side)
     seen = seen_of(lanes.seen, lane)
-    loss, n_pairs = block_step(copies, local, centers, size, rates, weight, desk.scratch, seen)
+    loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:
         remember(seen, desk.scratch.noise, count)
     keep_moves(copies.center, vectors.center, words, n_centers)

@@ -33,12 +33,14 @@ class SkipGram(NamedTuple):
     fixed        1 where the radius is not drawn from 1..radius but always the largest
     reach        the smaller of radius and what the longest sentence can fill: sizes buffers
     keep_limits  uint32 (n_words,), of subsampling: see `fastw2v.model.sampling.as_limits`
+    side         where the window is: −1 left of the centre, 1 right of it, 0 on both sides
     """
 
     radius: int
     fixed: int
     reach: int
     keep_limits: NDArray[np.uint32]
+    side: int = 0
 
 
 class Cbow(NamedTuple):
@@ -53,6 +55,7 @@ class Cbow(NamedTuple):
     fixed: int
     reach: int
     keep_limits: NDArray[np.uint32]
+    side: int = 0
 
 
 class Words(NamedTuple):

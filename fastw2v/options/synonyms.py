@@ -72,7 +72,7 @@ MEANT: dict[str, str] = {
     "n": "topn top_n top_k number",
 }
 NO_SUBWORDS = "there are no subwords here, only whole words"
-CBOW = "skip-gram is the default; CBOW is architecture cbow, with kernel pair"
+CBOW = "skip-gram is the default; CBOW is architecture cbow"
 ABSENT = {
     "sg": f"leave it out: {CBOW}",
     "cbow": f"leave it out: {CBOW}",

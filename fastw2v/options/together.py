@@ -75,7 +75,9 @@ def check_judging(config: Any, *, by_files: bool) -> None:
 
     Raises UsageError.
     """
-    if config.eval_every != type(config).eval_every and not (config.holdout or by_files):
+    if config.eval_every != type(config).eval_every and not (
+        config.holdout or config.eval_next_item or by_files
+    ):
         raise UsageError(
             f"eval_every is {config.eval_every:g}, but there is nothing to judge by: set holdout to 0.01, or "
             "leave eval_every out",

@@ -14,11 +14,12 @@ from fastw2v.reference.units import Kept
 
 
 def window_of(kept: Kept, i: int) -> range:
-    """The kept tokens within the drawn radius of kept token i, in its sentence, itself among them."""
-    low = high = i
-    while low > max(i - kept[i].radius, 0) and kept[low - 1].sentence == kept[i].sentence:
+    """The kept tokens within the drawn radius of kept token i, on its side, in its sentence, and itself."""
+    low, high, side, sentence = i, i, kept[i].side, kept[i].sentence
+    while side <= 0 and low > max(i - kept[i].radius, 0) and kept[low - 1].sentence == sentence:
         low -= 1
-    while high < min(i + kept[i].radius, len(kept) - 1) and kept[high + 1].sentence == kept[i].sentence:
+    last = min(i + kept[i].radius, len(kept) - 1)
+    while side >= 0 and high < last and kept[high + 1].sentence == sentence:
         high += 1
     return range(low, high + 1)
 

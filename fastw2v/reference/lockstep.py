@@ -10,17 +10,9 @@ import numpy as np
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.block import (
-    Numbers,
-    Seen,
-    block_step,
-    noise_of,
-    nothing_seen,
-    order_centers,
-    outside_words,
-    remember,
-)
+from fastw2v.reference.block import noise_of, order_centers, step_of
 from fastw2v.reference.losses import Array
+from fastw2v.reference.noise import Numbers, Seen, nothing_seen, outside_words, remember
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
@@ -66,7 +58,7 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     kept = [token._replace(word=int(np.searchsorted(words, token.word))) for token in lane.kept]
     copies = Vectors(vectors.center[words], vectors.outside[words])
     local_noise = np.searchsorted(words, noise)
-    loss, n_pairs = block_step(
+    loss, n_pairs = step_of(plan)(
         copies, kept, centers, local_noise, rates, weight, lane.seen, estimator.operands
     )
     if estimator.control:

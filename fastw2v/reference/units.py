@@ -20,11 +20,15 @@ Rates = tuple[float, float]  # learning rates of rows of V and of U: equal, or 0
 
 
 class KeptToken(NamedTuple):
-    """A token that subsampling left: its word id, its sentence, its drawn window radius."""
+    """A token that subsampling left: word id, sentence, drawn window radius, and the side of its window.
+
+    side   below 0 left of it, above 0 right, 0 both
+    """
 
     word: int
     sentence: int
     radius: int
+    side: int = 0
 
 
 Kept = list[KeptToken]
@@ -54,7 +58,7 @@ def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: in
         return None
     drawn = (((bits & LOW_32) * architecture.radius) >> 32) + 1
     radius = architecture.radius if architecture.fixed else drawn
-    return KeptToken(word, sentence_at(tokens.offsets, p), radius)
+    return KeptToken(word, sentence_at(tokens.offsets, p), radius, architecture.side)
 
 
 def keep_some(

@@ -12,6 +12,7 @@ from fastw2v.config import (
     Architecture,
     Backend,
     Combine,
+    Context,
     Ids,
     Kernel,
     Loss,
@@ -62,6 +63,7 @@ class Options(TypedDict, total=False):
     deterministic: bool
     backend: Backend
     architecture: Architecture
+    context: Context
     kernel: Kernel
     block_size: int
     shared_negatives: int
@@ -71,6 +73,8 @@ class Options(TypedDict, total=False):
     holdout: float
     eval_every: float
     patience: int | None
+    leave_last_out: bool
+    eval_next_item: bool
     phrases: int
     phrase_scoring: Scoring
     phrase_threshold: float | None

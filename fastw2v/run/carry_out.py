@@ -46,7 +46,7 @@ def carry_out(
         checkpointer = kept.place.checkpointer_of(
             corpus, run.training, run.fingerprint, kept.every, kept.options | {"lr": run.training.lr}
         )
-    evaluator = evaluator_of(run.training, run.held_out, scores, on_evaluation)
+    evaluator = evaluator_of(run.training, run.held_out, {**scores, **run.scores}, on_evaluation)
     own = [hook for hook in (checkpointer, evaluator) if hook]
     try:
         return run.train([*own, *hooks], init)

@@ -18,8 +18,9 @@ from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
 from fastw2v.training.checkpoint.manifest import Saved
 from fastw2v.training.compilation import Compilation, compile_beside
-from fastw2v.training.holdout import split
+from fastw2v.training.holdout import Score, split
 from fastw2v.training.hooks import Hook, Trained
+from fastw2v.training.last_items import next_item_score, without_last
 from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -39,6 +40,7 @@ class Run:
     held_out     Corpus of the sentences kept out, once that is settled; at rank 0
     effort       of combining replicas, after training; None where there is one
     compilation  of the kernel beside the reading; None where there is none
+    scores       what the run is judged by beside what files say, once the corpus is settled
     """
 
     n_tokens = 0
@@ -61,10 +63,12 @@ class Run:
         """
         require_supported(request.training)
         self.communicator, self.only_reads = communicator, only_reads
+        self.scores: dict[str, Score] = {}
         self.is_shared = communicator.size > 1 or bool(saved and saved.position.legs)
         if saved:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
+            require_no_last_items(request.training)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -76,7 +80,7 @@ class Run:
     def of_others(cls, communicator: Communicator, threads: int | None) -> Run:
         """What another rank than 0 does: the run that rank 0 tells, with threads of its own."""
         run = cls.__new__(cls)
-        run.communicator, run.is_shared = communicator, True
+        run.communicator, run.is_shared, run.scores = communicator, True, {}
         cores = fair_cores(communicator)
         *told, run.only_reads = communicator.broadcast(None)
         request = from_json(told)
@@ -115,7 +119,11 @@ class Run:
         """What is trained on: without what is kept out, and dealt in portions where several train."""
         if self.is_shared:
             self._share()
-        elif self.training.holdout:
+        if self.training.eval_next_item:
+            self.scores["next item"] = next_item_score(self.corpus)
+        if self.training.leave_last_out:
+            self.corpus = without_last(self.corpus)
+        if self.training.holdout and not self.is_shared:
             self.corpus, self.held_out = split(self.corpus, self.training.holdout, self.training.seed)
         return self.corpus
 
@@ -162,6 +170,14 @@ def require_an_order(training: TrainConfig, saved: Saved, n_processes: int) -> N
         raise UsageError(
             "one process is amid an epoch that it shuffled, and several draw another order: go on without "
             "mpirun until that epoch ends, or start a new run"
+        )
+
+
+def require_no_last_items(training: TrainConfig) -> None:
+    """Raise UsageError where last items are to be left out of the parts that several processes hold."""
+    if training.leave_last_out:
+        raise UsageError(
+            "leave_last_out is for one process: start it without mpirun, or leave it out", ["leave_last_out"]
         )
 
 

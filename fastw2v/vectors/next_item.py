@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.objects import check_ragged
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import NO_LIMIT, whole
-from fastw2v.vectors.embeddings import Embeddings, unit_rows
-
-SCORE_NUMBERS = 1 << 23  # scores held at once: 32 MB
+from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.recommend import SCORE_NUMBERS, Scorer
 
 
 class NextItemResult(NamedTuple):
@@ -23,6 +22,7 @@ class NextItemResult(NamedTuple):
     ndcg       1/log2(rank + 1) of the held-out item where its rank is at most k, else 0
     mrr        1/rank
     n_asked    sequences whose last item has a vector, and one before it
+    popular    the first three where items are guessed by how often the sequences have them
     """
 
     k: int
@@ -31,6 +31,7 @@ class NextItemResult(NamedTuple):
     mrr: float
     n_asked: int
     n_sequences: int
+    popular: tuple[float, float, float]
 
 
 class _Queries(NamedTuple):
@@ -74,14 +75,18 @@ def evaluate_next_item(
             "words, or -1"
         )
     asked = _questions(ids, offsets, context)
-    ranks = _ranks(embeddings, asked)
-    n_asked = len(ranks)
+    means = _means(_ranks(embeddings, asked), k)
+    popular = _means(_popular_ranks(len(embeddings), ids, asked), k)
+    return NextItemResult(k, *means, len(asked.target), len(offsets) - 1, popular)
+
+
+def _means(ranks: NDArray[np.float64], k: int) -> tuple[float, float, float]:
+    """Hit rate, nDCG and MRR of some ranks; nan of none."""
+    if not len(ranks):
+        return math.nan, math.nan, math.nan
     hits = ranks <= k
     gains = np.where(hits, 1 / np.log2(ranks + 1), 0)
-    hit_rate, ndcg, mrr = (
-        float(values.mean()) if n_asked else math.nan for values in (hits, gains, 1 / ranks)
-    )
-    return NextItemResult(k, hit_rate, ndcg, mrr, n_asked, len(offsets) - 1)
+    return float(hits.mean()), float(gains.mean()), float((1 / ranks).mean())
 
 
 def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int) -> _Queries:
@@ -99,20 +104,30 @@ def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int)
 
 def _ranks(embeddings: Embeddings, asked: _Queries) -> NDArray[np.float64]:
     """Place of each held-out item among all that are not in its query, from 1; infinite if it is in it."""
-    if embeddings.outside_vectors is None:
-        items = sources = unit_rows(embeddings.center_vectors)
-    else:
-        items, sources = embeddings.outside_vectors, embeddings.center_vectors
-    ranks = np.empty(len(asked.target))
+    scorer, ranks = Scorer(embeddings), np.empty(len(asked.target))
     rows = max(1, SCORE_NUMBERS // len(embeddings))
     for start in range(0, len(ranks), rows):
         context, target = asked.context[start : start + rows], asked.target[start : start + rows]
-        there = context >= 0
-        query = (sources[context] * there[:, :, np.newaxis]).sum(axis=1) / there.sum(axis=1, keepdims=True)
-        scores = query.astype(np.float32) @ items.T
-        row, place = np.nonzero(there)
-        scores[row, context[row, place]] = -np.inf
-        true = scores[np.arange(len(target)), target]
-        better = (scores >= true[:, np.newaxis]).sum(axis=1)
-        ranks[start : start + rows] = np.where(np.isfinite(true), better, np.inf)
+        ranks[start : start + rows] = _places(scorer.scores(context), target)
     return ranks
+
+
+def _popular_ranks(n_items: int, ids: NDArray[np.int64], asked: _Queries) -> NDArray[np.float64]:
+    """The same where items rank by how often they are in the sequences, the held-out ones not counted."""
+    counts = np.bincount(ids[ids >= 0], minlength=n_items) - np.bincount(asked.target, minlength=n_items)
+    popularity, ranks = counts.astype(np.float32), np.empty(len(asked.target))
+    rows = max(1, SCORE_NUMBERS // n_items)
+    for start in range(0, len(ranks), rows):
+        context, target = asked.context[start : start + rows], asked.target[start : start + rows]
+        scores = np.repeat(popularity[np.newaxis], len(target), axis=0)
+        row, place = np.nonzero(context >= 0)
+        scores[row, context[row, place]] = -np.inf
+        ranks[start : start + rows] = _places(scores, target)
+    return ranks
+
+
+def _places(scores: NDArray[np.float32], target: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Place of each row's target among its scores, from 1, the last of equal ones; infinite at −inf."""
+    true = scores[np.arange(len(target)), target]
+    better = (scores >= true[:, np.newaxis]).sum(axis=1)
+    return np.where(np.isfinite(true), better, np.inf)

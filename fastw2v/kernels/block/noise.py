@@ -18,9 +18,9 @@ SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
 
 
 @inner_jit
-def weigh_noise(kept, centers, size, weight, scratch):
+def weigh_noise(kept, centers, size, scratch):
     """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}."""
-    noise, weights = scratch.noise.words, scratch.weights
+    noise, weights, weight = scratch.noise.words, scratch.weights, scratch.weight
     n_noise = weights.shape[1]
     for t in range(len(centers)):
         i = centers[t]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.units import aligned_rows
 from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
-from fastw2v.model.plan import BFloat16, Float32
+from fastw2v.model.plan import BFloat16, Cbow, Float32, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 # Phases of a block, for `Scratch.clock`.
@@ -74,6 +74,21 @@ class Window(NamedTuple):
     v_c: NDArray[np.float32]
 
 
+class Bags(NamedTuple):
+    """What the cases of CBOW need beside their h, which are in `Scratch.centers.rows`.
+
+    words   int64 (T,), 0..T − 1, the rows of grads
+    steps   float32 (T,), −1: what `update_tile` subtracts is then added to them
+    grads   float32 (T, padded_dim), ∂J/∂h
+    shares  float32 (T,), 1/|P|; 0 for a case without input words
+    """
+
+    words: NDArray[np.int64]
+    steps: NDArray[np.float32]
+    grads: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+
 class Operands(NamedTuple):
     """What the three products of centres (T rows) and noise draws (S rows) multiply.
 
@@ -126,11 +141,13 @@ class Scratch(NamedTuple):
     centers   Side, T rows of V
     noise     Side, S rows of U, rounded up to whole lines
     n_draws   S
+    weight    float32, K/S: what a draw stands for in a pair
     operands  Operands of the products of both
     errors    float32 (T, n_noise), ∂J/∂score = w·σ; then what the centres' gradient takes of the draws
     for_seen  float32 (T, 1), what it takes of the sum of the rows seen before
     weights   float32 (T, n_noise), w_is
     window    Window, the pairs of one centre
+    bags      Bags of CBOW, else None
     order     int64 (UNIT,), the centres of a unit as blocks take them
     ahead     Ahead, rows of the next block
     clock     int64 (phases + 1,) for `tick`, or None
@@ -139,11 +156,13 @@ class Scratch(NamedTuple):
     centers: Side
     noise: Side
     n_draws: int
+    weight: np.float32
     operands: Operands
     errors: NDArray[np.float32]
     for_seen: NDArray[np.float32]
     weights: NDArray[np.float32]
     window: Window
+    bags: Bags | None
     order: NDArray[np.int64]
     ahead: Ahead
     clock: NDArray[np.int64] | None
@@ -175,6 +194,18 @@ def new_window(reach, dim):
     n = whole_lines(2 * reach + 1)
     zeros = np.zeros(n, np.float32)
     return Window(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), aligned_rows(1, dim))
+
+
+def _no_bags(architecture, n, dim):
+    return None
+
+
+def _room_for_bags(architecture, n, dim):
+    return Bags(np.arange(n), np.full(n, -ONE), aligned_rows(n, dim), np.zeros(n, np.float32))
+
+
+# (architecture, n, dim): room for n cases.
+new_bags = by_type({SkipGram: _no_bags, Cbow: _room_for_bags})
 
 
 def _plain_operands(kind, centers, noise, errors):
@@ -211,11 +242,13 @@ def new_scratch(vectors, plan, clock):
         centers,
         noise,
         estimator.shared_negatives,
+        np.float32(plan.objective.n_negatives / estimator.shared_negatives),
         new_operands(estimator.operands, centers.rows, noise.rows, errors),
         errors,
         np.zeros((n_centers, 1), np.float32),
         aligned_rows(n_centers, n_noise),
         new_window(plan.architecture.reach, vectors.center.shape[1]),
+        new_bags(plan.architecture, n_centers, vectors.center.shape[1]),
         np.zeros(UNIT, np.int64),
         Ahead(np.zeros(2 * n_centers + n_noise, np.int64), np.zeros(2, np.int64)),
         clock,

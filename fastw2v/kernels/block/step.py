@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastw2v.kernels.block.bags import bag_step
 from fastw2v.kernels.block.noise import (
     center_errors,
     forget,
@@ -40,14 +41,15 @@ from fastw2v.kernels.block.scratch import (
 from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps, update_centers, update_noise
 from fastw2v.kernels.block.windows import gather, look_ahead, order_centers, prefetch
 from fastw2v.kernels.intrinsics import atomic_add, borrowed, tick
-from fastw2v.kernels.jit import fast_jit, level_jit
+from fastw2v.kernels.jit import by_type, fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
+from fastw2v.model.plan import Cbow, SkipGram
 
 
 @level_jit
-def noise_gradients(vectors, kept, centers, size, weight, scratch):
+def noise_gradients(vectors, kept, centers, size, scratch):
     """Gather the rows of centres and of noise.words; errors and moves of their scores. Returns the loss."""
     n_centers, noise = len(centers), scratch.noise
     words = scratch.centers.words
@@ -59,7 +61,7 @@ def noise_gradients(vectors, kept, centers, size, weight, scratch):
     gather(vectors.center, scratch.centers, n_centers)
     gather(vectors.outside, noise, len(noise.words))
     tick(scratch.clock, GATHER)
-    weigh_noise(kept, centers, size, weight, scratch)
+    weigh_noise(kept, centers, size, scratch)
     tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_centers)
     tick(scratch.clock, NOISE_SCORES)
@@ -68,15 +70,14 @@ def noise_gradients(vectors, kept, centers, size, weight, scratch):
     return loss
 
 
-@level_jit
-def block_step(vectors, kept, centers, size, rates, weight, scratch, seen):
+def block_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     """One step on centres that share the words of scratch.noise; returns (loss, pairs).
 
     rates  learning rates of rows of V and of U; where both are 0 only the loss is taken
     seen   what the unit's blocks before have drawn
     """
     n_centers, n_noise = len(centers), len(scratch.noise.words)
-    loss = noise_gradients(vectors, kept, centers, size, weight, scratch)
+    loss = noise_gradients(vectors, kept, centers, size, scratch)
     add_moves(scratch.centers, n_centers)
     add_moves(scratch.noise, n_noise)
     set_steps(scratch.centers, n_centers, rates[0])
@@ -100,12 +101,15 @@ def block_step(vectors, kept, centers, size, rates, weight, scratch, seen):
     return loss + pair_loss, n_pairs
 
 
+# (architecture, vectors, kept, centers, size, rates, scratch, seen)
+step_block = by_type({SkipGram: block_step, Cbow: bag_step})
+
+
 @level_jit
 def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     """All blocks of one unit; returns (loss, pairs)."""
     begin, end, size = span
-    objective, estimator, reach = plan.objective, plan.estimator, plan.architecture.reach
-    weight = np.float32(objective.n_negatives / estimator.shared_negatives)
+    architecture, objective, estimator = plan.architecture, plan.objective, plan.estimator
     noise, ahead = np.empty(len(scratch.noise.words), np.int64), scratch.ahead
     order = scratch.order[: end - begin]
     order_centers(begin, end, order)
@@ -117,9 +121,9 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
         for s in range(len(noise)):  # a slice assigned would bring the text of its error, 2 s to compile
             scratch.noise.words[s] = noise[s]
         draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
-        look_ahead(kept, order[stop : stop + estimator.block_size], reach, size, noise, ahead)
+        look_ahead(architecture, kept, order[stop : stop + estimator.block_size], size, noise, ahead)
         centers = order[start:stop]
-        block_loss, block_pairs = block_step(vectors, kept, centers, size, rates, weight, scratch, seen)
+        block_loss, block_pairs = step_block(architecture, vectors, kept, centers, size, rates, scratch, seen)
         if estimator.control:
             remember(seen, scratch.noise, scratch.n_draws)
         loss += block_loss

@@ -33,16 +33,28 @@ def update_rows(matrix, side, i, terms, transposed, ahead):
 
 
 @inner_jit
-def update_centers(vectors, scratch, n_centers, seen):
-    """v_i −= step_i·∂J/∂v_i, some rows at a time: ∂J/∂v_i of the draws and of the rows seen before."""
+def update_with_noise(matrix, side, vectors, scratch, n, seen):
+    """row_i −= step_i·∂J/∂row_i, some rows at a time: of the draws and of the rows seen before."""
     operands = scratch.operands
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
     terms = (
         (operands.errors_along, operands.noise_across, 0, depth),
         (scratch.for_seen, seen.total, 0, 1),
     )
-    for i in range(0, n_centers, UPDATE_ROWS):
-        update_rows(vectors.center, scratch.centers, i, terms, 0, (vectors, scratch.ahead))
+    for i in range(0, n, UPDATE_ROWS):
+        update_rows(matrix, side, i, terms, 0, (vectors, scratch.ahead))
+
+
+@inner_jit
+def update_centers(vectors, scratch, n_centers, seen):
+    """v_i −= step_i·∂J/∂v_i."""
+    update_with_noise(vectors.center, scratch.centers, vectors, scratch, n_centers, seen)
+
+
+@inner_jit
+def update_bags(vectors, scratch, n_cases, seen):
+    """Add ∂J/∂h of the noise to bags.grads."""
+    update_with_noise(scratch.bags.grads, scratch.bags, vectors, scratch, n_cases, seen)
 
 
 @inner_jit

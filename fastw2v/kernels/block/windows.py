@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.intrinsics import prefetch_row
-from fastw2v.kernels.jit import inlined_jit, inner_jit
+from fastw2v.kernels.jit import by_type, inlined_jit, inner_jit
 from fastw2v.kernels.tiles.rows import copy_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
-from fastw2v.model.plan import PLACES, RUN
+from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
 
 
 @inner_jit
@@ -31,18 +31,30 @@ def gather(matrix, side, n):
             side.norms[i] = copy_row(side.rows, i, matrix, side.words[i])
 
 
+def _of_center(architecture, word):
+    return word
+
+
+def _of_outside(architecture, word):
+    return -1 - word
+
+
+# (architecture, word): the row of a centre, of V or, below 0, of U; those of contexts are the other matrix's.
+center_row = by_type({SkipGram: _of_center, Cbow: _of_outside})
+
+
 @inner_jit
-def look_ahead(kept, centers, reach, size, noise, ahead):
+def look_ahead(architecture, kept, centers, size, noise, ahead):
     """List the rows of the next block: of its centres, of the farthest context of each, of the noise.
 
     The nearer contexts were those of centres before, and are at hand.
     """
-    n = 0
+    n, reach = 0, architecture.reach
     for i in centers:
-        ahead.rows[n] = kept.ids[i]
+        ahead.rows[n] = center_row(architecture, kept.ids[i])
         n += 1
         if i + reach < size:
-            ahead.rows[n] = -1 - kept.ids[i + reach]
+            ahead.rows[n] = -1 - center_row(architecture, kept.ids[i + reach])
             n += 1
     for word in noise:
         if word >= 0:

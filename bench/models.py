@@ -1,0 +1,73 @@
+"""`models`: every model that words are trained by, beside the peers that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from bench.options import Session, chosen, say
+from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
+from bench.runs import run_one
+from bench.trainers import Trainer, ours
+from fastw2v.config import TrainConfig
+from fastw2v.training.step_size import with_learning_rate
+
+MEASURE = "models"
+NOISE = (
+    "negatives",
+    "ns_exponent",
+    "block_size",
+    "shared_negatives",
+    "precision",
+)  # which a tree has none of
+CBOW: dict[str, Any] = {"architecture": "cbow"}
+TREE = {"loss": "hierarchical-softmax", **{name: getattr(TrainConfig, name) for name in NOISE}}
+MODELS: dict[str, dict[str, Any]] = {
+    "skip-gram, negative sampling": {},
+    "CBOW, negative sampling": CBOW,
+    "skip-gram, hierarchical softmax": TREE,
+    "CBOW, hierarchical softmax": CBOW | TREE,
+}
+OTHERS_STEP = 2.0  # times --lr for CBOW of others: word2vec.c's defaults are .025 and .05
+
+
+def jobs(session: Session) -> Iterator[tuple[str, str, Trainer, TrainConfig]]:
+    """Every model, trainer and configuration: ours at the step size that it chooses, others at theirs.
+
+    pWord2Vec and fastText, as it is run here, have the first model alone.
+    """
+    options, n_tokens = session.options, len(session.material.corpus.ids)
+    others = {name: one for name, one in chosen(options).items() if not name.startswith("fastw2v")}
+    with_one = {peer.label for peer in (*options.pword2vec, *options.fasttext)}
+    for model, changes in MODELS.items():
+        config = replace(options.config, **changes)
+        yield model, OURS, ours(), with_learning_rate(replace(config, lr=None), n_tokens)
+        times = OTHERS_STEP if config.architecture == "cbow" else 1.0
+        for name, trainer in others.items():
+            if not changes or name not in with_one:
+                yield model, name, trainer, replace(config, lr=times * config.learning_rate)
+
+
+def models(session: Session) -> None:
+    """Train each once, so many epochs, and judge it."""
+    if not session.judges.similarity and not session.judges.analogy:
+        say("models: nothing to judge by, speeds alone; give --eval FOLDER")
+    for model, name, trainer, config in jobs(session):
+        run_one(session, MEASURE, name, trainer, config, model=model)
+
+
+def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
+    """Of each corpus and settings the head and the lines of its table, and its rows."""
+    names = tuple(name for name in SETTINGS if name != "lr")
+    for own in newest_run(of_bench(rows, MEASURE), *names, "threads"):
+        judges, cells = judges_of({"": own}), []
+        for (model,), of_model in groups(own, "model").items():
+            first = next((row for row in of_model if row["trainer"] == OURS), None)
+            for row in of_model:
+                ratio = f"{speed(first) / speed(row):.1f} x" if first and row is not first else ""
+                scores = [
+                    f"{row['scores'].get(j, float('nan')):.{1 if j.endswith('%') else 3}f}" for j in judges
+                ]
+                cells.append([model, row["trainer"], f"{row['lr']:g}", f"{speed(row):,.0f}", ratio, *scores])
+        yield ["model", "trainer", "lr", "words/s", "ours is faster by", *judges], cells, own

@@ -1,0 +1,155 @@
+"""The step of a block of CBOW: the noise of T cases as dense products, each case with its bag of input words.
+
+The twin is `fastw2v.reference.bags`. What is made of noise is that of skip-gram, in
+`fastw2v.kernels.block.noise`, and h of the cases stands where the rows of centres stand there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.noise import center_errors, noise_errors, score_noise
+from fastw2v.kernels.block.scratch import (
+    DRAWS,
+    ERRORS,
+    GATHER,
+    NOISE_SCORES,
+    ONE,
+    PAIR_STEPS,
+    STEPS,
+    UPDATE_CENTERS,
+    UPDATE_NOISE,
+    WEIGHTS,
+    ZERO,
+)
+from fastw2v.kernels.block.updates import (
+    add_moves,
+    clear_moves,
+    set_steps,
+    step_of,
+    update_bags,
+    update_noise,
+)
+from fastw2v.kernels.block.windows import gather, prefetch
+from fastw2v.kernels.intrinsics import tick
+from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.scalar import sigmoid, softplus
+from fastw2v.kernels.tiles.rows import add_row, row_dot
+
+
+@inner_jit
+def read_bags(vectors, kept, centers, size, scratch):
+    """h of each case, the mean of its rows of V; zeros and word −1 for a case without input words."""
+    side, shares = scratch.centers, scratch.bags.shares
+    for t in range(len(centers)):
+        i = centers[t]
+        low, high = window_of(kept, i, size)
+        side.words[t] = kept.ids[i] if high - low > 1 else -1
+        shares[t] = ONE / np.float32(max(high - low - 1, 1))
+        for d in range(side.rows.shape[1]):
+            side.rows[t, d] = ZERO
+        for j in range(low, high):
+            if j != i:
+                add_row(side.rows, t, shares[t], vectors.center, kept.ids[j])
+        side.norms[t], side.moves[t] = row_dot(side.rows, t, side.rows, t), ZERO
+
+
+@inner_jit
+def weigh_bags(scratch, n_cases):
+    """w_is = weight where word_i ≠ n_s; 0 for a case without input words."""
+    words, noise, weights = scratch.centers.words, scratch.noise.words, scratch.weights
+    for t in range(n_cases):
+        for s in range(weights.shape[1]):
+            has_part = words[t] >= 0 and noise[s] >= 0 and noise[s] != words[t]
+            weights[t, s] = scratch.weight if has_part else ZERO
+
+
+@inner_jit
+def step_output(outside, word, scratch, t, step):
+    """A step on the output word's row by −log σ(uᵀh); returns J, and ∂J/∂h in bags.grads[t], before it."""
+    h, grads = scratch.centers.rows, scratch.bags.grads
+    score = row_dot(outside, word, h, t)
+    pull = sigmoid(-score)
+    add_row(grads, t, -pull, outside, word)
+    if step > ZERO:
+        add_row(outside, word, step * pull, h, t)
+    return np.float64(softplus(-score))
+
+
+@inner_jit
+def add_bag_moves(kept, centers, size, scratch):
+    """Sum the moves of bags by input word, each its share."""
+    side, shares = scratch.centers, scratch.bags.shares
+    for t in range(len(centers)):
+        i = centers[t]
+        low, high = window_of(kept, i, size)
+        for j in range(low, high):
+            if j != i:
+                side.word_moves[kept.ids[j]] += shares[t] * side.moves[t]
+
+
+@inner_jit
+def step_bags(vectors, kept, centers, size, rate, scratch):
+    """v_j −= step_j · share · ∂J/∂h for each input word of each case."""
+    side, bags = scratch.centers, scratch.bags
+    for t in range(len(centers)):
+        i = centers[t]
+        low, high = window_of(kept, i, size)
+        for j in range(low, high):
+            if j != i:
+                step = step_of(side.word_moves, np.int64(kept.ids[j]), rate)
+                add_row(vectors.center, kept.ids[j], -step * bags.shares[t], bags.grads, t)
+
+
+@inner_jit
+def clear_bag_moves(kept, centers, size, scratch):
+    """Zero the moves of the input words."""
+    for i in centers:
+        low, high = window_of(kept, i, size)
+        for j in range(low, high):
+            scratch.centers.word_moves[kept.ids[j]] = ZERO
+
+
+def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+    """One step on cases that share the words of scratch.noise; returns (loss, cases).
+
+    As `fastw2v.kernels.block.step.block_step`.
+    """
+    n_cases, noise, bags = len(centers), scratch.noise, scratch.bags
+    tick(scratch.clock, DRAWS)
+    read_bags(vectors, kept, centers, size, scratch)
+    gather(vectors.outside, noise, len(noise.words))
+    tick(scratch.clock, GATHER)
+    weigh_bags(scratch, n_cases)
+    tick(scratch.clock, WEIGHTS)
+    score_noise(vectors, scratch, n_cases)
+    tick(scratch.clock, NOISE_SCORES)
+    loss, n_pairs = noise_errors(scratch, n_cases), 0
+    tick(scratch.clock, ERRORS)
+    add_bag_moves(kept, centers, size, scratch)
+    add_moves(noise, len(noise.words))
+    set_steps(noise, len(noise.words), rates[1])
+    tick(scratch.clock, STEPS)
+    for t in range(n_cases):
+        prefetch(vectors, scratch.ahead, 1)
+        for d in range(bags.grads.shape[1]):
+            bags.grads[t, d] = ZERO
+        word = scratch.centers.words[t]
+        if word >= 0:
+            step = step_of(noise.word_moves, word, rates[1])
+            loss += step_output(vectors.outside, word, scratch, t, step)
+            n_pairs += 1
+    clear_moves(noise, len(noise.words))
+    tick(scratch.clock, PAIR_STEPS)
+    if rates[1] > ZERO:
+        update_noise(vectors, scratch, n_cases)
+        tick(scratch.clock, UPDATE_NOISE)
+    if rates[0] > ZERO:
+        center_errors(scratch, n_cases, seen)
+        update_bags(vectors, scratch, n_cases, seen)
+        step_bags(vectors, kept, centers, size, rates[0], scratch)
+        tick(scratch.clock, UPDATE_CENTERS)
+    clear_bag_moves(kept, centers, size, scratch)
+    prefetch(vectors, scratch.ahead, len(scratch.ahead.rows))
+    return loss, n_pairs

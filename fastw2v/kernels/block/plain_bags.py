@@ -1,0 +1,110 @@
+"""The step of a block of CBOW in plain loops, as `fastw2v.kernels.block.plain` is that of skip-gram.
+
+Names and order are those of `fastw2v.reference.bags`; `fastw2v.kernels.block.bags` is the same, fast.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.plain_noise import (
+    add_moves,
+    clear_moves,
+    gather,
+    noise_gradients,
+    step_of,
+    update_rows,
+)
+from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.scalar import sigmoid, softplus
+
+ONE, ZERO = np.float32(1.0), np.float32(0.0)
+
+
+@inner_jit
+def read_bags(matrix, kept, centers, size, h):
+    """h of each case, the mean of its rows; zeros for a case without input words."""
+    for t in range(len(centers)):
+        h[t] = ZERO
+        low, high = window_of(kept, centers[t], size)
+        share = ONE / np.float32(max(high - low - 1, 1))
+        for j in range(low, high):
+            if j != centers[t]:
+                for d in range(matrix.shape[1]):
+                    h[t, d] += share * matrix[kept.ids[j], d]
+
+
+@inner_jit
+def weigh_bags(kept, centers, size, noise, weight, weights):
+    """w_is = weight where word_i ≠ n_s; 0 for a case without input words."""
+    for t in range(len(centers)):
+        low, high = window_of(kept, centers[t], size)
+        for s in range(len(noise)):
+            has_bag = high - low > 1
+            weights[t, s] = weight if has_bag and noise[s] != kept.ids[centers[t]] else ZERO
+
+
+@inner_jit
+def step_output(outside, word, h, grad_h, step):
+    """A step on the output word's row by −log σ(uᵀh), in place; returns J, and ∂J/∂h is added to grad_h."""
+    score = ZERO
+    for d in range(len(h)):
+        score += outside[word, d] * h[d]
+    error = -sigmoid(-score)
+    for d in range(len(h)):
+        grad_h[d] += error * outside[word, d]
+        if step > ZERO:
+            outside[word, d] -= step * error * h[d]
+    return np.float64(softplus(-score))
+
+
+@inner_jit
+def add_bag_moves(kept, centers, size, side):
+    """Sum the moves of bags by input word, each its share."""
+    for t in range(len(centers)):
+        low, high = window_of(kept, centers[t], size)
+        for j in range(low, high):
+            if j != centers[t]:
+                side.word_moves[kept.ids[j]] += side.moves[t] / np.float32(high - low - 1)
+
+
+@inner_jit
+def step_bags(matrix, kept, centers, size, rate, side):
+    """v_j −= step_j · share · ∂J/∂h for each input word of each case; then their moves are zero."""
+    for t in range(len(centers)):
+        low, high = window_of(kept, centers[t], size)
+        for j in range(low, high):
+            if j != centers[t] and rate > ZERO:
+                step = step_of(side.word_moves, kept.ids[j], rate) / np.float32(high - low - 1)
+                for d in range(matrix.shape[1]):
+                    matrix[kept.ids[j], d] -= step * side.grads[t, d]
+    for i in centers:
+        low, high = window_of(kept, i, size)
+        for j in range(low, high):
+            side.word_moves[kept.ids[j]] = ZERO
+
+
+def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+    """One step on cases that share the words of scratch.noise; returns (loss, cases)."""
+    n_cases, noise, side = len(centers), scratch.noise, scratch.centers
+    h, grads, weight, weights = side.rows, side.grads, scratch.weight, scratch.weights
+    read_bags(vectors.center, kept, centers, size, h)
+    weigh_bags(kept, centers, size, noise.words, weight, weights)
+    gather(vectors.outside, noise, len(noise.words))
+    side.moves[:] = ZERO
+    loss, n_pairs = noise_gradients(side, noise, n_cases, weights, seen), 0
+    add_bag_moves(kept, centers, size, side)
+    add_moves(noise, len(noise.words))
+    for t in range(n_cases):
+        low, high = window_of(kept, centers[t], size)
+        if high - low > 1:
+            word = kept.ids[centers[t]]
+            step = step_of(noise.word_moves, word, rates[1])
+            loss += step_output(vectors.outside, word, h[t], grads[t], step)
+            n_pairs += 1
+    if rates[1] > ZERO:
+        update_rows(vectors.outside, noise, len(noise.words), rates[1])
+    clear_moves(noise, len(noise.words))
+    step_bags(vectors.center, kept, centers, size, rates[0], side)
+    return loss, n_pairs

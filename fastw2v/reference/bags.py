@@ -1,0 +1,102 @@
+"""Estimator `block` of CBOW: the noise of T cases at once, each with its bag of input words.
+
+The twin of `fastw2v.kernels.block.plain_bags` and, in tiles, `fastw2v.kernels.block.bags`. A case has one
+output word beside the noise, so there are no windows of pairs: its pair is stepped once noise is scored, its
+bag last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastw2v.model.arrays import Vectors
+from fastw2v.model.plan import FLOAT32, Operands
+from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.noise import (
+    Numbers,
+    Seen,
+    limit_steps,
+    noise_gradients,
+    outside_words,
+    update_rows,
+)
+from fastw2v.reference.units import Kept, Rates
+
+
+class Bags(NamedTuple):
+    """The input words of a block's cases, one case after the other.
+
+    words   (n,), input words
+    cases   (n,), whose they are
+    shares  (n,), 1 / |P| of that case: the row of A
+    """
+
+    words: Numbers
+    cases: Numbers
+    shares: Array
+
+
+def bags_of(kept: Kept, centers: Numbers) -> Bags:
+    """The bags of a block: of each centre the words of its window but its own."""
+    words = [outside_words(kept, i) for i in centers]
+    sizes = np.array([len(bag) for bag in words], dtype=np.intp)
+    cases = np.repeat(np.arange(len(sizes)), sizes)
+    return Bags(np.concatenate(words), cases, 1 / sizes[cases])
+
+
+def read_bags(matrix: Array, bags: Bags, n_cases: int) -> Array:
+    """h of each case, the mean of its rows, (n_cases, dim); zeros for a case without input words."""
+    h = np.zeros((n_cases, matrix.shape[1]), dtype=matrix.dtype)
+    np.add.at(h, bags.cases, (bags.shares[:, None] * matrix[bags.words]).astype(matrix.dtype))
+    return h
+
+
+def weigh_bags(bags: Bags, words: Numbers, noise: Numbers, weight: float) -> Array:
+    """w_is = weight where word_i ≠ n_s, (T, S); 0 for a case without input words."""
+    has_bag = np.isin(np.arange(len(words)), bags.cases)
+    return np.asarray(weight * (has_bag[:, None] & (words[:, None] != noise)))
+
+
+def step_output(outside: Array, word: int, h: Array, step: float) -> tuple[float, Array]:
+    """A step on the output word's row by −log σ(uᵀh), in place; returns J and ∂J/∂h before it."""
+    score = outside[word] @ h
+    error = -sigmoid(-score)
+    grad_h = error * outside[word]
+    outside[word] -= step * error * h
+    return float(softplus(-score)), grad_h
+
+
+def bag_step(
+    vectors: Vectors,
+    kept: Kept,
+    centers: Numbers,
+    noise: Numbers,
+    rates: Rates,
+    weight: float,
+    seen: Seen,
+    operands: Operands = FLOAT32,
+) -> tuple[float, int]:
+    """One step on cases that share the noise words, in place; returns (loss, cases).
+
+    All is read at the start but the rows of output words, which meet the steps of the cases before; each row
+    of a bag gets its share of the gradient of h.
+    """
+    words, n_words = np.array([kept[i].word for i in centers], dtype=np.intp), len(vectors.center)
+    bags = bags_of(kept, centers)
+    h = read_bags(vectors.center, bags, len(words))
+    weights = weigh_bags(bags, words, noise, weight)
+    block = noise_gradients(h, vectors.outside[noise], weights, seen, operands)
+    moves = bags.shares * block.center_moves[bags.cases]
+    center_steps = limit_steps(bags.words, moves, rates[0], n_words)
+    outside_steps = limit_steps(noise, block.noise_moves, rates[1], n_words)
+    loss, grads, cases = block.loss, block.grad_centers.astype(h.dtype), np.unique(bags.cases)
+    for t in cases:
+        step = outside_steps[words[t]]
+        case_loss, grad_h = step_output(vectors.outside, words[t], h[t], step)
+        loss += case_loss
+        grads[t] += grad_h
+    update_rows(vectors.outside, noise, block.grad_noise, outside_steps)
+    update_rows(vectors.center, bags.words, bags.shares[:, None] * grads[bags.cases], center_steps)
+    return loss, len(cases)
