@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from bench.options import Session, chosen, say
+from bench.reached import scored
 from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
 from bench.runs import run_one
 from bench.trainers import Trainer, ours
@@ -14,13 +16,8 @@ from fastw2v.config import TrainConfig
 from fastw2v.training.step_size import with_learning_rate
 
 MEASURE = "models"
-NOISE = (
-    "negatives",
-    "ns_exponent",
-    "block_size",
-    "shared_negatives",
-    "precision",
-)  # which a tree has none of
+# A tree draws no noise, so these may only have their defaults.
+NOISE = ("negatives", "ns_exponent", "block_size", "shared_negatives", "precision")
 CBOW: dict[str, Any] = {"architecture": "cbow"}
 TREE = {"loss": "hierarchical-softmax", **{name: getattr(TrainConfig, name) for name in NOISE}}
 MODELS: dict[str, dict[str, Any]] = {
@@ -66,8 +63,6 @@ def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Ro
             first = next((row for row in of_model if row["trainer"] == OURS), None)
             for row in of_model:
                 ratio = f"{speed(first) / speed(row):.1f} x" if first and row is not first else ""
-                scores = [
-                    f"{row['scores'].get(j, float('nan')):.{1 if j.endswith('%') else 3}f}" for j in judges
-                ]
+                scores = [scored(row["scores"].get(judge, math.nan), judge) for judge in judges]
                 cells.append([model, row["trainer"], f"{row['lr']:g}", f"{speed(row):,.0f}", ratio, *scores])
         yield ["model", "trainer", "lr", "words/s", "ours is faster by", *judges], cells, own

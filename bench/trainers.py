@@ -24,7 +24,6 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
-from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors import formats
 
 
@@ -65,8 +64,7 @@ def ours(**changes: object) -> Trainer:
     """fastw2v with some options changed."""
 
     def run(material: Material, config: TrainConfig, folder: Path) -> Run:
-        config = with_learning_rate(replace(config, **changes), len(material.corpus.ids))  # type: ignore[arg-type]
-        trained = loop.train(material.corpus, config)
+        trained = loop.train(material.corpus, replace(config, **changes))  # type: ignore[arg-type]
         vectors = folder / "fastw2v.bin"
         formats.save(vectors, trained.embeddings, escape=True)
         return Run(trained.train_seconds, trained.compile_seconds, vectors)

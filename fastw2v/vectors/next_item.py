@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ from fastw2v.corpus.arrow.objects import check_ragged
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import NO_LIMIT, whole
 from fastw2v.vectors.embeddings import Embeddings
-from fastw2v.vectors.recommend import SCORE_NUMBERS, Scorer
+from fastw2v.vectors.recommend import SCORE_NUMBERS, Scorer, without_own
+
+Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
 class NextItemResult(NamedTuple):
@@ -75,8 +78,9 @@ def evaluate_next_item(
             "words, or -1"
         )
     asked = _questions(ids, offsets, context)
-    means = _means(_ranks(embeddings, asked), k)
-    popular = _means(_popular_ranks(len(embeddings), ids, asked), k)
+    n_items = len(embeddings)
+    means = _means(_ranks(asked, n_items, Scorer(embeddings).scores), k)
+    popular = _means(_ranks(asked, n_items, _popularity(n_items, ids, asked)), k)
     return NextItemResult(k, *means, len(asked.target), len(offsets) - 1, popular)
 
 
@@ -102,32 +106,24 @@ def _questions(ids: NDArray[np.int64], offsets: NDArray[np.int64], context: int)
     return _Queries(np.where(there, known[np.maximum(places, 0)], -1), ids[last][asked])
 
 
-def _ranks(embeddings: Embeddings, asked: _Queries) -> NDArray[np.float64]:
-    """Place of each held-out item among all that are not in its query, from 1; infinite if it is in it."""
-    scorer, ranks = Scorer(embeddings), np.empty(len(asked.target))
-    rows = max(1, SCORE_NUMBERS // len(embeddings))
+def _ranks(asked: _Queries, n_items: int, score: Score) -> NDArray[np.float64]:
+    """Place of each held-out item among all that are not in its query, from 1; infinite if it is in it.
+
+    score   float32 (n, n_items) of the contexts of n queries, −inf for their own items; equal scores rank the
+            true item last
+    """
+    ranks, rows = np.empty(len(asked.target)), max(1, SCORE_NUMBERS // n_items)
     for start in range(0, len(ranks), rows):
         context, target = asked.context[start : start + rows], asked.target[start : start + rows]
-        ranks[start : start + rows] = _places(scorer.scores(context), target)
+        scores = score(context)
+        true = scores[np.arange(len(target)), target]
+        better = (scores >= true[:, np.newaxis]).sum(axis=1)
+        ranks[start : start + rows] = np.where(np.isfinite(true), better, np.inf)
     return ranks
 
 
-def _popular_ranks(n_items: int, ids: NDArray[np.int64], asked: _Queries) -> NDArray[np.float64]:
-    """The same where items rank by how often they are in the sequences, the held-out ones not counted."""
+def _popularity(n_items: int, ids: NDArray[np.int64], asked: _Queries) -> Score:
+    """Scores by how often items are in the sequences, the held-out ones not counted."""
     counts = np.bincount(ids[ids >= 0], minlength=n_items) - np.bincount(asked.target, minlength=n_items)
-    popularity, ranks = counts.astype(np.float32), np.empty(len(asked.target))
-    rows = max(1, SCORE_NUMBERS // n_items)
-    for start in range(0, len(ranks), rows):
-        context, target = asked.context[start : start + rows], asked.target[start : start + rows]
-        scores = np.repeat(popularity[np.newaxis], len(target), axis=0)
-        row, place = np.nonzero(context >= 0)
-        scores[row, context[row, place]] = -np.inf
-        ranks[start : start + rows] = _places(scores, target)
-    return ranks
-
-
-def _places(scores: NDArray[np.float32], target: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Place of each row's target among its scores, from 1, the last of equal ones; infinite at −inf."""
-    true = scores[np.arange(len(target)), target]
-    better = (scores >= true[:, np.newaxis]).sum(axis=1)
-    return np.where(np.isfinite(true), better, np.inf)
+    popularity = counts.astype(np.float32)
+    return lambda context: without_own(np.repeat(popularity[np.newaxis], len(context), axis=0), context)

@@ -49,11 +49,16 @@ class Scorer:
         there = baskets >= 0
         sizes = np.maximum(there.sum(axis=1, keepdims=True), 1)
         query = (self.sources[baskets] * there[:, :, np.newaxis]).sum(axis=1) / sizes
-        scores: NDArray[np.float32] = query.astype(np.float32) @ self.items.T
-        row, place = np.nonzero(there)
-        scores[row, baskets[row, place]] = -np.inf
+        scores = without_own(query.astype(np.float32) @ self.items.T, baskets)
         scores[~there.any(axis=1)] = -np.inf
         return scores
+
+
+def without_own(scores: NDArray[np.float32], baskets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The scores, changed in place: −inf for items of the basket itself."""
+    row, place = np.nonzero(baskets >= 0)
+    scores[row, baskets[row, place]] = -np.inf
+    return scores
 
 
 def recommend(
