@@ -110,7 +110,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option("--min-count", type=int, default=5)
 @click.option("--lr", type=float, default=0.025)
 @click.option("--block-size", type=int, default=TrainConfig.block_size)
-@click.option("--shared-negatives", type=int, default=TrainConfig.shared_negatives)
+@click.option("--shared-negatives", type=int, help="[default: by the step size]")
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="float32", help="Of kernel block."
 )

@@ -62,12 +62,13 @@ class Session(NamedTuple):
     def settings(self) -> dict[str, object]:
         """What must be equal for two results to be compared."""
         config = self.options.config
-        names = ("dim", "window", "negatives", "sample", "lr", "block_size", "shared_negatives", "precision")
+        names = ("dim", "window", "negatives", "sample", "lr", "block_size", "precision")
         return {
             "corpus": self.material.name,
             "n_words": self.material.corpus.n_words_read,
             "min_count": self.options.min_count,
             "threads": config.threads,
+            "shared_negatives": config.shared_draws,
             **{name: getattr(config, name) for name in names},
         }
 

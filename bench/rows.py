@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+from fastw2v.config import TrainConfig
+
 Row = dict[str, Any]
 OURS = "fastw2v block"
 SETTINGS = ("corpus", "dim", "window", "negatives", "sample", "lr", "min_count")
-DEFAULT_BLOCK = (32, 32)  # T and S are named in a table only where they differ
 
 
 def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
@@ -31,11 +32,12 @@ def newest_run(rows: list[Row], *names: str) -> list[list[Row]]:
 
 
 def label(row: Row) -> str:
-    """The trainer, with the options of the block where they are not the defaults."""
+    """The trainer, with the options of the block where they are not the defaults at the row's step size."""
     own, size = str(row["trainer"]), (row["block_size"], row["shared_negatives"])
     if own != OURS:
         return own
-    sizes = f", T={size[0]} S={size[1]}" if size != DEFAULT_BLOCK else ""
+    default = TrainConfig(lr=row["lr"])
+    sizes = f", T={size[0]} S={size[1]}" if size != (default.block_size, default.shared_draws) else ""
     return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "")
 
 

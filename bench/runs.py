@@ -46,7 +46,7 @@ def note(
     session.records.add(
         bench=bench,
         trainer=name,
-        **session.settings | {"lr": config.learning_rate},
+        **session.settings | {"lr": config.learning_rate, "shared_negatives": config.shared_draws},
         epochs=config.epochs,
         seed=config.seed,
         words=words,

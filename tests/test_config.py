@@ -35,7 +35,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "context": "both",
         "kernel": "block",
         "block_size": 32,
-        "shared_negatives": 32,
+        "shared_negatives": None,
         "precision": "float32",
         "loss": "negative-sampling",
         "freeze": None,

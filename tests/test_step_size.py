@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import fastw2v
 from fastw2v import cli
+from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.training.budget import Clock, Sizes
 from fastw2v.training.step_size import auto_learning_rate, few_epochs_line, with_learning_rate
@@ -59,10 +62,11 @@ def test_command__shows_and_keeps_what_auto_is(capfd: pytest.CaptureFixture[str]
     output, log = tmp_path / "c.bin", tmp_path / "log"
     arguments = [str(corpus), "--min-count", "1", "--dim", "8", "--threads", "1", "-o", str(output)]
     shown = command(capfd, "train", *arguments, "--log-json", log)
-    assert "lr 0.1, for 1,600 tokens in all epochs" in shown
+    assert "lr 0.1 and 64 shared negatives, for 1,600 tokens in all epochs" in shown
     assert "320 tokens are few for 5 epochs" in shown
     config = tmp_path / "c.config.toml"
     assert 'lr = "auto"  # 0.1 in this run\n' in config.read_text()
+    assert 'shared-negatives = "auto"  # 64 in this run\n' in config.read_text()
     assert json.loads(log.read_text().splitlines()[1])["lr"] == 0.1
     first = output.read_bytes()
     command(capfd, "train", "--config", config, "-o", output)  # auto, read from the file
@@ -104,3 +108,31 @@ def test_few_epochs_line__names_a_number_that_helps(
     line = few_epochs_line(TrainConfig(**options), n_tokens)  # type: ignore[arg-type]
     assert (line or "").endswith(expected or "")
     assert (line is None) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 32),
+        ({"lr": 0.05}, 32),
+        ({"lr": 0.051}, 64),
+        ({"lr": 0.2, "shared_negatives": 32}, 32),
+        ({"lr": 0.02, "shared_negatives": "auto"}, 32),
+        ({"minutes": 1.0}, 32),
+    ],
+)
+def test_shared_draws__are_more_for_larger_steps(options: dict[str, Any], expected: int) -> None:
+    config = TrainConfig(**options)
+    counts = np.full(10_000, 100)
+    assert config.shared_draws == expected
+    assert plan_of(config, counts, 50).estimator.shared_negatives == expected
+
+
+def test_train__shares_what_auto_chooses() -> None:
+    rows = [[f"w{(i * j) % 47}" for j in range(1, 9)] for i in range(200)]
+    options = {"dim": 8, "min_count": 1, "threads": 1, "lr": 0.1}
+    auto, given, fewer = (
+        fastw2v.train(rows, shared_negatives=draws, **options).center_vectors.tobytes()
+        for draws in ("auto", 64, 32)
+    )
+    assert auto == given != fewer

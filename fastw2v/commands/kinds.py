@@ -33,15 +33,19 @@ class AtLeast(click.types.IntParamType):
         return number
 
 
-class AutoOrFloat(click.types.FloatParamType):
-    """A number, or the word auto."""
+class OrAuto(click.ParamType[Any]):
+    """A value of another type, or the word auto."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self.kind = click.types.convert_type(kind)
+        self.name = self.kind.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number or the word."""
-        return value if value == AUTO else super().convert(value, param, ctx)
+        """The value or the word."""
+        return value if value == AUTO else self.kind.convert(value, param, ctx)
 
 
-READ, WRITE, AUTO_OR_FLOAT = FileToRead(), FileToWrite(), AutoOrFloat()
+READ, WRITE = FileToRead(), FileToWrite()
 
 
 def typed(parameter: click.Parameter | None) -> str:

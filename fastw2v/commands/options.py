@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.declared import FORMATS, READING, Option
-from fastw2v.commands.kinds import AUTO_OR_FLOAT, READ, WRITE
+from fastw2v.commands.kinds import READ, WRITE, OrAuto
 from fastw2v.config import ReadConfig
 from fastw2v.errors import CorpusError, UsageError
 
@@ -48,7 +48,7 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
     elif option.kind is bool:
         settings["is_flag"] = True
     elif option.auto:
-        settings["type"] = AUTO_OR_FLOAT
+        settings["type"] = OrAuto(option.kind)
     elif option.file:
         settings["type"] = READ if option.file == "read" else WRITE
     else:

@@ -66,7 +66,7 @@ class Options(TypedDict, total=False):
     context: Context
     kernel: Kernel
     block_size: int
-    shared_negatives: int
+    shared_negatives: int | Literal["auto"] | None
     precision: Precision
     loss: Loss
     freeze: MatrixName | None

@@ -32,6 +32,13 @@ def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
     return replace(config, lr=auto_learning_rate(config.epochs * n_tokens))
 
 
+def chosen_line(config: TrainConfig, n_tokens: int) -> str:
+    """What to tell of a step size that was chosen for so many tokens an epoch, and of the draws with it."""
+    is_shared = config.kernel == "block" and config.loss == "negative-sampling"
+    draws = f" and {config.shared_draws} shared negatives" if is_shared else ""
+    return f"lr {config.lr:g}{draws}, for {n_tokens * config.epochs:,} tokens in all epochs"
+
+
 def few_epochs_line(config: TrainConfig, n_tokens: int) -> str | None:
     """What to tell of a run that more epochs would help; None of a longer one, and where a clock ends it."""
     if config.minutes is not None or not 0 < config.epochs * n_tokens < FEW_TOKENS:

@@ -37,7 +37,7 @@ from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import Score
 from fastw2v.training.hooks import Trained
 from fastw2v.training.start import no_pair_line
-from fastw2v.training.step_size import few_epochs_line
+from fastw2v.training.step_size import chosen_line, few_epochs_line
 from fastw2v.vectors import formats
 from fastw2v.vectors.embeddings import Embeddings, with_outside
 
@@ -177,10 +177,10 @@ class LeaderJob:
         return corpus
 
     def say_step_size(self, run: Run) -> None:
-        """What --lr auto comes to, and whether more epochs would help."""
+        """What --lr auto comes to, and the draws with it, and whether more epochs would help."""
         chosen, few = run.training, few_epochs_line(run.training, run.n_tokens)
         if run.request.training.lr is None and chosen.lr is not None:
-            self.display.say(f"lr {chosen.lr:g}, for {run.n_tokens * chosen.epochs:,} tokens in all epochs")
+            self.display.say(chosen_line(chosen, run.n_tokens))
         if few:
             self.display.say(few)
 
@@ -229,7 +229,7 @@ class LeaderJob:
         self.outputs.save(trained.embeddings)
         if self.outputs.config:
             command = click.get_current_context().command
-            write_config(self.outputs.config, self.settings, command, self.run.training.lr)
+            write_config(self.outputs.config, self.settings, command, self.run.training)
         summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
 
 

@@ -168,6 +168,7 @@ def resolved(options: dict[str, Any], config: TrainConfig, target: Path, threads
     options  all parameters of the command, by name
     """
     values = options | {"output": str(target), "threads": threads}
+    values |= {option.name: AUTO for option in OPTIONS if option.auto and values.get(option.name) is None}
     values |= {"lr": AUTO} if config.lr is None else {"min_lr": config.min_learning_rate}
     values = with_absolute_paths(values)
     once = {option.name for option in OPTIONS if option.is_once}
@@ -214,10 +215,10 @@ def as_typed_line(config: TrainConfig) -> str:
     return " ".join(words)
 
 
-def write_config(path: Path, values: dict[str, Any], command: click.Command, lr: float | None) -> None:
+def write_config(path: Path, values: dict[str, Any], command: click.Command, chosen: TrainConfig) -> None:
     """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
 
-    lr   what auto was; None where a clock decided it on the way
+    chosen  what each auto was; lr is None where a clock decided it on the way
 
     Raises OutputError, and UsageError for file names that are not Unicode.
     """
@@ -228,8 +229,9 @@ def write_config(path: Path, values: dict[str, Any], command: click.Command, lr:
     lines += [f'version = "{__version__}"']
     names = [parameter.name or "" for parameter in command.params]
     lines += [f"{keys[name]} = {shown(values[name])}" for name in names if name in keys and name in values]
-    if lr is not None:
-        lines = [f"{line}  # {lr:g} in this run" if line == f'lr = "{AUTO}"' else line for line in lines]
+    numbers = {f'lr = "{AUTO}"': chosen.lr, f'shared-negatives = "{AUTO}"': chosen.shared_draws}
+    remarks = {line: f"{line}  # {number:g} in this run" for line, number in numbers.items() if number}
+    lines = [remarks.get(line, line) for line in lines]
     try:
         text = ("\n".join(lines) + "\n").encode()
     except UnicodeEncodeError:
