@@ -241,14 +241,15 @@ def twin_of(problem: Problem) -> Problem:
 
 
 def assert_agree(actual: Totals, expected: Totals, problem: Problem, twin: Problem) -> None:
-    """The same pairs, losses within 1e-6, vectors within 2e-5, and nothing beside them.
+    """The same pairs, losses within 1e-6, vectors within 1e-5, and nothing beside them.
 
-    Where windows are of hundreds of words, rows of length 3 in float32 end 1.6e-5 from those in float64.
+    Within 2e-5 in lockstep: where sentences are as long as a unit rows of length 3 end 1.6e-5 apart.
     """
+    is_far = isinstance(problem.backend.plan.estimator, Lockstep)
     assert actual[1:] == expected[1:]
     assert actual.loss == pytest.approx(expected.loss, rel=1e-6, abs=1e-6)
     for matrix, double in zip(problem.backend.host(), twin.backend.host(), strict=True):
-        np.testing.assert_allclose(matrix, double, rtol=0, atol=2e-5)
+        np.testing.assert_allclose(matrix, double, rtol=0, atol=2e-5 if is_far else 1e-5)
     assert_nothing_beside(problem)
 
 
