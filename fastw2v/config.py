@@ -131,7 +131,7 @@ class TrainConfig:
         "Model",
         "Noise words that a block shares, or auto (kernel block).",
         limits=Whole(1, MAX_BLOCK),
-        shown=f"auto: {FEW_DRAWS}, from --lr {STEP_OF_MORE} on {MORE_DRAWS}",
+        shown=f"auto: {FEW_DRAWS}; skip-gram above --lr {STEP_OF_MORE} {MORE_DRAWS}",
         auto=True,
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
@@ -199,10 +199,11 @@ class TrainConfig:
 
     @property
     def shared_draws(self) -> int:
-        """Noise words that a block shares; of auto, by the step size."""
+        """Noise words that a block shares; of auto, by the step size; CBOW steps each row by a part of it."""
         if self.shared_negatives is not None:
             return self.shared_negatives
-        return MORE_DRAWS if self.learning_rate > STEP_OF_MORE else FEW_DRAWS
+        is_long = self.architecture == "skip-gram" and self.learning_rate > STEP_OF_MORE
+        return MORE_DRAWS if is_long else FEW_DRAWS
 
     @property
     def min_learning_rate(self) -> float:

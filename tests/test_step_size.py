@@ -47,6 +47,7 @@ def test_with_learning_rate__leaves_what_is_given_and_what_a_clock_decides() -> 
     assert with_learning_rate(TrainConfig(lr=0.3), 10).lr == 0.3
     assert with_learning_rate(TrainConfig(minutes=1.0), 10).lr is None
     assert with_learning_rate(TrainConfig(epochs=5), 17_000_000).lr == 0.05
+    assert with_learning_rate(TrainConfig(epochs=5, architecture="cbow"), 17_000_000).lr == 0.15
 
 
 @pytest.mark.parametrize("value", [None, "auto"])
@@ -118,6 +119,7 @@ def test_few_epochs_line__names_a_number_that_helps(
         ({"lr": 0.051}, 64),
         ({"lr": 0.2, "shared_negatives": 32}, 32),
         ({"lr": 0.02, "shared_negatives": "auto"}, 32),
+        ({"lr": 0.2, "architecture": "cbow"}, 32),
         ({"minutes": 1.0}, 32),
     ],
 )

@@ -174,7 +174,7 @@ class Clock:
         pace   tokens that all processes train while this one trains one
         """
         if self.config.lr is None and self.seconds > min(SPEED_SECONDS, LAST_SHARE * self.seconds_total):
-            chosen = auto_learning_rate(self.speed * self.seconds_total)
+            chosen = auto_learning_rate(self.speed * self.seconds_total, self.config.architecture)
             self.config = replace(self.config, lr=chosen)
         words_total = max(1, round(self.speed * self.seconds_total / pace)) if self.speed else FAR
         words_before = round(self.share * words_total) - unit * UNIT

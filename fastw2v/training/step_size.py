@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fastw2v.config import TrainConfig
+from fastw2v.config import Architecture, TrainConfig
 
 # lr = MIDDLE·(MIDDLE_TOKENS / tokens)^(1/4) within limits, tokens those of all epochs. From runs on 1, 4 and
 # 17 M words of Wikipedia, 1, 5 and 15 epochs, at .025 to .4, and on planted corpora (bench/README.md).
 MIDDLE, MIDDLE_TOKENS, POWER = 0.05, 85e6, 0.25
 LEAST, MOST = 0.025, 0.1
+# CBOW steps each row of a window of P by 1/P of a gradient, so its steps are so many times longer.
+CBOW_TIMES = 3.0
 # Under so many tokens, all epochs, more epochs help more than any step size: 1 M words of Wikipedia give MEN
 # .09 to .19 after 1 epoch, .28 to .45 after 5 and .44 to .48 after 15.
 FEW_TOKENS, ENOUGH_TOKENS = 10_000_000, 20_000_000
 MOST_EPOCHS = 50
 
 
-def auto_learning_rate(n_tokens: float) -> float:
+def auto_learning_rate(n_tokens: float, architecture: Architecture = "skip-gram") -> float:
     """The step size at the start of a run of so many tokens, all epochs; two digits of it."""
     wanted = MIDDLE * (MIDDLE_TOKENS / max(n_tokens, 1)) ** POWER
-    return float(f"{min(max(wanted, LEAST), MOST):.2g}")
+    times = CBOW_TIMES if architecture == "cbow" else 1.0
+    return float(f"{times * min(max(wanted, LEAST), MOST):.2g}")
 
 
 def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
@@ -29,7 +32,7 @@ def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
     """
     if config.lr is not None or config.minutes is not None:
         return config
-    return replace(config, lr=auto_learning_rate(config.epochs * n_tokens))
+    return replace(config, lr=auto_learning_rate(config.epochs * n_tokens, config.architecture))
 
 
 def chosen_line(config: TrainConfig, n_tokens: int) -> str:
