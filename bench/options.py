@@ -68,7 +68,7 @@ class Session(NamedTuple):
             "n_words": self.material.corpus.n_words_read,
             "min_count": self.options.min_count,
             "threads": config.threads,
-            "shared_negatives": config.shared_draws,
+            "shared_negatives": config.shared_draws(len(self.material.corpus.vocabulary)),
             **{name: getattr(config, name) for name in names},
         }
 

@@ -58,7 +58,8 @@ def useful_work(session: Session, stream: Stream) -> tuple[NDArray[np.float64], 
     Padding, the tiles' corners that belong to no pair, and copies within the cache are not counted as work.
     """
     config = session.options.config
-    dim, shared, size = config.dim, config.shared_draws, config.block_size
+    dim, size = config.dim, config.block_size
+    shared = config.shared_draws(len(session.material.corpus.vocabulary))
     pairs = stream.n_pairs / stream.n_kept
     flops = dict.fromkeys(PHASES, 0.0)
     flops["noise scores"] = flops["update noise"] = 2.0 * dim * shared

@@ -37,7 +37,8 @@ def label(row: Row) -> str:
     if own != OURS:
         return own
     default = TrainConfig(lr=row["lr"])
-    sizes = f", T={size[0]} S={size[1]}" if size != (default.block_size, default.shared_draws) else ""
+    usual = [(default.block_size, default.shared_draws(n)) for n in (1, 1_000_000)]
+    sizes = f", T={size[0]} S={size[1]}" if size not in usual else ""
     return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "")
 
 

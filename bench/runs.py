@@ -43,10 +43,11 @@ def note(
     **more: object,
 ) -> None:
     """One trained run as a record."""
+    n_words = len(session.material.corpus.vocabulary)
     session.records.add(
         bench=bench,
         trainer=name,
-        **session.settings | {"lr": config.learning_rate, "shared_negatives": config.shared_draws},
+        **session.settings | {"lr": config.learning_rate, "shared_negatives": config.shared_draws(n_words)},
         epochs=config.epochs,
         seed=config.seed,
         words=words,

@@ -30,7 +30,7 @@ def block_rows(
     blocks = []
     for start in range(0, len(kept) - size, size):
         contexts = kept[max(0, start - config.window) : start + size + config.window]
-        draws = np.searchsorted(edges, rng.random(config.shared_draws) * edges[-1])
+        draws = np.searchsorted(edges, rng.random(config.shared_draws(n_words)) * edges[-1])
         outside = n_words + np.concatenate([contexts, draws])
         blocks.append(np.unique(np.concatenate([kept[start : start + size], outside])))
     return blocks

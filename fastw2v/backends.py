@@ -118,7 +118,7 @@ def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
                 "instead of --deterministic"
             )
         return Pair()
-    sizes = (centers_at_once(config, counts), config.shared_draws)
+    sizes = (centers_at_once(config, counts), config.shared_draws(len(counts)))
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16
     few = len(counts) < FEW_WORDS
     if config.deterministic:

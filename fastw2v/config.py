@@ -47,7 +47,8 @@ ABOVE_0 = 5e-324  # the least float there is
 
 # Draws that a block shares up to a step size, and above it, where their variance costs more than time. 17 M
 # words, 1 epoch at .075: WS-353 .577 for .537, analogies 22.1 for 18.2 %, for 1.4 x the time (bench/README).
-FEW_DRAWS, MORE_DRAWS, STEP_OF_MORE = 32, 64, 0.05
+# Few words would be drawn over and over: 20 words at .1 end .019 nats over kernel pair with 64 draws.
+FEW_DRAWS, MORE_DRAWS, STEP_OF_MORE, WORDS_OF_MORE = 32, 64, 0.05, 1_000
 
 # Words that a thread of several processes trains between two combinations. 4 ranks of one thread, dim 300,
 # 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
@@ -197,13 +198,12 @@ class TrainConfig:
         """The step size at the start; of auto the least that `training.step_size` chooses."""
         return 0.025 if self.lr is None else self.lr
 
-    @property
-    def shared_draws(self) -> int:
-        """Noise words that a block shares; of auto, by the step size; CBOW steps each row by a part of it."""
+    def shared_draws(self, n_words: int) -> int:
+        """Noise words that a block shares; of auto, by the step size, of which CBOW's rows get a part."""
         if self.shared_negatives is not None:
             return self.shared_negatives
         is_long = self.architecture == "skip-gram" and self.learning_rate > STEP_OF_MORE
-        return MORE_DRAWS if is_long else FEW_DRAWS
+        return MORE_DRAWS if is_long and n_words >= WORDS_OF_MORE else FEW_DRAWS
 
     @property
     def min_learning_rate(self) -> float:

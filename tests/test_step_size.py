@@ -63,11 +63,11 @@ def test_command__shows_and_keeps_what_auto_is(capfd: pytest.CaptureFixture[str]
     output, log = tmp_path / "c.bin", tmp_path / "log"
     arguments = [str(corpus), "--min-count", "1", "--dim", "8", "--threads", "1", "-o", str(output)]
     shown = command(capfd, "train", *arguments, "--log-json", log)
-    assert "lr 0.1 and 64 shared negatives, for 1,600 tokens in all epochs" in shown
+    assert "lr 0.1 and 32 shared negatives, for 1,600 tokens in all epochs" in shown
     assert "320 tokens are few for 5 epochs" in shown
     config = tmp_path / "c.config.toml"
     assert 'lr = "auto"  # 0.1 in this run\n' in config.read_text()
-    assert 'shared-negatives = "auto"  # 64 in this run\n' in config.read_text()
+    assert 'shared-negatives = "auto"  # 32 in this run\n' in config.read_text()
     assert json.loads(log.read_text().splitlines()[1])["lr"] == 0.1
     first = output.read_bytes()
     command(capfd, "train", "--config", config, "-o", output)  # auto, read from the file
@@ -125,13 +125,13 @@ def test_few_epochs_line__names_a_number_that_helps(
 )
 def test_shared_draws__are_more_for_larger_steps(options: dict[str, Any], expected: int) -> None:
     config = TrainConfig(**options)
-    counts = np.full(10_000, 100)
-    assert config.shared_draws == expected
-    assert plan_of(config, counts, 50).estimator.shared_negatives == expected
+    assert plan_of(config, np.full(10_000, 100), 50).estimator.shared_negatives == expected
+    few = plan_of(config, np.full(400, 100), 50).estimator.shared_negatives
+    assert few == (config.shared_negatives or 32)
 
 
 def test_train__shares_what_auto_chooses() -> None:
-    rows = [[f"w{(i * j) % 47}" for j in range(1, 9)] for i in range(200)]
+    rows = [[f"w{(i * j) % 1009}" for j in range(1, 9)] for i in range(1009)]
     options = {"dim": 8, "min_count": 1, "threads": 1, "lr": 0.1}
     auto, given, fewer = (
         fastw2v.train(rows, shared_negatives=draws, **options).center_vectors.tobytes()

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 # A block's step on a word is held back where its noise could move one of its scores by more than this, in
-# nats (`fastw2v.reference.block.limit_steps`). With blocks of 32 a chain of 2 words ends .003 over kernel
-# `pair` at 16 and lr .025, and .030 at 4, where attraction outruns the noise.
-LARGEST_MOVE = np.float32(16.0)
+# nats (`fastw2v.reference.block.limit_steps`). Chains of 2, 20 and 400 words end the same with 8 and with 16;
+# with 4 one of 2 words ended .030 over kernel `pair`, as attraction outruns the noise. 17 M words, 1 epoch at
+# .1, with 64, 16, 8, 4: SimLex .169, .201, .225, .247 and MEN .538, .542, .547, .530 (bench/README.md).
+LARGEST_MOVE = np.float32(8.0)
 # A block takes its centres from so many places of a unit, a run of consecutive ones from each. Against
 # consecutive ones, one run each: SimLex .274 and .266, syntactic analogies 36.7 and 35.9 % (bench/README.md).
 PLACES, RUN = 8, 4

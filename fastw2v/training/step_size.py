@@ -35,10 +35,10 @@ def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
     return replace(config, lr=auto_learning_rate(config.epochs * n_tokens, config.architecture))
 
 
-def chosen_line(config: TrainConfig, n_tokens: int) -> str:
-    """What to tell of a step size that was chosen for so many tokens an epoch, and of the draws with it."""
+def chosen_line(config: TrainConfig, n_tokens: int, n_words: int) -> str:
+    """What to tell of a step size chosen for so many tokens an epoch, and of the draws for so many words."""
     is_shared = config.kernel == "block" and config.loss == "negative-sampling"
-    draws = f" and {config.shared_draws} shared negatives" if is_shared else ""
+    draws = f" and {config.shared_draws(n_words)} shared negatives" if is_shared else ""
     return f"lr {config.lr:g}{draws}, for {n_tokens * config.epochs:,} tokens in all epochs"
 
 

@@ -171,16 +171,16 @@ class LeaderJob:
         started = time.perf_counter()
         corpus = self.run.read(reading_shown(self.display), phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
-        self.say_step_size(self.run)
+        self.say_step_size(self.run, len(corpus.vocabulary))
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)
         return corpus
 
-    def say_step_size(self, run: Run) -> None:
+    def say_step_size(self, run: Run, n_words: int) -> None:
         """What --lr auto comes to, and the draws with it, and whether more epochs would help."""
         chosen, few = run.training, few_epochs_line(run.training, run.n_tokens)
         if run.request.training.lr is None and chosen.lr is not None:
-            self.display.say(chosen_line(chosen, run.n_tokens))
+            self.display.say(chosen_line(chosen, run.n_tokens, n_words))
         if few:
             self.display.say(few)
 
@@ -229,7 +229,9 @@ class LeaderJob:
         self.outputs.save(trained.embeddings)
         if self.outputs.config:
             command = click.get_current_context().command
-            write_config(self.outputs.config, self.settings, command, self.run.training)
+            config, n_words = self.run.training, len(trained.embeddings.words)
+            chosen = {"lr": config.lr, "shared-negatives": config.shared_draws(n_words)}
+            write_config(self.outputs.config, self.settings, command, chosen)
         summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
 
 

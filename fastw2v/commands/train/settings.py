@@ -215,10 +215,10 @@ def as_typed_line(config: TrainConfig) -> str:
     return " ".join(words)
 
 
-def write_config(path: Path, values: dict[str, Any], command: click.Command, chosen: TrainConfig) -> None:
+def write_config(path: Path, values: dict[str, Any], command: click.Command, chosen: dict[str, Any]) -> None:
     """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
 
-    chosen  what each auto was; lr is None where a clock decided it on the way
+    chosen  by key what auto was; None where a clock decided it on the way
 
     Raises OutputError, and UsageError for file names that are not Unicode.
     """
@@ -229,9 +229,10 @@ def write_config(path: Path, values: dict[str, Any], command: click.Command, cho
     lines += [f'version = "{__version__}"']
     names = [parameter.name or "" for parameter in command.params]
     lines += [f"{keys[name]} = {shown(values[name])}" for name in names if name in keys and name in values]
-    numbers = {f'lr = "{AUTO}"': chosen.lr, f'shared-negatives = "{AUTO}"': chosen.shared_draws}
-    remarks = {line: f"{line}  # {number:g} in this run" for line, number in numbers.items() if number}
-    lines = [remarks.get(line, line) for line in lines]
+    for key, number in chosen.items():
+        line = f'{key} = "{AUTO}"'
+        if number is not None and line in lines:
+            lines[lines.index(line)] = f"{line}  # {number:g} in this run"
     try:
         text = ("\n".join(lines) + "\n").encode()
     except UnicodeEncodeError:
