@@ -84,6 +84,7 @@ LIBRARIES = {
         "vectors.formats.parquet",
     },
     "click": {"cli", "commands"},
+    "duckdb": {"corpus.arrow.out_of_core"},
     "fsspec": {"corpus.files.remote"},
     "mpi4py": {"distributed.mpi"},
     "matplotlib": {"show.maps.picture", "show.pictures"},

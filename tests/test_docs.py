@@ -146,6 +146,8 @@ CORPORA = page_of("corpora").partition("## One command each\n")[2].partition("\n
 COMMANDS = [
     shlex.split(line, comments=True) for line in CORPORA.splitlines() if line.startswith("    fastw2v ")
 ]
+ON_DISK = page_of("corpora").partition("### Sorting on disk\n")[2].strip().splitlines()[0]
+COMMANDS.append(shlex.split(ON_DISK))
 SNIPPETS = [line for line in CORPORA.splitlines() if line.startswith("read_corpus(")]
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpora.parquet import write_text_parquet
-from fastw2v.corpus.arrow import grouping, layouts
+from fastw2v.corpus.arrow import layouts, sorting
 from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, UsageError
@@ -150,7 +150,7 @@ def test_read_corpus__groups_without_an_order_stay_as_they_come(tmp_path: Path) 
 def test_read_corpus__keeps_ties_among_many_rows(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grouping, "PENDING", 2_000)
+    monkeypatch.setattr(sorting, "PENDING", 2_000)
     size = 20_000
     columns = {
         "session": rng.integers(0, 50, size).tolist(),

@@ -111,16 +111,53 @@ def test_command__prints_what_comes_next_with_titles(files: Path) -> None:
 
 @pytest.mark.parametrize("source", [("baskets.parquet",), ("events.parquet", "--group-by", "session")])
 def test_command__writes_the_answers_of_all_baskets(files: Path, source: tuple[str, ...]) -> None:
+    column = "session" if "session" in source else "basket"
     titles = ("--titles", "t.parquet", "--item-column", "id", "--title-column", "name")
     shown = run(
         files, "v.bin", "--outside", "u.bin", "-n", 2, "--baskets", *source, "-o", "next.parquet", *titles
     )
     assert shown.exit_code == 0, shown.output
     rows = pq.read_table(files / "next.parquet").to_pylist()
-    assert [(row["basket"], row["rank"]) for row in rows] == [(0, 1), (0, 2), (2, 1), (2, 2)]
+    assert [(row[column], row["rank"]) for row in rows] == [(0, 1), (0, 2), (2, 1), (2, 2)]
+    assert list(rows[0]) == [column, "rank", "item", "score", "title"]
     expected = recommend_one(embeddings(), ["i3", "i4"], 2)
     assert [row["item"] for row in rows[2:]] == [item for item, _ in expected]
     assert rows[0]["title"] == f"Item {rows[0]['item']}"
+
+
+KEYED = [
+    ({"user": ["z", "z", "é", "é"], "item": ["i1", "i2", "nobody's", "i3"]}, "user", ["z", "é"]),
+    ({"user": [9, 9, -1, 9], "item": ["i1", "i2", "i3", "i4"]}, "user", [9, -1]),
+    ({"score": [0.5, 0.5, 0.25, 0.25], "item": ["i1", "i2", "nobody's", "i3"]}, "basket", [0.5, 0.25]),
+]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize(("events", "column", "keys"), KEYED)
+def test_command__names_baskets_by_the_keys_of_their_groups(
+    files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    events: dict[str, Any],
+    column: str,
+    keys: list[Any],
+    on_disk: bool,
+) -> None:
+    """In the order in which groups begin; where the answers have a column of that name, as baskets."""
+    if on_disk:
+        monkeypatch.setattr("fastw2v.corpus.arrow.grouping.ROW_BYTES", 1 << 60)
+    pq.write_table(pa.table(events), files / "e.parquet")
+    source = ("--baskets", "e.parquet", "--group-by", next(iter(events)), "--column", "item")
+    shown = run(files, "v.bin", *source, "-n", 1, "-o", "next.parquet")
+    assert shown.exit_code == 0, shown.output
+    assert pq.read_table(files / "next.parquet")[column].to_pylist() == keys
+
+
+def test_command__numbers_baskets_by_their_rows(files: Path) -> None:
+    """A row that is null or empty has a number, and no answer."""
+    rows = pa.array([None, ["i1"], [], [None], ["i2", None]], pa.list_(pa.string()))
+    pq.write_table(pa.table({"items": rows}), files / "b.parquet")
+    assert run(files, "v.bin", "--baskets", "b.parquet", "-n", 1, "-o", "next.parquet").exit_code == 0
+    assert pq.read_table(files / "next.parquet")["basket"].to_pylist() == [1, 4]
 
 
 def test_command__answers_for_every_item(files: Path) -> None:

@@ -45,7 +45,8 @@ def recommend(
 
     The score is u·q, q the mean of the centre vectors of ITEMS, as in training; without --outside it is the
     cosine. ITEMS themselves are left out. With --baskets or --every-item the answers of all baskets are
-    written, as columns basket (a number, or the item), rank, item, score and title.
+    written, as columns basket (the row's number, or the item; of --group-by its column), rank, item, score
+    and title.
 
     \b
     Examples:
@@ -118,15 +119,16 @@ def write(
     import numpy as np
 
     from fastw2v.corpus.read import read_corpus
-    from fastw2v.vectors.formats.answers import Names, write_answers
+    from fastw2v.vectors.formats.answers import BASKET, Names, as_names, write_answers
     from fastw2v.vectors.recommend import recommend as ranked
 
     words = embeddings.words
     if baskets is None:
         parts = ranked(embeddings, np.arange(len(words)), np.arange(len(words) + 1), n)
-        write_answers(path, parts, Names(words, words, titles))
+        write_answers(path, parts, Names(words, as_names(words), titles))
         return
-    corpus = read_corpus(baskets, min_count=1, **reading)
+    corpus = read_corpus(baskets, min_count=1, with_rows=True, **reading)
     rows = np.array([embeddings.index.get(item, -1) for item in corpus.vocabulary.words], np.int64)
     parts = ranked(embeddings, rows[corpus.ids], np.asarray(corpus.offsets), n)
-    write_answers(path, parts, Names(words, None, titles))
+    keys = as_names(corpus.rows) if corpus.keys is None else corpus.keys.take(as_names(corpus.rows))
+    write_answers(path, parts, Names(words, keys, titles, reading["group_by"] or BASKET))

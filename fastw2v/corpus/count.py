@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import Column
-from fastw2v.corpus.arrow.grouping import Grouping
+from fastw2v.corpus.arrow.grouping import Grouping, SortingRoom
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import SpillBuffer
+from fastw2v.corpus.rows import RowNumbers
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
@@ -26,6 +27,7 @@ from fastw2v.corpus.words.simple import simple
 from fastw2v.corpus.words.table import Table
 from fastw2v.errors import OutputError
 from fastw2v.options.checks import whole
+from fastw2v.system.machine import free_memory
 
 PROGRESS_SECONDS = 0.1
 NOT_YET = 0.999  # of the rows handed out: the last are still being read
@@ -90,6 +92,7 @@ class WorkerPool(NamedTuple):
     ids_bytes    of ids in memory
     table_bytes  of each worker's table of words
     on_progress  whom to tell
+    sorting      where rows of groups may be sorted, before there are ids and words
     """
 
     threads: int
@@ -97,6 +100,7 @@ class WorkerPool(NamedTuple):
     ids_bytes: int
     table_bytes: int
     on_progress: Callable[[float, int], None] | None
+    sorting: SortingRoom
 
     def counters(self, known: Table | None) -> list[WordCounter]:
         """A counter for each, that never drops the known words."""
@@ -118,7 +122,11 @@ def worker_pool(
     room = budget(memory.limit, threads, memory.n_sharing)
     try:
         with contextlib.closing(SpillBuffer(room.ids)) as spill:
-            yield WorkerPool(threads, spill, room.ids, room.table, on_progress)
+            most = 0 if memory.limit else (free_memory() or 0) // memory.n_sharing
+            sorting = SortingRoom(
+                2 * room.ids, room.ids, max(2 * room.ids, most), threads, memory.cache_dir, spill.leave_memory
+            )
+            yield WorkerPool(threads, spill, room.ids, room.table, on_progress, sorting)
     except MemoryError as error:
         raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
@@ -145,19 +153,26 @@ class WordCounts(NamedTuple):
 
 
 def count_words(
-    opened: OpenSource, column: Column, config: ReadConfig, vocabulary: Vocabulary | None, workers: WorkerPool
+    opened: OpenSource,
+    column: Column,
+    config: ReadConfig,
+    vocabulary: Vocabulary | None,
+    workers: WorkerPool,
+    rows: RowNumbers | None = None,
 ) -> WordCounts:
-    """Read a source: count its words and number them provisionally.
+    """Read a source: count its words and number them provisionally; rows notes what it read.
 
     Raises what `read_corpus` does, but for too small a vocabulary.
     """
-    given, grouping = given_vocabulary(vocabulary, column, config), Grouping(column)
+    given = given_vocabulary(vocabulary, column, config)
+    grouping = Grouping(column, opened.n_rows, workers.sorting, with_keys=rows is not None)
     pieces = checked_pieces(opened.read(column), column, given)
-    lists = grouping.lists(pieces) if column.group_by else pieces
-    queue = BatchQueue(as_batches(lists, column), opened.n_rows)
     counters = workers.counters(words_to_keep(given, config))
     tokenize = simple if column.tokenize == "simple" else None
-    _count(queue, counters, workers.on_progress, tokenize)
+    with contextlib.closing(grouping.lists(pieces)) as lists:
+        batches = as_batches(rows.seen(lists, column) if rows else lists, column)
+        queue = BatchQueue(batches, opened.n_rows)
+        _count(queue, counters, workers.on_progress, tokenize, grouping)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),
         "n_rows": queue.n_rows,
@@ -172,18 +187,23 @@ def _count(
     counters: Sequence[WordCounter],
     on_progress: Callable[[float, int], None] | None,
     tokenize: Callable[[Any], Batch] | None,
+    grouping: Grouping,
 ) -> None:
     """Split, count and number all words, each counter in a thread; tokenize makes texts ready to be split."""
 
     def report(highest: float) -> None:
         if on_progress:
-            on_progress(min(queue.share, highest), sum(counter.n_tokens for counter in counters))
+            n_tokens = sum(counter.n_tokens for counter in counters)
+            on_progress(min(queue.share, highest) if n_tokens else grouping.share, n_tokens)
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:
             futures = [pool.submit(_work, queue, counter, tokenize) for counter in counters]
             while wait(futures, PROGRESS_SECONDS).not_done:
                 report(NOT_YET)
+        except BaseException:
+            grouping.stop()
+            raise
         finally:
             queue.stop()
     for future in futures:

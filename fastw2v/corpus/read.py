@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.config import MAX_THREADS, ReadConfig
@@ -29,6 +30,7 @@ from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
+from fastw2v.corpus.rows import RowNumbers
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
@@ -38,7 +40,7 @@ from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.synonyms import require_known
 
 HALF_OF_FREE = Memory()
-READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory")
+READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "with_rows")
 
 
 class Corpus(NamedTuple):
@@ -52,6 +54,8 @@ class Corpus(NamedTuple):
     n_null        null rows and null list items, which are skipped, and rows without item, group or order
     dropped          what was dropped while counting, where memory did not suffice for all words
     notes         lines for the user: what was found in the cache, or dropped
+    rows          int64 (n_sentences,), the row of each sentence, from 0, where it was asked for
+    keys          (n_rows,) of a table of one item a row, the groups' values, where it was asked for
 
     Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
     """
@@ -64,6 +68,8 @@ class Corpus(NamedTuple):
     n_null: int
     dropped: Dropped = Dropped()
     notes: tuple[str, ...] = ()
+    rows: NDArray[np.int64] | None = None
+    keys: pa.Array | None = None
 
 
 def read_corpus(
@@ -74,6 +80,7 @@ def read_corpus(
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
     on_pass: OnPass | None = None,
+    with_rows: bool = False,
     **options: Any,
 ) -> Corpus:
     """Read files of Parquet or text, or an object that holds a corpus, into ids, one sentence a row.
@@ -86,7 +93,8 @@ def read_corpus(
     threads      workers; the result does not depend on it (but where words had to be dropped, see `dropped`)
     memory       how much to use, and a folder that keeps the ids of files for the next run
     on_progress  called about ten times a second with the share of rows handed out, 0 where it is not known,
-                 and the words read so far
+                 and the words read so far; before the first word, of groups, with the share that is sorted
+    with_rows    tell the row of each sentence and the keys of groups, and take nothing from the cache
     on_pass      the same of phrases, with the number of the pass and its share
     options      of `ReadConfig`: column, min_count, max_vocab …
 
@@ -100,27 +108,32 @@ def read_corpus(
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(config)
     if config.phrases:
+        if with_rows:
+            raise UsageError("phrases have no rows of their own: leave phrases out", ["phrases"])
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
         return with_phrases(source, config, vocabulary, reading, on_pass)
+    rows = RowNumbers() if with_rows else None
     with worker_pool(threads, memory, on_progress) as workers:
-        cache = cache_of(source, config, vocabulary, memory.cache_dir)
+        cache = None if rows else cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source, config)
         column, notes = (
             common_column(opened.schemas, config),
-            list(mixed_notes(source, config)) if opened.files else [],
+            list(mixed_notes(source, config)) if names_files(source) else [],
         )
-        counted = count_words(opened, column, config, vocabulary, workers)
+        counted = count_words(opened, column, config, vocabulary, workers, rows)
         with places_named(opened.files, column):
             encoder, vocabulary = number_words(counted, config, workers)
         notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad]
+        places = rows.of_sentences(encoder.has_ids()) if rows else None
         if cache and not counted.numbers["n_dropped"]:
             ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
         else:
             ids, offsets = encoder.stored(workers.ids_bytes)
     notes += [cache.note] if cache and cache.note else []
-    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+    corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+    return corpus._replace(rows=places, keys=rows.keys) if rows else corpus
 
 
 def with_phrases(

@@ -50,6 +50,12 @@ def reading_line(share: float, words: int, seconds: float) -> str:
     return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
 
 
+def sorting_line(share: float, seconds: float) -> str:
+    """Percent of the rows that are read and sorted to groups, time left, memory."""
+    left = seconds * (1 - share) / share
+    return f"sorting rows {share:6.1%}  ETA {clock(left)}  {memory_held()}"
+
+
 def training_line(progress: Progress) -> str:
     """Percent, speed over wall-clock time, learning rate, mean loss a pair, time left, memory."""
     return (
@@ -81,11 +87,16 @@ def evaluation_line(evaluation: Evaluation) -> str:
 
 def reading_shown(display: Display) -> Callable[[float, int], None]:
     """What `read_corpus` calls as it goes on; the clock starts now."""
-    started = time.perf_counter()
+    began = started = time.perf_counter()
 
     def on_progress(share: float, words: int) -> None:
+        nonlocal started
+        now = time.perf_counter()
         if words:  # the first batch is handed out before it is counted
-            display.update(reading_line(share, words, time.perf_counter() - started))
+            display.update(reading_line(share, words, now - started))
+        elif share:
+            started = now
+            display.update(sorting_line(share, now - began))
 
     return on_progress
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,9 @@ BUFFER_BYTES = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
 TEMPORARY = ".fastw2v-*.tmp"
-_temporaries: set[Path] = set()  # of this process
+WORK_FOLDER = "fastw2v-sort-"  # and six letters
+LOCK = "in-use"
+_temporaries: set[Path] = set()  # of this process, files and folders
 _DESCRIPTOR = re.compile(r"/dev/(?:(stdin)|(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
 
 
@@ -67,6 +70,42 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise OutputError(_reason(path, error)) from error
         raise
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A new folder to work in, below `parent` or the one for temporary files, gone after the block.
+
+    Removes what killed processes left of theirs. Raises OutputError where it cannot be made.
+    """
+    place = Path(parent or tempfile.gettempdir())
+    try:
+        _remove_work_folders(place)
+        folder = Path(tempfile.mkdtemp(prefix=WORK_FOLDER, dir=place))
+        _temporaries.add(folder)
+        lock = os.open(folder / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputError(_reason(place / WORK_FOLDER, error)) from error
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+        _temporaries.discard(folder)
+
+
+def _remove_work_folders(place: Path) -> None:
+    """Remove those whose lock nobody holds: one that is being made has none yet, and stays."""
+    for lock in place.glob(f"{WORK_FOLDER}*/{LOCK}"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def remove_folder(path: Path) -> None:
@@ -215,10 +254,13 @@ def _create_locked(folder: Path) -> tuple[int, Path]:
 
 
 def remove_temporaries() -> None:
-    """Remove the temporary files of this process: for an exit that runs no `finally`."""
+    """Remove the temporary files and folders of this process: for an exit that runs no `finally`."""
     for temporary in list(_temporaries):
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink()
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -1,14 +1,16 @@
 """A table of one item a row, the recommender's, to one list of items a group.
 
-The rows of a group may be anywhere, so all rows must be known before the first list is. What stays in memory
-is each distinct group and item once, and numbers of a row: its group, its item, its order, its new place.
-Measured while they are sorted: 88 bytes a row, of 5 million rows in 500,000 groups that are strings.
+The rows of a group may be anywhere, so all rows must be known before the first list is: in memory where they
+fit, else on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,81 +18,114 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import Column, sortable_type
 from fastw2v.corpus.arrow.layouts import Piece, arrow_errors, rows_a_batch
+from fastw2v.corpus.arrow.out_of_core import READ, DiskSort, is_there
+from fastw2v.corpus.arrow.sorting import ROW_BYTES, Rows, Sorted, sort_in_memory
+from fastw2v.errors import UsageError
 
 PLACE = "the groups"
 ITEM_BYTES = 16  # of a token, about; only for how many groups make a batch
-PENDING = 1 << 18  # values that wait to be looked up together, unless the dictionary is larger
 
 
-class DictionaryEncoder:
-    """A column as numbers, added batch by batch: value i is dictionary[codes[i]], in the order first seen."""
+class SortingRoom(NamedTuple):
+    """Where rows may be sorted.
 
-    def __init__(self, arrow_type: pa.DataType) -> None:
-        self.dictionary = pa.array([], arrow_type)
-        self._codes = [np.empty(0, np.int32)]
-        self._pending: list[pa.DictionaryArray] = []
-        self._n_pending = 0
+    n_bytes   of memory, before they go to disk
+    on_disk   bytes of memory for DuckDB then
+    at_most   of memory, where there is no DuckDB: what is free, unless a limit was given
+    threads   of DuckDB
+    folder    for its temporary files; None for the usual one
+    give_way  called before they go to disk, so that others leave DuckDB its memory
+    """
 
-    def add(self, values: pa.Array) -> None:
-        """Values without nulls. Few batches together are looked up, as each look-up hashes the dictionary."""
-        self._pending.append(values.dictionary_encode())
-        self._n_pending += len(self._pending[-1].dictionary)
-        if self._n_pending > max(PENDING, len(self.dictionary)):
-            self._look_up()
-
-    def codes(self) -> NDArray[np.int32]:
-        """The number of each value that was added, int32 (n_values,); given away."""
-        self._look_up()
-        codes, self._codes = np.concatenate(self._codes), []
-        return codes
-
-    def _look_up(self) -> None:
-        known = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self.dictionary)
-        chunks = pa.chunked_array([known, *self._pending]).unify_dictionaries().chunks
-        self.dictionary = chunks[-1].dictionary
-        self._codes += [np.asarray(chunk.indices) for chunk in chunks]
-        self._pending, self._n_pending = [], 0
+    n_bytes: int
+    on_disk: int
+    at_most: int
+    threads: int
+    folder: Path | None
+    give_way: Callable[[], None]
 
 
 class Grouping:
     """Sorts the rows of a table into lists.
 
-    n_skipped  rows that were left out, as their item, group or order is null or NaN
+    n_skipped   rows that were left out, as their item, group or order is null or NaN
+    is_on_disk  whether they are sorted there, once that is known
     """
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, n_rows: int, room: SortingRoom, with_keys: bool = False) -> None:
+        """n_rows   that are expected, or 0 where nobody knows"""
         self.n_skipped = 0
-        self._column = column
+        self.is_on_disk = False
+        self._column, self._room, self._with_keys = column, room, with_keys
+        self._expected, self._n_read = n_rows, 0
+        self._disk = DiskSort(room.on_disk, room.threads, room.folder)
 
-    def lists(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    @property
+    def share(self) -> float:
+        """Of reading and sorting, what is done; 0 where nobody knows."""
+        if not self._expected or not self._column.group_by:
+            return 0.0
+        is_read = min(self._n_read / self._expected, 1.0)
+        return self._disk.share if self.is_on_disk and is_read == 1 else READ * is_read
+
+    def stop(self) -> None:
+        """End sorting, from any thread."""
+        self._disk.stop()
+
+    def lists(self, pieces: Iterable[Piece]) -> Generator[Piece]:
         """The groups in the order in which they begin, their rows by order_by and, where equal, as read.
 
-        Raises CorpusError for an array that is not what its type says, naming its place.
-        """
-        encoders: list[DictionaryEncoder] = []
-        orders: list[pa.Array] = []
-        for piece in pieces:
-            group, item, *order = self._whole_rows(piece)
-            if not len(group):  # perhaps of null type
-                continue
-            encoders = encoders or [DictionaryEncoder(group.type), DictionaryEncoder(item.type)]
-            for encoder, values in zip(encoders, (group, item), strict=True):
-                encoder.add(values)
-            orders += order
-        if encoders:
-            groups, items = (encoder.codes() for encoder in encoders)
-            places = _sorted_places(groups, orders)
-            words = encoders[1].dictionary
-            if not pa.types.is_large_binary(words.type):  # which may be no text
-                words = words.cast(pa.large_string())
-            tokens = pa.DictionaryArray.from_arrays(pa.array(items[places]), words)
-            yield from self._pieces(groups[places], tokens)
+        Where nothing is grouped, the pieces as they are.
 
-    def _whole_rows(self, piece: Piece) -> list[pa.Array]:
+        Raises CorpusError for an array that is not what its type says, naming its place, UsageError for more
+        rows than memory holds, where there is no DuckDB, and OutputError where the disk is full.
+        """
+        if not self._column.group_by:
+            yield from pieces
+            return
+        pieces, self.is_on_disk = self._where(iter(pieces))
+        if self.is_on_disk:
+            self._room.give_way()
+        parts = (rows for piece in pieces if len((rows := self._whole_rows(piece))[0]))
+        sort = self._disk.sort if self.is_on_disk else sort_in_memory
+        for sorted_rows in _whole_groups(sort(parts, self._with_keys)):
+            yield from self._pieces(sorted_rows)
+
+    def _where(self, pieces: Iterator[Piece]) -> tuple[Iterator[Piece], bool]:
+        """All pieces, and whether to sort them on disk; where nobody knows, those that fit are read."""
+        most = self._room.n_bytes // ROW_BYTES
+        if self._expected:
+            return pieces, self._expected > most and self._require_disk(self._expected)
+        head: deque[Piece] = deque()
+        n_rows = 0
+        for piece in pieces:
+            head.append(piece)
+            n_rows += piece.rows.num_rows
+            if n_rows > most and self._require_disk(n_rows):
+                return itertools.chain(_drained(head), pieces), True
+        return _drained(head), False
+
+    def _require_disk(self, n_rows: int) -> bool:
+        """Whether there is a way on disk; raises UsageError where there is none, and too little memory."""
+        if is_there():
+            return True
+        n_bytes = n_rows * ROW_BYTES
+        if n_bytes <= self._room.at_most:
+            return False
+        at_least = "" if self._expected else "or more "
+        raise UsageError(
+            f"{n_rows:,} rows {at_least}take {n_bytes / 1e9:,.1f} GB to be sorted by group in memory, and "
+            f"{self._room.at_most / 1e9:,.1f} GB are left for it: pip install 'fastw2v[duckdb]' to sort them "
+            f"on disk, or give --memory-limit {2 * n_bytes // 10**9 + 1}GB",
+            ["memory_limit"],
+        )
+
+    def _whole_rows(self, piece: Piece) -> Rows:
         """Group, item and perhaps order of the rows that have all of them."""
         import pyarrow.compute as pc
 
         column = self._column
+        self._n_read += piece.rows.num_rows
         with arrow_errors(f"{piece.place} is corrupt"):
             names = [column.group_by, column.name, *([column.order_by] if column.order_by else [])]
             arrays = [_plain(piece.rows.column(name)) for name in names]
@@ -100,27 +135,61 @@ class Grouping:
             self.n_skipped += int((~is_whole).sum())
             return arrays if is_whole.all() else [array.filter(pa.array(is_whole)) for array in arrays]
 
-    def _pieces(self, groups: NDArray[np.int32], tokens: pa.Array) -> Iterator[Piece]:
-        """Lists of the tokens, one for each run of equal groups."""
-        starts = np.flatnonzero(np.diff(groups, prepend=np.int32(-1)))
-        lists = pa.LargeListArray.from_arrays(pa.array(np.append(starts, len(groups))), tokens)
-        size = rows_a_batch(len(lists), len(groups) * ITEM_BYTES)
+    def _pieces(self, rows: Sorted) -> Iterator[Piece]:
+        """Lists of whole groups, some at a time."""
+        starts = _starts(rows.groups)
+        lists = pa.LargeListArray.from_arrays(pa.array(np.append(starts, len(rows.groups))), rows.items)
+        keys = None if rows.keys is None else _decoded(rows.keys.take(pa.array(starts)))
+        size = rows_a_batch(len(lists), len(rows.groups) * ITEM_BYTES)
         for start in range(0, len(lists), size):
-            yield Piece(PLACE, pa.record_batch([lists.slice(start, size)], [self._column.name]))
+            batch = pa.record_batch([lists.slice(start, size)], [self._column.name])
+            yield Piece(PLACE, batch, None if keys is None else keys.slice(start, size))
+
+
+def _drained(pieces: deque[Piece]) -> Iterator[Piece]:
+    """The pieces one by one, none of them held."""
+    while pieces:
+        yield pieces.popleft()
+
+
+def _starts(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where a group begins."""
+    return np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1))
+
+
+def _whole_groups(parts: Iterable[Sorted]) -> Iterator[Sorted]:
+    """The same rows, no group in two parts."""
+    waiting: list[Sorted] = []
+    for part in parts:
+        last = int(_starts(part.groups)[-1])
+        if waiting and part.groups[0] != waiting[-1].groups[-1]:
+            yield _joined(waiting)
+            waiting = []
+        if last:
+            yield _joined([*waiting, _sliced(part, 0, last)])
+            waiting = []
+        waiting.append(_sliced(part, last, len(part.groups)))
+    if waiting:
+        yield _joined(waiting)
+
+
+def _sliced(rows: Sorted, start: int, stop: int) -> Sorted:
+    keys = None if rows.keys is None else rows.keys[start:stop]
+    return Sorted(rows.groups[start:stop], rows.items[start:stop], keys)
+
+
+def _joined(parts: list[Sorted]) -> Sorted:
+    if len(parts) == 1:
+        return parts[0]
+    groups, items, keys = zip(*parts, strict=True)
+    together = None if keys[0] is None else pa.concat_arrays(keys)
+    return Sorted(np.concatenate(groups), pa.concat_arrays(items), together)
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _plain(array: pa.Array) -> pa.Array:
     storage = array.storage if isinstance(array, pa.ExtensionArray) else array
     return storage.cast(sortable_type(storage.type))
-
-
-def _sorted_places(groups: NDArray[np.int32], orders: list[pa.Array]) -> NDArray[Any]:
-    """Places of the rows by group and by order, if any; equal rows stay as they were. Empties orders."""
-    import pyarrow.compute as pc
-
-    if not orders:
-        return np.argsort(groups, kind="stable")
-    table = pa.table([pa.array(groups), pa.chunked_array(orders).combine_chunks()], ["group", "order"])
-    orders.clear()
-    keys = [("group", "ascending"), ("order", "ascending")]
-    return np.asarray(pc.sort_indices(table, sort_keys=keys))

@@ -22,10 +22,14 @@ Batch = Strings | Lists
 
 
 class Piece(NamedTuple):
-    """Rows of a source, and where they are, for messages."""
+    """Rows of a source, and where they are, for messages.
+
+    keys   of rows that are groups, the value of their --group-by column each, where it is asked for
+    """
 
     place: str
     rows: pa.RecordBatch
+    keys: pa.Array | None = None
 
 
 def rows_a_batch(n_rows: int, n_bytes: float) -> int:

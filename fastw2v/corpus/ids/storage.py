@@ -82,6 +82,11 @@ class SpillBuffer:
         self._file: BinaryIO | None = None
         self._end = 0
 
+    def leave_memory(self) -> None:
+        """Keep nothing more in memory: someone else has it."""
+        with self._lock:
+            self._bytes_left = -1
+
     def new_block(self, n_ids: int) -> NDArray[np.int32]:
         """Empty buffer for ids."""
         with self._lock:

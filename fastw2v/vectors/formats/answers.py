@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from fastw2v.errors import CorpusError
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.recommend import Ranked
 
+BASKET = "basket"
+
 
 class Names(NamedTuple):
     """What answers are called.
 
     items    the words, by place
-    baskets  of each, or None where they are numbers
+    baskets  (n_baskets,) what each is called: a number, an item, or the key of its group
     titles   by item, or None where none are asked for
+    column   of the baskets
     """
 
     items: list[str]
-    baskets: list[str] | None
+    baskets: pa.Array
     titles: dict[str, str] | None
+    column: str = BASKET
+
+
+def as_names(values: Sequence[str] | NDArray[np.int64] | None) -> pa.Array:
+    """Names or numbers of baskets as an array."""
+    return pa.array([] if values is None else values)
 
 
 def read_titles(path: Path, item_column: str, title_column: str) -> dict[str, str]:
@@ -52,14 +62,14 @@ def read_titles(path: Path, item_column: str, title_column: str) -> dict[str, st
 
 
 def write_answers(path: Path, parts: Iterable[Ranked], names: Names) -> None:
-    """Write columns basket, rank, item, score and title, complete or not at all. Raises OutputError."""
-    kinds = [
-        ("basket", pa.int64() if names.baskets is None else pa.string()),
-        ("rank", pa.int32()),
-        ("item", pa.string()),
-        ("score", pa.float32()),
-    ]
-    schema = pa.schema(kinds + ([] if names.titles is None else [("title", pa.string())]))
+    """Write columns basket, rank, item, score and title, complete or not at all. Raises OutputError.
+
+    The first is called as `names` says, unless another is.
+    """
+    kinds = [("rank", pa.int32()), ("item", pa.string()), ("score", pa.float32())]
+    kinds += [] if names.titles is None else [("title", pa.string())]
+    column = BASKET if names.column in dict(kinds) else names.column
+    schema = pa.schema([(column, names.baskets.type), *kinds])
     with atomic_writer(path) as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for part in parts:
             writer.write_batch(pa.record_batch(list(columns_of(part, names)), schema=schema))
@@ -70,11 +80,7 @@ def columns_of(part: Ranked, names: Names) -> Iterator[pa.Array]:
     there = part.items >= 0
     basket, rank = np.nonzero(there)
     items = [names.items[item] for item in part.items[there].tolist()]
-    numbers = part.first + basket
-    if names.baskets is None:
-        yield pa.array(numbers)
-    else:
-        yield pa.array([names.baskets[number] for number in numbers.tolist()], pa.string())
+    yield names.baskets.take(pa.array(part.first + basket))
     yield pa.array(rank + 1, pa.int32())
     yield pa.array(items, pa.string())
     yield pa.array(part.scores[there], pa.float32())
