@@ -85,6 +85,7 @@ LIBRARIES = {
     },
     "click": {"cli", "commands"},
     "duckdb": {"corpus.arrow.out_of_core"},
+    "deltalake": {"corpus.files.delta"},
     "fsspec": {"corpus.files.remote"},
     "mpi4py": {"distributed.mpi"},
     "matplotlib": {"show.maps.picture", "show.pictures"},

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from fastw2v import cli
 
@@ -166,6 +167,8 @@ def corpora(tmp_path, monkeypatch):
     pq.write_table(pa.table({"products": numbers}), "numbers.parquet")
     pq.write_table(pa.table({"input_ids": numbers}), "encoded.parquet")
     pq.write_table(pa.table(rows), "events.parquet")
+    pq.write_to_dataset(pa.table(rows), "visits", partition_cols=["session"])
+    write_deltalake("lake/events", pa.table(rows))
     Path("tokens.vocab.txt").write_text("a 0\nb 0\nc 0\n")
     Path("lines.txt").write_text("\n".join(texts))
     Path("text8").write_text("\n".join(texts))

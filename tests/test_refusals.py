@@ -146,16 +146,6 @@ def test_find_files__refuses_remote_tables_with_a_log(log: str, source: str) -> 
 # ---- Columns -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "options", [{"group_by": "key"}, {"column": "key"}, {"group_by": "n", "order_by": "key"}]
-)
-def test_read_corpus__says_that_keys_of_folders_are_not_read(tmp_path: Path, options: dict[str, str]) -> None:
-    (tmp_path / "key=1").mkdir()
-    pq.write_table(pa.table({"item": ["a", "b"], "n": [1, 1]}), tmp_path / "key=1" / "0.parquet")
-    message = error_of(UsageError, tmp_path, **({"column": "item"} | options))
-    assert "keys of partition folders are not read" in message
-
-
 EMPTY = {
     "nulls": pa.nulls(2),
     "lists": pa.array([[], None]),

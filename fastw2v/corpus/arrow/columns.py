@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -31,6 +30,9 @@ LINE_FILES = {
 
 # In the metadata of a schema: of text files, and of rows of Python and arrays, which have no columns either.
 FROM_LINES, COLUMNLESS = {b"rows": b"lines of text files"}, {b"rows": b"rows without columns"}
+
+
+KEY_OF_FOLDER = {b"rows": b"key of a folder"}  # of a field that is no column of the file
 
 
 class Column(NamedTuple):
@@ -186,14 +188,16 @@ def unpacked(text: str) -> pa.Schema:
 def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
     """The column named, else the first usual name that is usable, else the only usable column.
 
-    Bytes and integers may be anything, so they are not considered beside strings unless their name is usual.
+    Bytes and integers may be anything, so they are not considered beside strings unless their name is usual,
+    and keys of folders only where they are named.
     """
-    usable = {field.name: layout for field in schema if (layout := layout_of(field.type))}
     if config.column is not None:
         _check_column(file, schema, config.column)
-        return Column(config.column, usable[config.column])
+        return Column(config.column, str(layout_of(schema.field(config.column).type)))
+    fields = [field for field in schema if field.metadata != KEY_OF_FOLDER]
+    usable = {field.name: layout for field in fields if (layout := layout_of(field.type))}
     usual = [name for name in USUAL_NAMES if name in usable]
-    strings = [field.name for field in schema if field.name in usable and _is_string(field.type)]
+    strings = [field.name for field in fields if field.name in usable and _is_string(field.type)]
     candidates = usual[:1] or list(dict.fromkeys(strings)) or list(usable)
     if len(candidates) == 1:
         _check_column(file, schema, candidates[0])
@@ -248,13 +252,13 @@ def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataTyp
     indices = schema.get_all_field_indices(name)
     if not indices and is_columnless(schema):
         raise UsageError(f"{file}: has rows and no columns, so that {option} does nothing: leave it out")
-    if not indices and f"/{name}=" in file.replace(os.sep, "/"):
-        raise UsageError(
-            f"{file}: {name!r} is in names of folders ({name}=…) and no column of the file: keys of "
-            f"partition folders are not read; write {name!r} into the files as a column"
-        )
     if not indices:
         raise UsageError(f"{file}: no column {shown_value(name)}; {option} may be {listed(schema.names)}")
+    if len(indices) > 1 and any(schema.field(place).metadata == KEY_OF_FOLDER for place in indices):
+        raise UsageError(
+            f"{file}: {name!r} is a column of the file and a key of its folders ({name}=…), which may "
+            "differ: write the file without it, or give the folders' key another name"
+        )
     if len(indices) > 1:
         raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
     return schema.field(indices[0]).type
@@ -276,8 +280,9 @@ def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column
             )
     if config.column is not None:
         _type_of(file, schema, config.column, "--column")
-    wanted = [config.column] if config.column else [name for name in schema.names if name not in keys]
-    fields = [field for field in schema if field.name in wanted]
+    fields = [field for field in schema if field.metadata != KEY_OF_FOLDER and field.name not in keys]
+    if config.column:
+        fields = [schema.field(config.column)]
     items = [field for field in fields if _is_text(field.type) or _is_integer(field.type)]
     among = listed([f"{field.name}: {shown(field.type)}" for field in (items or fields)])
     if len(items) > 1:

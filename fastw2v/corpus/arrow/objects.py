@@ -6,6 +6,7 @@ rows            an iterable of lists of str or of integers, or of str (split at 
 (ids, offsets)  integer arrays: sentence s is ids[offsets[s]:offsets[s + 1]]
 ids             a 2-d array of integers, as of walks on a graph: a row is a sentence
 promised        what `promised` reads: polars' LazyFrame, pyarrow's Dataset …
+DeltaTable      deltalake's: its active files
 Arrow           anything with __arrow_c_stream__ or __arrow_c_array__: tables, batches, readers and arrays
                 of pyarrow, data frames and series of pandas and polars, relations of DuckDB; none of
                 these libraries is imported here
@@ -18,6 +19,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,9 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.columns import COLUMNLESS, IDS, ROWS, Column, is_empty_type, layout_of
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.arrow.promised import ONLY, Promise, promise_of, reader_of
-from fastw2v.corpus.files.pieces import OpenSource
+from fastw2v.corpus.files.delta import files_of
+from fastw2v.corpus.files.pieces import OpenSource, open_found
+from fastw2v.corpus.files.remote import LOCAL, Base, file_system, reached
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
 
@@ -50,6 +54,8 @@ def open_object(source: Any) -> OpenSource:
         return _open_ragged(*source)
     if isinstance(source, Mapping) and hasattr(source, "cast_column"):
         raise UsageError(f"a {type(source).__name__} is several corpora: give one of {', '.join(source)}")
+    if hasattr(type(source), "get_add_actions") and hasattr(type(source), "table_uri"):
+        return _open_delta(source)
     with arrow_errors(f"{ARROW} of {type(source).__name__} cannot be read"):
         promise = promise_of(source)
     if promise:
@@ -104,6 +110,17 @@ def _open_stream(source: Any) -> OpenSource:
         reader = reader_of(source)
     read = functools.partial(_read_stream, reader)
     return OpenSource(ARROW, [(ARROW, reader.schema)], getattr(source, "num_rows", 0), read)
+
+
+def _open_delta(table: Any) -> OpenSource:
+    """deltalake's DeltaTable, of the version that it is at."""
+    uri = table.table_uri
+    if uri.startswith("file://"):
+        path = unquote(uri.removeprefix("file://"))
+        return open_found(files_of(table, Base(path, path, LOCAL)))
+    with reached(uri):
+        base = Base(uri, *file_system(uri))
+    return open_found(files_of(table, base))
 
 
 def _open_promise(promise: Promise) -> OpenSource:

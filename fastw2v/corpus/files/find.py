@@ -9,11 +9,23 @@ from urllib.parse import unquote
 
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import LINE_FILES
+from fastw2v.corpus.files.delta import LOG, delta_files, is_delta
 from fastw2v.corpus.files.kinds import chosen, with_kind
 from fastw2v.corpus.files.own import without_own
+from fastw2v.corpus.files.partitions import with_keys
 from fastw2v.corpus.files.pipes import Pipe, is_pipe
 from fastw2v.corpus.files.refusals import refuse_non_file, refuse_tables
-from fastw2v.corpus.files.remote import LOCAL, NO_MATCH, File, find_remote, is_data, is_parquet
+from fastw2v.corpus.files.remote import (
+    LOCAL,
+    NO_MATCH,
+    Base,
+    File,
+    base_of,
+    find_remote,
+    is_data,
+    is_parquet,
+    reached,
+)
 from fastw2v.errors import CorpusError, UsageError
 
 Files = str | Path | Sequence[str | Path]
@@ -23,7 +35,8 @@ BY_DEFAULT = ReadConfig()
 def find_files(source: Files, config: ReadConfig = BY_DEFAULT) -> list[File]:
     """The files that a source names, in reading order: as given, and sorted within a folder or pattern.
 
-    Each with how its text is read, if it is text; of a pipe the first bytes are read.
+    Each with how its text is read, if it is text; of a pipe the first bytes are read. Each with the keys of
+    its folders; a Delta table is the files that its log says are active.
 
     Raises CorpusError for a name without any file and a file that is neither text nor Parquet, UsageError for
     a URI whose kind cannot be read.
@@ -33,7 +46,7 @@ def find_files(source: Files, config: ReadConfig = BY_DEFAULT) -> list[File]:
         raise UsageError("no corpus given: name a file, a folder or a pattern, or - for standard input")
     if len(pipes := [str(name) for name in names if is_pipe(name)]) > len(set(pipes)):
         raise UsageError(f"{pipes[0]} is a pipe, and read once: name it once")
-    return [with_kind(file, config) for name in names for file in _find(name, config)]
+    return with_keys([with_kind(file, config) for name in names for file in _find(name, config)])
 
 
 def _find(name: str | Path, config: ReadConfig) -> list[File]:
@@ -41,11 +54,17 @@ def _find(name: str | Path, config: ReadConfig) -> list[File]:
     if is_pipe(text):
         return [File(text, text, LOCAL, pipe=Pipe(text))]
     if "://" in text and not text.startswith("file://"):
+        with reached(text):
+            base = base_of(text)
+            if base and is_delta(base):
+                return _of_delta(base, config)
         files = find_remote(text, lambda folder, inner: chosen(folder, inner, config))
         refuse_tables([file for file in files if file.name != text])
         return files
     path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else at_home(Path(name))
     try:
+        if (path / LOG).is_dir():
+            return _of_delta(Base(str(path), str(path), LOCAL), config)
         files = [local(found) for found in _chosen(path, config)]
     except OSError as error:
         raise CorpusError(
@@ -53,6 +72,12 @@ def _find(name: str | Path, config: ReadConfig) -> list[File]:
         ) from error
     refuse_tables([file for file in files if file.name != str(path)])
     return files
+
+
+def _of_delta(base: Base, config: ReadConfig) -> list[File]:
+    if config.input == "text":
+        raise UsageError(f"input text is for text, and {base.uri} is a Delta table: leave it out", ["input"])
+    return delta_files(base)
 
 
 def local(path: Path) -> File:

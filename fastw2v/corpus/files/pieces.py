@@ -17,6 +17,7 @@ from fastw2v.corpus.arrow.columns import FROM_LINES, Column
 from fastw2v.corpus.arrow.layouts import Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.files.find import Files, find_files
 from fastw2v.corpus.files.kinds import first_bytes
+from fastw2v.corpus.files.partitions import whole_schema, with_keys_read
 from fastw2v.corpus.files.refusals import encrypted, is_encrypted, other_kind, refuse_gone, refuse_non_file
 from fastw2v.corpus.files.remote import LOCAL, File
 from fastw2v.corpus.files.text import LINE_COLUMN, READ_BYTES, read_text
@@ -75,7 +76,11 @@ def open_files(source: Files, config: ReadConfig) -> OpenSource:
     Raises CorpusError for a name without any file, a file that is neither text nor Parquet, or has no
     complete footer.
     """
-    files = find_files(source, config)
+    return open_found(find_files(source, config))
+
+
+def open_found(files: Sequence[File]) -> OpenSource:
+    """Files that are known, with their footers read; raises as `open_files` does."""
     footers = [read_footer(file) for file in files]
     return OpenSource(
         name=name_of(files),
@@ -116,7 +121,7 @@ def read_footer(file: File) -> Footer:
         n_rows = sum(group.n_rows for group in groups)
         if n_rows != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows in all, {n_rows:,} in its row groups")
-        return Footer(file, parquet.schema_arrow, groups)
+        return Footer(file, whole_schema(parquet.schema_arrow, file), groups)
 
 
 @contextlib.contextmanager
@@ -171,19 +176,22 @@ def read_pieces(files: Iterable[File], column: Column) -> Iterator[Piece]:
             continue
         with _open(file) as parquet:
             for group in range(parquet.num_row_groups):
-                yield from _read_group(file.name, parquet, group, column)
+                yield from _read_group(file, parquet, group, column)
 
 
-def _read_group(name: str, parquet: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
+def _read_group(file: File, parquet: pq.ParquetFile, group: int, column: Column) -> Iterator[Piece]:
     """Pieces of one row group, so that an error can name it."""
-    place = f"{name}: row group {group} (of {parquet.num_row_groups}, from 0)"
+    place = f"{file.name}: row group {group} (of {parquet.num_row_groups}, from 0)"
     n_rows = 0
     with arrow_errors(f"{place} is corrupt"):
         metadata = parquet.metadata.row_group(group)
         size = rows_a_batch(metadata.num_rows, _decoded_bytes(metadata.total_byte_size, column))
-        for batch in parquet.iter_batches(size, [group], columns=column.names, use_threads=False):
+        there = set(parquet.schema_arrow.names)
+        own = [name for name in column.names if name in there]
+        for batch in parquet.iter_batches(size, [group], columns=own, use_threads=False):
             n_rows += batch.num_rows
-            yield Piece(place, batch)
+            is_all = len(own) == len(column.names)
+            yield Piece(place, batch if is_all else with_keys_read(batch, column.names, file))
         if n_rows != metadata.num_rows:
             raise ValueError(f"{n_rows:,} rows instead of {metadata.num_rows:,}")
 
@@ -244,7 +252,7 @@ def read_shards(shards: Sequence[Shard], column: Column) -> Iterator[tuple[int, 
             continue
         with _open(file) as parquet:
             for group, of_group in itertools.groupby([first, *others], lambda item: item[1].group):
-                yield from _sliced(_read_group(file.name, parquet, group, column), of_group)
+                yield from _sliced(_read_group(file, parquet, group, column), of_group)
 
 
 def _occurrence(item: tuple[int, Shard]) -> int:

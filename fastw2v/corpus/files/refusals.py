@@ -140,15 +140,12 @@ def encrypted(file: File) -> CorpusError:
 
 
 LOGS = {
-    "_delta_log": (
-        "a Delta table",
-        "give its current files: deltalake.DeltaTable(…).file_uris(), or in Python .to_pyarrow_table()",
-    ),
+    "_delta_log": ("a Delta table", "name the table itself, to have it read by its log"),
     ".hoodie": ("a Hudi table", "write its current rows to Parquet files with Spark"),
 }
 ICEBERG = (
     "an Iceberg table",
-    "give its current rows: in Python, pyiceberg's table.scan().to_arrow()",
+    "in Python, give fastw2v.train(table.scan().to_arrow()), table being pyiceberg's",
 )
 
 

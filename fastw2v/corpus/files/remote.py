@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from fastw2v.corpus.arrow.layouts import arrow_errors
@@ -43,11 +45,20 @@ class Text(NamedTuple):
     lines: str = "sentences"
 
 
+class Key(NamedTuple):
+    """A column that has one value in a file, told by its folder's name or a table's log."""
+
+    name: str
+    value: pa.Scalar
+
+
 class File(NamedTuple):
     """A file: its name as messages show it, and its path in a file system.
 
     text   how its text is read; None for Parquet
     pipe   what is read once in place of a file, if it is
+    keys   columns beside those in the file
+    table  the schema of the table that it is of; what the file has not, is null
     """
 
     name: str
@@ -55,6 +66,8 @@ class File(NamedTuple):
     system: pafs.FileSystem
     text: Text | None = None
     pipe: Pipe | None = None
+    keys: tuple[Key, ...] = ()
+    table: pa.Schema | None = None
 
     @property
     def bare_name(self) -> str:
@@ -82,8 +95,8 @@ def find_remote(uri: str, choose: Choose) -> list[File]:
     """
     address, question, query = uri.partition("?")
     plain, pattern = _split_pattern(address)
-    with arrow_errors(f"{uri}: cannot be reached", "check the address, the network and your credentials"):
-        base = Base(plain, *_file_system(plain + question + query))
+    with reached(uri):
+        base = Base(plain, *file_system(plain + question + query))
         if pattern:
             matches = sorted(_match(base, base.path, pattern))
             found = [inner for match in matches for inner in _expand(base, match, choose)]
@@ -92,6 +105,20 @@ def find_remote(uri: str, choose: Choose) -> list[File]:
         else:
             found = _expand(base, base.path, choose, is_folder=plain.endswith("/"))
     return [base.file(path) for path in dict.fromkeys(found)]
+
+
+def reached(uri: str) -> AbstractContextManager[None]:
+    """Turn what a file system raises into a CorpusError."""
+    return arrow_errors(f"{uri}: cannot be reached", "check the address, the network and your credentials")
+
+
+def base_of(uri: str) -> Base | None:
+    """Where the URI of a folder leads; None for a pattern, and for HTTP, which has no folders."""
+    address, question, query = uri.partition("?")
+    plain, pattern = _split_pattern(address)
+    if pattern or uri.startswith(("http://", "https://")):
+        return None
+    return Base(plain, *file_system(plain + question + query))
 
 
 def is_data(path: PurePath) -> bool:
@@ -112,8 +139,8 @@ def _split_pattern(address: str) -> tuple[str, list[str]]:
     return f"{scheme}://{'/'.join([host, *parts[:n_plain]])}", parts[n_plain:]
 
 
-def _file_system(uri: str) -> tuple[str, pafs.FileSystem]:
-    """The path in a file system, and that."""
+def file_system(uri: str) -> tuple[str, pafs.FileSystem]:
+    """The path of a URI in its file system, and that. Raises UsageError for a kind that cannot be read."""
     scheme = uri.partition("://")[0]
     if scheme in ARROW_SCHEMES:
         system, path = pafs.FileSystem.from_uri(uri)
