@@ -275,9 +275,13 @@ def test_mpi__holdout_shuffle_groups_and_cache_work_as_without_it(corpus: Path, 
     assert losses[1] < losses[0]
     rows = pa.table({"user": np.arange(3_000) // 10, "item": [f"i{n * n % 50}" for n in range(3_000)]})
     pq.write_table(rows, tmp_path / "events.parquet")
-    finished = run(2, "train", tmp_path / "events.parquet", "--group-by", "user", "-o", output, *OPTIONS)
+    judged = ["--leave-last-out", "--eval-next-item"]
+    finished = run(
+        2, "train", tmp_path / "events.parquet", "--group-by", "user", "-o", output, *OPTIONS, *judged
+    )
     assert finished.returncode == 0, finished.stderr
     assert "read 3,000 words in 300 rows" in finished.stderr
+    assert finished.stderr.count("next item 0.") == 2  # by one process, after each epoch
 
 
 @pytest.mark.slow

@@ -287,8 +287,10 @@ def test_read_corpus__tells_how_far_sorting_is(no_room: pytest.MonkeyPatch, sort
     no_room.setattr(grouping, "ROW_BYTES", 1 << 60)
     no_room.setattr("fastw2v.corpus.count.PROGRESS_SECONDS", 0.001)
     told: list[tuple[float, int]] = []
-    read_corpus(table("int8", "int8"), on_progress=lambda *so_far: told.append(so_far), **LONG)
+    corpus = read_corpus(table("int8", "int8"), on_progress=lambda *so_far: told.append(so_far), **LONG)
     before = [share for share, words in told if not words]
     assert before == sorted(before)
     assert 0 < max(before) <= 1
-    assert told[-1][0] == 1
+    after = [share for share, words in told if words]
+    assert after == sorted(after)
+    assert told[-1] == (1, corpus.n_words_read)

@@ -15,6 +15,7 @@ from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.read import read_corpus
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.holdout import hold_out
+from fastw2v.distributed.last_items import shared_next_item_score, without_last_items
 from fastw2v.distributed.portions import in_portions
 from fastw2v.distributed.shards import read_part, read_shared_corpus
 from fastw2v.distributed.shares import IN_ORDER, take_share
@@ -23,8 +24,9 @@ from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import UNIT
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request
-from fastw2v.training import holdout, hooks
+from fastw2v.training import holdout, hooks, last_items
 from fastw2v.training.hooks import Position
+from fastw2v.vectors.embeddings import Embeddings
 from tests.parquet import write
 
 CONFIG = TrainConfig(dim=16, epochs=2, threads=1, sample=0, seed=3)
@@ -139,6 +141,44 @@ def test_hold_out__refuses_what_one_process_refuses(tmp_path: Path) -> None:
                 return str(caught.value)
 
             assert all(message in line for line in run_ranks(size, at_rank))
+
+
+@pytest.mark.parametrize("n_ranks", SIZES)
+def test_without_last_items__leaves_out_what_one_process_does(n_ranks: int, corpus: Path) -> None:
+    """And asks for what one process asks for, where sentences to ask are drawn and where all are."""
+    whole = read_corpus(corpus, min_count=1)
+    expected = last_items.without_last(whole)
+    vectors = np.random.default_rng(2).normal(size=(len(whole.vocabulary), 8)).astype(np.float32)
+    found = Embeddings(whole.vocabulary.words, vectors)
+
+    def at_rank(communicator: Any) -> Any:
+        part = read_part(str(corpus), communicator, min_count=1)
+        kept = without_last_items(part, communicator)
+        score = shared_next_item_score(part, communicator)
+        return kept, in_portions(kept, communicator).fingerprint, score
+
+    results = run_ranks(n_ranks, at_rank)
+    ids = np.concatenate([kept.corpus.ids for kept, _, _ in results])
+    lengths = np.concatenate([np.diff(kept.corpus.offsets) for kept, _, _ in results])
+    assert ids.tolist() == expected.ids.tolist()
+    assert lengths.tolist() == np.diff(expected.offsets).tolist()
+    for kept, fingerprint, _ in results:
+        assert kept.corpus.n_words_read == expected.n_words_read
+        assert kept.shard_ends.tolist()[-1:] in ([], [len(kept.corpus.ids)])
+        assert fingerprint == in_portions_alone(expected)
+    assert results[0][2](found) == last_items.next_item_score(whole)(found)
+    assert [score for _, _, score in results[1:]] == [None] * (n_ranks - 1)
+
+
+def test_without_last_items__refuses_what_one_process_refuses(tmp_path: Path) -> None:
+    path = write(tmp_path / "short.parquet", [["a", "b"], ["a"]] * 200, row_group_size=10)
+
+    def at_rank(communicator: Any) -> str:
+        with pytest.raises(CorpusError) as caught:
+            without_last_items(read_part(str(path), communicator, min_count=1), communicator)
+        return str(caught.value)
+
+    assert set(run_ranks(3, at_rank)) == set(run_ranks(1, at_rank))
 
 
 def test_run__several_judge_by_the_sentences_of_one(corpus: Path) -> None:

@@ -194,7 +194,8 @@ def _count(
     def report(highest: float) -> None:
         if on_progress:
             n_tokens = sum(counter.n_tokens for counter in counters)
-            on_progress(min(queue.share, highest) if n_tokens else grouping.share, n_tokens)
+            share = queue.share if grouping.given is None else grouping.given
+            on_progress(min(share, highest) if n_tokens else grouping.share, n_tokens)
 
     with ThreadPoolExecutor(len(counters), "fastw2v-reader") as pool:
         try:

@@ -20,7 +20,12 @@ from fastw2v.training.checkpoint.manifest import Saved
 from fastw2v.training.compilation import Compilation, compile_beside
 from fastw2v.training.holdout import Score, split
 from fastw2v.training.hooks import Hook, Trained
-from fastw2v.training.last_items import next_item_score, without_last
+from fastw2v.training.last_items import (
+    lengths_without_last,
+    next_item_score,
+    require_two,
+    without_last,
+)
 from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -68,7 +73,6 @@ class Run:
         if saved:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
-            require_no_last_items(request.training)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -119,20 +123,27 @@ class Run:
         """What is trained on: without what is kept out, and dealt in portions where several train."""
         if self.is_shared:
             self._share()
+            return self.corpus
         if self.training.eval_next_item:
             self.scores["next item"] = next_item_score(self.corpus)
         if self.training.leave_last_out:
+            require_two(int(lengths_without_last(self.corpus.offsets).max(initial=0)))
             self.corpus = without_last(self.corpus)
-        if self.training.holdout and not self.is_shared:
+        if self.training.holdout:
             self.corpus, self.held_out = split(self.corpus, self.training.holdout, self.training.seed)
         return self.corpus
 
     def _share(self) -> None:
         """`settle` where several train."""
         from fastw2v.distributed.holdout import hold_out
+        from fastw2v.distributed.last_items import shared_next_item_score, without_last_items
         from fastw2v.distributed.portions import in_portions
 
         part, share = self.part, self.training.holdout
+        if self.training.eval_next_item and (score := shared_next_item_score(part, self.communicator)):
+            self.scores["next item"] = score
+        if self.training.leave_last_out:
+            part = without_last_items(part, self.communicator)
         if share:
             part, held_out = hold_out(part, share, self.training.seed, self.communicator)
             self.held_out = held_out if self.communicator.rank == 0 else None
@@ -170,14 +181,6 @@ def require_an_order(training: TrainConfig, saved: Saved, n_processes: int) -> N
         raise UsageError(
             "one process is amid an epoch that it shuffled, and several draw another order: go on without "
             "mpirun until that epoch ends, or start a new run"
-        )
-
-
-def require_no_last_items(training: TrainConfig) -> None:
-    """Raise UsageError where last items are to be left out of the parts that several processes hold."""
-    if training.leave_last_out:
-        raise UsageError(
-            "leave_last_out is for one process: start it without mpirun, or leave it out", ["leave_last_out"]
         )
 
 

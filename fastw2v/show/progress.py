@@ -94,7 +94,7 @@ def reading_shown(display: Display) -> Callable[[float, int], None]:
         now = time.perf_counter()
         if words:  # the first batch is handed out before it is counted
             display.update(reading_line(share, words, now - started))
-        elif share:
+        elif 0 < share < 1:
             started = now
             display.update(sorting_line(share, now - began))
 

@@ -57,7 +57,7 @@ class Grouping:
         self.n_skipped = 0
         self.is_on_disk = False
         self._column, self._room, self._with_keys = column, room, with_keys
-        self._expected, self._n_read = n_rows, 0
+        self._expected, self._n_read, self._n_given = n_rows, 0, 0
         self._disk = DiskSort(room.on_disk, room.threads, room.folder)
 
     @property
@@ -65,8 +65,16 @@ class Grouping:
         """Of reading and sorting, what is done; 0 where nobody knows."""
         if not self._expected or not self._column.group_by:
             return 0.0
+        if self._n_given:
+            return 1.0
         is_read = min(self._n_read / self._expected, 1.0)
         return self._disk.share if self.is_on_disk and is_read == 1 else READ * is_read
+
+    @property
+    def given(self) -> float | None:
+        """The part of the sorted rows that was given as lists; None where nothing is grouped."""
+        n_sorted = self._n_read - self.n_skipped
+        return self._n_given / max(n_sorted, 1) if self._column.group_by else None
 
     def stop(self) -> None:
         """End sorting, from any thread."""
@@ -143,6 +151,8 @@ class Grouping:
         size = rows_a_batch(len(lists), len(rows.groups) * ITEM_BYTES)
         for start in range(0, len(lists), size):
             batch = pa.record_batch([lists.slice(start, size)], [self._column.name])
+            stop = min(start + size, len(lists))
+            self._n_given += int(lists.offsets[stop].as_py() - lists.offsets[start].as_py())
             yield Piece(PLACE, batch, None if keys is None else keys.slice(start, size))
 
 
