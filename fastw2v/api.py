@@ -71,9 +71,10 @@ def train(
 ) -> Embeddings:
     """Train word vectors.
 
-    corpus      names of files of Parquet or text, a folder, a pattern, a URI or a list of these; lists of
-                tokens or texts, also from a generator; a table or data frame of pyarrow, pandas, polars or
-                DuckDB; NumPy's (ids, offsets); or a Corpus that `read_corpus` made
+    corpus      names of files of Parquet or text, a folder, a Delta table, a pattern, a URI or a list of
+                these; lists of tokens or texts, also from a generator; a table or data frame of pyarrow,
+                pandas, polars or DuckDB; a DeltaTable; NumPy's (ids, offsets); or a Corpus that
+                `read_corpus` made
     preset      other defaults: text, relatedness, similarity, items or graph
     vocabulary  use these words and counts instead of counting
     init        start from these vectors: words are matched by name, others start as usual

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import itertools
 import re
@@ -149,7 +151,8 @@ COMMANDS = [
 ]
 ON_DISK = page_of("corpora").partition("### Sorting on disk\n")[2].strip().splitlines()[0]
 COMMANDS.append(shlex.split(ON_DISK))
-SNIPPETS = [line for line in CORPORA.splitlines() if line.startswith("read_corpus(")]
+IN_PYTHON = page_of("corpora").partition("## In Python\n")[2].partition("```python\n")[2].partition("```")[0]
+SNIPPETS = [ast.unparse(node) for node in ast.parse(IN_PYTHON).body if isinstance(node, ast.Expr)]
 
 
 @pytest.fixture
@@ -200,9 +203,10 @@ def test_corpora__snippet_of_each_object_reads(corpora, snippet):
 
     names = {"read_corpus": read_corpus, "pyarrow": pa, "ids": np.arange(4), "offsets": np.array([0, 2, 4])}
 
-    for library in ("pandas", "polars", "duckdb", "datasets", "dask"):
-        if f"{library}." in snippet.replace("pyarrow.dataset", "").replace("dask.dataframe", "dask."):
+    names["pyarrow"] = importlib.import_module("pyarrow.dataset") and pa
+    for library in ("pandas", "polars", "duckdb", "datasets", "dask", "deltalake"):
+        if re.search(rf"\({library}\.", snippet):
             names[library] = pytest.importorskip(library)
     if "dask" in names:
         pytest.importorskip("dask.dataframe")
-    assert len(eval(snippet.partition("  #")[0], names).ids) > 0
+    assert len(eval(snippet, names).ids) > 0
