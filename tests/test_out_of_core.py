@@ -15,7 +15,7 @@ import pytest
 
 import fastw2v
 from fastw2v.corpus.arrow import grouping, out_of_core
-from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.ids.memory import Memory, parse_size
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import OutputError, UsageError
 from tests.parquet import as_plain, error_of
@@ -198,11 +198,25 @@ def test_read_corpus__says_what_to_install_where_rows_exceed_the_limit(
     message = error_of(UsageError, rows, memory=Memory(500_000_000), **LONG)
     assert message.startswith("600 rows take 12.0 GB to be sorted by group in memory, and 0.")
     assert "pip install 'fastw2v[duckdb]'" in message
-    assert message.endswith("or give --memory-limit 25GB")
+    assert message.endswith("or give --memory-limit 13GB")
     reader = pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches(max_chunksize=50))
     assert "rows or more take" in error_of(UsageError, reader, memory=Memory(500_000_000), **LONG)
     monkeypatch.setattr(grouping, "ROW_BYTES", 500_000)  # 300 MB, which the limit asked for allows
     assert read_corpus(rows, memory=Memory(900_000_000), **LONG).n_words_read
+
+
+def test_read_corpus__the_limit_that_a_message_names_suffices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "is_there", lambda: False)
+    monkeypatch.setattr(grouping, "ROW_BYTES", 5_000_000)  # 3 GB in all
+    message = error_of(UsageError, table("int8", "int8"), threads=4, memory=Memory(2_000_000_000), **LONG)
+    limit = parse_size(message.rpartition(" ")[2])
+    assert read_corpus(table("int8", "int8"), threads=4, memory=Memory(limit), **LONG).n_words_read
+
+
+def test_read_corpus__an_old_duckdb_is_told(no_room: pytest.MonkeyPatch, sorts: list[int]) -> None:
+    no_room.setattr(grouping, "ROW_BYTES", 1 << 60)
+    no_room.setattr(duckdb, "__version__", "1.4.1")
+    assert "duckdb 1.4.1 is too old" in error_of(UsageError, table("int8", "int8"), **LONG)
 
 
 @pytest.mark.parametrize("cache", [True, False])

@@ -74,12 +74,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A new folder to work in, below `parent` or the one for temporary files, gone after the block.
+    """A new folder to work in, below `parent`, which is made, or temporary files; gone after the block.
 
     Removes what killed processes left of theirs. Raises OutputError where it cannot be made.
     """
     place = Path(parent or tempfile.gettempdir())
     try:
+        place.mkdir(parents=True, exist_ok=True)
         _remove_work_folders(place)
         folder = Path(tempfile.mkdtemp(prefix=WORK_FOLDER, dir=place))
         _temporaries.add(folder)

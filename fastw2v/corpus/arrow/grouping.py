@@ -20,6 +20,7 @@ from fastw2v.corpus.arrow.columns import Column, sortable_type
 from fastw2v.corpus.arrow.layouts import Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.arrow.out_of_core import READ, DiskSort, is_there
 from fastw2v.corpus.arrow.sorting import ROW_BYTES, Rows, Sorted, sort_in_memory
+from fastw2v.corpus.ids.memory import LIBRARIES, WORKER
 from fastw2v.errors import UsageError
 
 PLACE = "the groups"
@@ -118,13 +119,14 @@ class Grouping:
         if is_there():
             return True
         n_bytes = n_rows * ROW_BYTES
+        limit = n_bytes + LIBRARIES + self._room.threads * WORKER
         if n_bytes <= self._room.at_most:
             return False
         at_least = "" if self._expected else "or more "
         raise UsageError(
             f"{n_rows:,} rows {at_least}take {n_bytes / 1e9:,.1f} GB to be sorted by group in memory, and "
             f"{self._room.at_most / 1e9:,.1f} GB are left for it: pip install 'fastw2v[duckdb]' to sort them "
-            f"on disk, or give --memory-limit {2 * n_bytes // 10**9 + 1}GB",
+            f"on disk, or give --memory-limit {limit // 10**9 + 1}GB",
             ["memory_limit"],
         )
 

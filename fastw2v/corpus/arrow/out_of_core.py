@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from fastw2v.corpus.arrow.comparable import group_values, item_values, of_group_values, order_values
 from fastw2v.corpus.arrow.sorting import Rows, Sorted
-from fastw2v.errors import OutputError
+from fastw2v.errors import OutputError, UsageError
 from fastw2v.system.files import temporary_folder
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 INSERTED = 1 << 20  # rows of one INSERT: eight row groups of DuckDB, which are written without a log
 PART_ROWS = 1 << 17
+STREAMS = 2  # the version from which on a result is not held in memory
 SMALLEST = 64 << 20  # bytes for a thread of DuckDB
 # It takes some 200 MB more than its limit, where that is 600 MB: of 30 million rows 930 MB, all told.
 SHARE_OF_ROOM = 0.75
@@ -75,6 +76,10 @@ class DiskSort:
         """The rows in parts of PART_ROWS. Raises OutputError where disk or memory do not suffice."""
         import duckdb
 
+        if int(duckdb.__version__.partition(".")[0]) < STREAMS:
+            raise UsageError(
+                f"duckdb {duckdb.__version__} is too old to sort rows on disk: pip install 'fastw2v[duckdb]'"
+            )
         with temporary_folder(self._folder) as folder, self._errors(folder.parent):
             settings: dict[str, str | bool | int | float | list[str]] = {
                 "memory_limit": f"{self._limit // 1000}KB",
