@@ -143,7 +143,10 @@ def test_read_corpus__sorts_items_of_several_files_on_disk(
 def test_read_corpus__groups_on_disk_may_be_longer_than_a_part(
     no_room: pytest.MonkeyPatch, sorts: list[int]
 ) -> None:
-    """One of 300 rows, some of one, in parts of 64 rows."""
+    """One of 300 rows, some of one, in parts of 64 rows, put in by their bytes."""
+    no_room.setattr(out_of_core, "INSERTED", N)
+    no_room.setattr(out_of_core, "INSERTED_BYTES", 1)
+    no_room.setattr("fastw2v.corpus.arrow.layouts.BATCH_ROWS", 50)
     rng = np.random.default_rng(5)
     sessions = rng.permutation([0] * 300 + [1] * 64 + [2] * 65 + [3] * 128 + list(range(4, 47)))
     rows = pa.table({"session": sessions, "time": rng.integers(0, 5, N), "item": rng.integers(0, 9, N)})

@@ -17,6 +17,7 @@ from fastw2v.show.progress import (
     clock_line,
     memory_held,
     reading_line,
+    reading_shown,
     significant,
     training_line,
 )
@@ -106,6 +107,23 @@ def test_reading_line__hand_worked() -> None:
     expected = "reading  25.0%  100 words  50 words/s  ETA 0:06  1.5 GB"
     assert reading_line(0.25, 100, 2.0) == expected
     assert "ETA 0:00" in reading_line(1.0, 0, 0.0)
+
+
+@pytest.mark.usefixtures("memory")
+def test_reading_shown__sorting_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter sorted in 2 s; words are counted from the last time that no word was told."""
+    now = [10.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    display = Display(None)
+    shown: list[str] = []
+    monkeypatch.setattr(display, "update", shown.append)
+    told = reading_shown(display)
+    for now[0], share, words in ((10.5, 0.0, 0), (12.0, 0.25, 0), (18.0, 1.0, 0), (14.0, 0.5, 100)):
+        told(share, words)
+    assert shown == [
+        "sorting rows  25.0%  ETA 0:06  1.5 GB",
+        "reading  50.0%  100 words  50 words/s  ETA 0:02  1.5 GB",
+    ]
 
 
 @pytest.mark.parametrize(("held", "expected"), [(999e6, "999 MB"), (1e9, "1.0 GB"), (None, "")])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 INSERTED = 1 << 20  # rows of one INSERT: eight row groups of DuckDB, which are written without a log
+INSERTED_BYTES = 1 << 26  # at most about, of long strings
 PART_ROWS = 1 << 17
 STREAMS = 2  # the version from which on a result is not held in memory
 SMALLEST = 64 << 20  # bytes for a thread of DuckDB
@@ -120,7 +121,7 @@ class DiskSort:
     def _insert(self, connection: duckdb.DuckDBPyConnection, parts: Iterable[Rows]) -> pa.DataType | None:
         """Put all rows into a table; the groups' type, or None of no rows."""
         waiting: list[pa.RecordBatch] = []
-        n_rows = n_waiting = 0
+        n_rows = n_waiting = n_bytes = 0
         kind = None
 
         def insert() -> None:
@@ -140,9 +141,10 @@ class DiskSort:
             waiting.append(_numbered(part, n_rows))
             n_rows += len(part[0])
             n_waiting += len(part[0])
-            if n_waiting >= INSERTED:
+            n_bytes += waiting[-1].nbytes
+            if n_waiting >= INSERTED or n_bytes >= INSERTED_BYTES:
                 insert()
-                n_waiting = 0
+                n_waiting = n_bytes = 0
         if waiting:
             insert()
         return kind
