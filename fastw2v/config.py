@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.kmers import KmerOptions, check_kmers
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
@@ -245,7 +246,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig(TextOptions, PhraseOptions):
+class ReadConfig(KmerOptions, TextOptions, PhraseOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -305,6 +306,7 @@ class ReadConfig(TextOptions, PhraseOptions):
         check_phrases(self)
         object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
         check_text(self, self.lowercase)
+        check_kmers(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",

@@ -175,6 +175,7 @@ def corpora(tmp_path, monkeypatch):
     Path("tokens.vocab.txt").write_text("a 0\nb 0\nc 0\n")
     Path("lines.txt").write_text("\n".join(texts))
     Path("text8").write_text("\n".join(texts))
+    Path("genes.fasta").write_text(">gene\nACGTA\nCG\n" * 500)
     Path("novels").mkdir()
     Path("novels/a.txt").write_text("aa, bb, cc. Aa!\nbb cc\n\n" * 500)
     with pa.output_stream("lines.txt.zst", compression="zstd") as stream:
@@ -191,6 +192,8 @@ def test_corpora__command_of_each_corpus_trains(corpora, command):
     assert stop.value.code == 0
     words = {line.split()[0] for line in Path("v.txt").read_text().splitlines()[1:]}
     expected = set("012") if "numbers.parquet" in command else set("abc")
+    if "genes.fasta" in command:
+        expected = {"ACGTAC", "CGTACG"}
     if "novels/" in command:
         expected = {"aa", "bb", "cc"} if "simple" in command else {"aa,", "bb,", "cc.", "Aa!", "bb", "cc"}
     assert words == expected

@@ -39,7 +39,7 @@ OTHER_KINDS: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "c.jsonl": (lambda p: p.write_text('{"text": "a"}\n'), ["JSON", "write it as Parquet"]),
     "lines": (lambda p: p.write_text('{"text": "a"}\n'), ["JSON", "write it as Parquet"]),
     "page": (lambda p: p.write_text("<!DOCTYPE html>\n"), ["HTML", "--input text"]),
-    "genes.fa": (lambda p: p.write_text(FASTA), ["FASTA", "k-mers", "--input text"]),
+    "genes.fa": (lambda p: p.write_text(FASTA), ["FASTA", "--kmers 6", "--input text"]),
     "c.feather": (lambda p: pyarrow.feather.write_feather(TABLE, p), ["Feather", "write it as Parquet"]),
     "c.orc": (lambda p: pyarrow.orc.write_table(TABLE, p), ["ORC", "write it as Parquet"]),
     "c.zip": (zipped, ["zip archive", "unzip"]),

@@ -21,6 +21,7 @@ from fastw2v.config import (
 )
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import types_of
+from fastw2v.options.kmers import KmerOptions
 from fastw2v.options.text import TextOptions
 
 Section = Literal[
@@ -125,6 +126,9 @@ READING = (
 )
 OF_TEXT = tuple(
     option for option in READING if option.field in {field.name for field in dataclasses.fields(TextOptions)}
+)
+OF_KMERS = tuple(
+    option for option in READING if option.field in {field.name for field in dataclasses.fields(KmerOptions)}
 )
 # How a command reads sequences that it does not train on.
 OF_CORPUS = tuple(option for option in READING if option.name in ("column", "group_by", "order_by")) + OF_TEXT

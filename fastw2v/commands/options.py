@@ -75,7 +75,8 @@ def default_output(source: Sequence[str]) -> str:
     name = Path(first).name or Path(first).resolve().name
     if re.fullmatch(r"-|/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+", first):
         name = ""
-    name = re.sub(r"\.(parquet|txt(\.\w+)?|gz|bz2|zst|lz4|xz)$", "", name)
+    name = re.sub(r"\.(gz|bz2|zst|lz4|xz)$", "", name)
+    name = re.sub(r"\.(parquet|txt|fa|fasta|fna|ffn|faa|frn|fas)$", "", name)
     name = re.sub(r"[*?\[\]]+", "", name).strip("-_. ")
     return f"{name or 'corpus'}.vectors.txt"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.declared import BY_NAME, OF_TEXT
+from fastw2v.commands.declared import BY_NAME, OF_KMERS, OF_TEXT
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import WRITE, AtLeast
 from fastw2v.commands.options import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OF_A_CORPUS = (
     *("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases"),
-    *(option.name for option in OF_TEXT),
+    *(option.name for option in (*OF_TEXT, *OF_KMERS)),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.grouping import Grouping, SortingRoom
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
-from fastw2v.corpus.files.pieces import OpenSource
+from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import SpillBuffer
@@ -22,6 +22,7 @@ from fastw2v.corpus.rows import RowNumbers
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
+from fastw2v.corpus.words.kmers import Cut, in_parts, kmers_of
 from fastw2v.corpus.words.queue import most_tokens
 from fastw2v.corpus.words.simple import simple
 from fastw2v.corpus.words.table import Table
@@ -30,6 +31,7 @@ from fastw2v.options.checks import whole
 from fastw2v.system.machine import free_memory
 
 PROGRESS_SECONDS = 0.1
+Tokenizer = Callable[[Any], Iterable[Batch]]
 NOT_YET = 0.999  # of the rows handed out: the last are still being read
 
 
@@ -47,9 +49,11 @@ class BatchQueue:
     Whoever asks decodes: a worker that splits and one that decodes keep two cores busy without a queue.
     """
 
-    def __init__(self, batches: Iterator[Batch], expected_rows: int) -> None:
+    def __init__(self, batches: Iterator[Batch], expected_rows: int, row_bytes: int = 0) -> None:
+        """row_bytes   bytes that count as a row for the share, where rows may be of any length"""
         self.n_rows = 0
-        self._expected_rows = expected_rows
+        self._n_done, self._row_bytes = 0.0, row_bytes
+        self._expected_rows: float = expected_rows
         self._batches = batches
         self._is_stopped = False
         self._lock = threading.Lock()
@@ -61,11 +65,13 @@ class BatchQueue:
             batch = None if self._is_stopped else next(self._batches, None)
             if batch is None:
                 if not self._is_stopped:  # the end; what was expected may be a guess
-                    self._expected_rows = max(self.n_rows, 1)
+                    self._expected_rows = max(self._n_done, 1)
                 return None
             ordinal, first_key = self._next
             self._next = ordinal + 1, first_key + most_tokens(batch)
-            self.n_rows += len(batch.offsets) - 1
+            n_rows = len(batch.offsets) - 1
+            self.n_rows += n_rows
+            self._n_done += most_tokens(batch) / self._row_bytes if self._row_bytes else n_rows
             return Task(batch, ordinal, first_key)
 
     @property
@@ -76,7 +82,7 @@ class BatchQueue:
     @property
     def share(self) -> float:
         """Share of the rows handed out; 0 where nobody knows how many there are."""
-        return min(1.0, self.n_rows / self._expected_rows) if self._expected_rows else 0.0
+        return min(1.0, self._n_done / self._expected_rows) if self._expected_rows else 0.0
 
     def stop(self) -> None:
         """Let no worker start another batch."""
@@ -142,6 +148,7 @@ class WordCounts(NamedTuple):
     numbers   those of a Corpus and of its Loss
     n_keys    keys that order the first occurrences of words are below it
     bad       words that are not UTF-8 and were left out; `number_words` puts them there
+    notes     lines for the user; the same
     """
 
     name: str
@@ -150,6 +157,7 @@ class WordCounts(NamedTuple):
     numbers: dict[str, int]
     n_keys: int
     bad: list[InvalidWords]
+    notes: list[str]
 
 
 def count_words(
@@ -168,25 +176,34 @@ def count_words(
     grouping = Grouping(column, opened.n_rows, workers.sorting, with_keys=rows is not None)
     pieces = checked_pieces(opened.read(column), column, given)
     counters = workers.counters(words_to_keep(given, config))
-    tokenize = simple if column.tokenize == "simple" else None
+    of_letters = config.kmers and any(file.text for file in opened.files)
+    row_bytes = GUESSED_LINE if of_letters else 0  # a record of FASTA may be a chromosome
     with contextlib.closing(grouping.lists(pieces)) as lists:
         batches = as_batches(rows.seen(lists, column) if rows else lists, column)
-        queue = BatchQueue(batches, opened.n_rows)
-        _count(queue, counters, workers.on_progress, tokenize, grouping)
+        queue = BatchQueue(batches, opened.n_rows, row_bytes)
+        _count(queue, counters, workers.on_progress, tokenizer_of(config), grouping)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),
         "n_rows": queue.n_rows,
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
         **sum_of(counter.dropped for counter in counters)._asdict(),
     }
-    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [])
+    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [], [])
+
+
+def tokenizer_of(config: ReadConfig) -> Tokenizer:
+    """What makes a batch ready to be split at white space; of long sequences parts, one after the other."""
+    cut = Cut.of(config.kmers, config.stride)
+    if cut:
+        return lambda texts: (kmers_of(part, cut) for part, _ in in_parts(texts, cut))
+    return (lambda texts: [simple(texts)]) if config.tokenize == "simple" else lambda batch: [batch]
 
 
 def _count(
     queue: BatchQueue,
     counters: Sequence[WordCounter],
     on_progress: Callable[[float, int], None] | None,
-    tokenize: Callable[[Any], Batch] | None,
+    tokenize: Tokenizer,
     grouping: Grouping,
 ) -> None:
     """Split, count and number all words, each counter in a thread; tokenize makes texts ready to be split."""
@@ -212,10 +229,11 @@ def _count(
     report(1.0)
 
 
-def _work(queue: BatchQueue, counter: WordCounter, tokenize: Callable[[Any], Batch] | None) -> None:
+def _work(queue: BatchQueue, counter: WordCounter, tokenize: Tokenizer) -> None:
     try:
         while task := queue.take():
-            batch = tokenize(task.batch) if tokenize else task.batch
-            counter.read(batch, task.ordinal, task.first_key)
+            n_before = counter.n_tokens
+            for batch in tokenize(task.batch):
+                counter.read(batch, task.ordinal, task.first_key + counter.n_tokens - n_before)
     finally:
         queue.stop()

@@ -12,7 +12,7 @@ from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.layouts import Piece, checked_places
 from fastw2v.corpus.vocabulary import Vocabulary
-from fastw2v.corpus.words.candidates import choose
+from fastw2v.corpus.words.candidates import choose, respells
 from fastw2v.corpus.words.counter import table_of
 from fastw2v.corpus.words.table import Table
 from fastw2v.errors import UsageError
@@ -56,7 +56,7 @@ def given_vocabulary(
 
 def words_to_keep(given: GivenVocabulary | None, config: ReadConfig) -> Table | None:
     """The words that must not be dropped while counting; their forms before lower case are not known."""
-    if given is None or (config.lowercase and not given.are_places):
+    if given is None or (respells(config) and not given.are_places):
         return None
     places = map(str, np.flatnonzero(given.ranks >= 0).tolist())
     return table_of(list(places) if given.are_places else given.vocabulary.words)

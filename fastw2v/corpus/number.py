@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +12,16 @@ from fastw2v.corpus.count import WordCounts, WorkerPool
 from fastw2v.corpus.given import GivenVocabulary
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
-from fastw2v.corpus.words.candidates import NotUtf8Error, bad_words, choose, integers_of, lowered, may_stay
+from fastw2v.corpus.words.alphabets import BASES, Alphabet, alphabet_of, is_plain
+from fastw2v.corpus.words.candidates import (
+    NotUtf8Error,
+    bad_words,
+    choose,
+    integers_of,
+    may_stay,
+    respells,
+    with_spellings,
+)
 from fastw2v.corpus.words.counter import table_of
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, merge_tables, words_of
 from fastw2v.errors import UsageError
@@ -32,11 +40,17 @@ def number_words(
     name, counters, given = counted.name, counted.counters, counted.given
     merged, entries = merge([counter.table for counter in counters])
     bad = bad_words(merged)
-    if config.lowercase and not (given and given.are_places):
-        merged, lower = lowered(merged)
-        entries = [lower[of_worker] for of_worker in entries]
-    number = functools.partial(_in_given, given=given) if given else _counted
-    vocabulary, ids = number(name, merged, config)
+    alphabet = require_alphabet(name, merged, config) if config.kmers else None
+    if respells(config) and not (given and given.are_places):
+        merged, respelt = with_spellings(merged, config)
+        entries = [respelt[of_worker] for of_worker in entries]
+    if given:
+        vocabulary, ids = _in_given(name, merged, config, given)
+    else:
+        left_out = None if alphabet is None else ~is_plain(merged, alphabet)
+        vocabulary, ids = _counted(name, merged, config, left_out)
+        if alphabet and left_out is not None and left_out.any():
+            counted.notes.append(_left_out(merged, alphabet, left_out))
     final_ids = [
         counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
     ]
@@ -68,17 +82,44 @@ def _in_given(
     recounted = Vocabulary(vocabulary.words, found)
     chosen, ranks = choose(recounted, ReadConfig(), config.min_count, config.max_vocab)
     if len(chosen) < 2:
-        raise UsageError(f"{name}: {_too_few(found, len(chosen), config.min_count)}")
+        raise UsageError(f"{name}: {_too_few(found, len(chosen), config)}")
     return chosen, np.append(ranks, np.int32(-1))[ids]
 
 
-def _counted(name: str, table: Table, config: ReadConfig) -> tuple[Vocabulary, NDArray[np.int32]]:
-    """The vocabulary of the words that a table counted, and for each of its entries the id or -1."""
+def require_alphabet(name: str, table: Table, config: ReadConfig) -> Alphabet:
+    """What the k-mers of a table are of. Raises UsageError for proteins that have no other strand."""
+    alphabet = alphabet_of(table)
+    if config.reverse_complement and alphabet.letters != BASES:
+        raise UsageError(
+            f"reverse_complement is of DNA, and {name} holds proteins by its letters: leave it out",
+            ["reverse_complement"],
+        )
+    return alphabet
+
+
+def _left_out(table: Table, alphabet: Alphabet, left_out: NDArray[np.bool_]) -> str:
+    """The line on k-mers that were left out."""
+    counts = table.records[: table.n_words[0], COUNT]
+    return (
+        f"left out {counts[left_out].sum():,} of {counts.sum():,} k-mers: they have other letters than those "
+        f"of {alphabet.name}, {alphabet.letters}"
+    )
+
+
+def _counted(
+    name: str, table: Table, config: ReadConfig, left_out: NDArray[np.bool_] | None
+) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The vocabulary of the words that a table counted, and for each of its entries the id or -1.
+
+    left_out   bool (n_words,), entries that are no words
+    """
     records = table.records[: table.n_words[0]]
     counts = np.where(may_stay(table, config), records[:, COUNT], -1)
+    if left_out is not None:
+        counts[left_out] = -1
     kept = ranked(counts, records[:, FIRST_SEEN], config.min_count, config.max_vocab)
     if len(kept) < 2:
-        raise UsageError(f"{name}: {_too_few(counts, len(kept), config.min_count)}")
+        raise UsageError(f"{name}: {_too_few(counts, len(kept), config)}")
     ids = np.full(len(counts), -1, np.int32)
     ids[kept] = np.arange(len(kept), dtype=np.int32)
     return Vocabulary(_decoded(name, table, kept), counts[kept]), ids
@@ -90,7 +131,7 @@ def _known(table: Table, vocabulary: Vocabulary) -> NDArray[np.int32]:
     return np.where(entries < len(vocabulary), entries, np.int32(-1))
 
 
-def _too_few(counts: NDArray[np.int64], n_kept: int, min_count: int) -> str:
+def _too_few(counts: NDArray[np.int64], n_kept: int, config: ReadConfig) -> str:
     """Why there is a vocabulary of 0 words or 1; the count of a word that a list leaves out is -1."""
     if len(counts) < 2:
         found = "only 1 distinct word" if len(counts) else "no word"
@@ -98,12 +139,13 @@ def _too_few(counts: NDArray[np.int64], n_kept: int, min_count: int) -> str:
     second = np.sort(counts)[-2]
     if second < 0:
         n_left = int((counts >= 0).sum())
+        by = "the letters of k-mers, and lists," if config.kmers else "the keep-list and the stop-list"
         return (
-            f"the keep-list and the stop-list leave {n_left} of {len(counts):,} distinct words; "
-            "negative sampling needs 2: check the lists"
+            f"{by} leave {n_left} of {len(counts):,} distinct words; "
+            f"negative sampling needs 2: check {'the sequences' if config.kmers else 'the lists'}"
         )
     return (
-        f"{n_kept} of {len(counts):,} distinct words occur at least min_count = {min_count} times; "
+        f"{n_kept} of {len(counts):,} distinct words occur at least min_count = {config.min_count} times; "
         f"negative sampling needs 2: lower --min-count to {second} or give more text"
     )
 

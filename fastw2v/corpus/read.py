@@ -125,7 +125,7 @@ def read_corpus(
         counted = count_words(opened, column, config, vocabulary, workers, rows)
         with places_named(opened.files, column):
             encoder, vocabulary = number_words(counted, config, workers)
-        notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad]
+        notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad] + counted.notes
         places = rows.of_sentences(encoder.has_ids()) if rows else None
         if cache and not counted.numbers["n_dropped"]:
             ids, offsets = cache.save(encoder, vocabulary, counted.numbers)

@@ -128,7 +128,8 @@ def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cac
     with places_named(files, column):
         encoder, vocabulary = number_words(counted, config, workers, merge)
     notes = list(mixed_notes(source, config)) if communicator.rank == 0 else []
-    notes += [left_out(bad, counted.name, files, column) for bad in counted.bad[: not communicator.rank]]
+    if communicator.rank == 0:
+        notes += [left_out(bad, counted.name, files, column) for bad in counted.bad] + counted.notes
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}
     shard_ends = encoder.ids_before(np.cumsum(own.n_pieces))
@@ -194,9 +195,8 @@ class OwnShards:
 
     def opened(self, name: str) -> OpenSource:
         """The shards as a source of that name."""
-        return OpenSource(
-            name, [], sum(shard.stop_row - shard.first_row for shard in self._shards), self._read
-        )
+        n_rows = sum(shard.stop_row - shard.first_row for shard in self._shards)
+        return OpenSource(name, [], n_rows, self._read, [shard.file for shard in self._shards])
 
     def _read(self, column: Column) -> Iterator[Piece]:
         for number, piece in read_shards(self._shards, column):

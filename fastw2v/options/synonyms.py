@@ -35,6 +35,8 @@ MEANT: dict[str, str] = {
     "max_vocab": "max_final_vocab max_vocab_size vocab_size max_words max_features vocabulary_size "
     "max_tokens top_words",
     "lowercase": "lower do_lower_case to_lower uncased",
+    "kmers": "kmer k_mer k_mers kmer_size kmer_length",
+    "reverse_complement": "canonical rc revcomp both_strands",
     "tokenize": "tokenizer preprocess simple_preprocess",
     "encoding": "charset codec file_encoding",
     "errors": "unicode_errors decode_errors encoding_errors",

@@ -90,6 +90,9 @@ class Options(TypedDict, total=False):
     group_by: str | None
     order_by: str | None
     ids: Ids | None
+    kmers: int | None
+    stride: int
+    reverse_complement: bool
     min_count: int
     max_vocab: int | None
     lowercase: bool

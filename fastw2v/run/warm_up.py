@@ -54,10 +54,12 @@ def as_typed(options: dict[str, Any]) -> str:
 
 
 def compile_reading() -> None:
-    """Compile what counts and numbers words, in texts and in lists, finds phrases and shuffles sentences."""
+    """Compile what cuts, counts and numbers words, in texts and lists, finds phrases, shuffles sentences."""
     words = [f"w{n}" for n in range(MANY_WORDS)]
     for rows in ([" ".join(words)] * 2, [words] * 2):
         corpus = read_corpus(iter(rows), threads=2, min_count=1)
+    for cut in ({"tokenize": "simple"}, {"kmers": 4}):
+        read_corpus(iter(["acgtacgt cgta"] * 2), min_count=1, **cut)
     text = "new york and the state of new york " * 99
     joined: dict[str, Any] = {
         "phrases": 2,

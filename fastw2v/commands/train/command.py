@@ -33,6 +33,7 @@ def train(**options: Any) -> None:
       fastw2v train novels/ --tokenize simple --lines paragraphs
       zcat wiki.txt.gz | fastw2v train - -o - > wiki.vectors.txt
       fastw2v train large.parquet --memory-limit 2GB --cache-dir cache
+      fastw2v train genes.fasta --kmers 6 --reverse-complement
       fastw2v train baskets.parquet --preset items
       fastw2v train corpus.parquet --phrases 2 --connector-words english
       fastw2v train --config corpus.vectors.config.toml

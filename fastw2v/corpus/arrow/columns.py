@@ -26,6 +26,12 @@ LINE_FILES = {
     ".txt.lz4": "lz4",
     ".txt.xz": "xz",
 }
+# FASTA of anything, nucleotides, genes, amino acids, RNA; packed as text is, or not.
+FASTA_FILES = tuple(
+    f".{name}{packing}"
+    for name in ("fasta", "fa", "fas", "fna", "ffn", "faa", "frn")
+    for packing in ("", ".gz", ".bz2", ".zst", ".lz4", ".xz")
+)
 
 
 # In the metadata of a schema: of text files, and of rows of Python and arrays, which have no columns either.
@@ -130,6 +136,11 @@ def _check_effects(column: Column, config: ReadConfig) -> None:
         raise UsageError(
             f"tokenize {config.tokenize} is for texts, and column {column.name!r} holds words: leave it out",
             ["tokenize"],
+        )
+    if config.kmers and column.layout != "text":
+        raise UsageError(
+            f"kmers are of texts that are sequences, and column {column.name!r} holds words: leave kmers out",
+            ["kmers"],
         )
     if config.ids == "words" and column.layout != "integers":
         raise UsageError(

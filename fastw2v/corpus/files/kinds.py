@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastw2v.config import ReadConfig
-from fastw2v.corpus.arrow.columns import LINE_FILES
+from fastw2v.corpus.arrow.columns import FASTA_FILES, LINE_FILES
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.refusals import (
     PLAIN,
@@ -18,6 +18,8 @@ from fastw2v.corpus.files.refusals import (
     refuse_non_file,
 )
 from fastw2v.corpus.files.remote import LOCAL, LOOKED, File, Text, is_parquet
+from fastw2v.corpus.files.sequences import is_fasta
+from fastw2v.corpus.words.kmers import Cut
 from fastw2v.errors import CorpusError
 from fastw2v.options.text import DecodingErrors
 from fastw2v.system.marks import WIDE
@@ -48,7 +50,8 @@ def suffix_codec(name: str) -> str | None:
 
 def text_of(config: ReadConfig, codec: str = LOOKED) -> Text:
     """How text files are read, by the options."""
-    return Text(codec, config.encoding, config.errors, config.lines)
+    cut, is_told = Cut.of(config.kmers, config.stride), config.input == "text"
+    return Text(codec, config.encoding, config.errors, config.lines, cut, is_told)
 
 
 def first_bytes(file: File) -> bytes | None:
@@ -74,6 +77,8 @@ def _looked(file: File, start: bytes | None, config: ReadConfig) -> File:
 def not_text(file: File, start: bytes, config: ReadConfig) -> tuple[str, str] | None:
     """What a file that begins so is where it is no text, and the cure; None for text, packed or not."""
     if packing(start) or start.startswith(tuple(WIDE)):  # a mark is told where it is read, with the cure
+        return None
+    if config.kmers and is_fasta(start) and b"\0" not in start:
         return None
     found = other_kind(file, start)
     if found != PLAIN:
@@ -110,10 +115,14 @@ def _of_pipe(file: File, config: ReadConfig) -> File:
 def chosen(folder: str, files: Sequence[File], config: ReadConfig) -> list[File]:
     """Which of a folder's files are read.
 
-    Parquet files, or where there is none, or --input says so, text: files with a suffix of text, or where
-    there is none of these, all that are text as they begin. Raises CorpusError where nothing is to be read.
+    With --kmers those with a suffix of FASTA, if any. Else Parquet files, or where there is none, or --input
+    says so, text: files with a suffix of text, or where there is none of these, all that are text as they
+    begin. Raises CorpusError where nothing is to be read.
     """
     parquet = [file for file in files if is_parquet(file.bare_name)]
+    fasta = [file for file in files if config.kmers and file.bare_name.endswith(FASTA_FILES)]
+    if fasta and not config.input:
+        return fasta
     if config.input == "parquet" or (parquet and not config.input):
         found = parquet
     else:
@@ -133,14 +142,15 @@ def _is_text(file: File, config: ReadConfig) -> bool:
     if file.system == LOCAL:
         with contextlib.suppress(OSError, ValueError):
             status = Path(file.path).stat()
-            how = config.encoding, config.errors
+            how = config.encoding, config.errors, config.kmers
             return _is_local_text(file.path, (status.st_size, status.st_mtime_ns), how)
     return _begins_as_text(file, config)
 
 
 @functools.lru_cache(1 << 16)  # a folder is gone through several times: 0.1 ms for each look at a file
-def _is_local_text(path: str, state: tuple[int, int], how: tuple[str, DecodingErrors]) -> bool:
-    return _begins_as_text(File(path, path, LOCAL), ReadConfig(encoding=how[0], errors=how[1]))
+def _is_local_text(path: str, state: tuple[int, int], how: tuple[str, DecodingErrors, int | None]) -> bool:
+    config = ReadConfig(encoding=how[0], errors=how[1], kmers=how[2])
+    return _begins_as_text(File(path, path, LOCAL), config)
 
 
 def _begins_as_text(file: File, config: ReadConfig) -> bool:

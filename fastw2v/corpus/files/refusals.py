@@ -119,8 +119,16 @@ def table_kind(file: File, start: bytes) -> tuple[str, str] | None:
         )
     if re.match(rb"<(!doctype|html|\?xml)", bare, re.IGNORECASE):
         return "it is HTML or XML", f"give its text without tags, or {AS_TEXT}"
-    if re.match(rb">\S[^\n]*\n[A-Za-z*-]+\r?\n", bare):
-        return "it is FASTA", f"write its k-mers, a sequence a line, to a file, or {AS_TEXT}"
+    return sequences_kind(start)
+
+
+def sequences_kind(start: bytes) -> tuple[str, str] | None:
+    """Of sequences with names, what they are and the cure; None for what does not begin so."""
+    bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if re.match(rb">\S[^\n]*\n(;[^\n]*\n)*[A-Za-z*.-]{4,}\r?\n", bare):
+        return "it is FASTA", f"give --kmers 6, or as many letters as a word has; or {AS_TEXT}"
+    if re.match(rb"@\S[^\n]*\n[A-Za-z.]{4,}\r?\n\+", bare):
+        return "it is FASTQ", f"write it as FASTA: seqtk seq -A FILE; or {AS_TEXT}"
     return None
 
 

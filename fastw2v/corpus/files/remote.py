@@ -20,6 +20,7 @@ import pyarrow.fs as pafs
 
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.pipes import Pipe
+from fastw2v.corpus.words.kmers import Cut
 from fastw2v.errors import CorpusError, UsageError
 
 LOCAL = pafs.LocalFileSystem()
@@ -37,12 +38,16 @@ class Text(NamedTuple):
     encoding   as Python calls it
     errors     what becomes of bytes that are not so: strict, replace, ignore
     lines      sentences, or paragraphs
+    cut        into k-mers, where it is sequences, or FASTA
+    is_told    whether --input says that it is text, whatever it looks like
     """
 
     codec: str = LOOKED
     encoding: str = "utf-8"
     errors: str = "strict"
     lines: str = "sentences"
+    cut: Cut | None = None
+    is_told: bool = False
 
 
 class Key(NamedTuple):

@@ -1,6 +1,6 @@
 """Files of text, piece by piece: unpacked, decoded, cut into sentences by lines or by empty lines.
 
-bytes ─► unpacked ─► UTF-8 ─► rows of whole lines, or of lines up to an empty one ─► pieces
+bytes ─► unpacked ─► UTF-8 ─► rows of whole lines, or of lines up to an empty one; or of sequences ─► pieces
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors
-from fastw2v.corpus.files.refusals import binary_kind, packing, refuse_gone
+from fastw2v.corpus.files.refusals import binary_kind, packing, refuse_gone, sequences_kind
 from fastw2v.corpus.files.remote import LOOKED, File, Text
+from fastw2v.corpus.files.sequences import is_fasta, read_sequences
 from fastw2v.errors import CorpusError
 from fastw2v.system.marks import without_mark
 
@@ -57,7 +58,11 @@ def read_text(file: File, text: Text) -> Iterator[Piece]:
     """
     place, rest = f"{file.name}: the text", b""
     with arrow_errors(f"{file.name}: cannot be read as lines of text"), _opened(file) as stream:
-        for block in _decoded(file, text, _unpacked(file, text, stream)):
+        blocks = _decoded(file, text, _unpacked(file, text, stream))
+        if text.cut:
+            yield from read_sequences(place, blocks, text.cut)
+            return
+        for block in blocks:
             data = rest + block
             ends = _with_cuts(file, data, _ends(data, text.lines))
             done = int(ends[-1]) if len(ends) else 0
@@ -93,7 +98,7 @@ def _unpacked(file: File, text: Text, stream: Any) -> Iterator[bytes]:
         stream = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), codec)
     is_first = True
     while block := _block(stream):
-        if is_first and (found := binary_kind(block) or _parquet_in(block)):
+        if is_first and (found := binary_kind(block) or _parquet_in(block) or _sequences_in(block, text)):
             packed = f", packed by {codec}" if codec else ""
             raise CorpusError(f"{file.name}: is no text ({found[0]}{packed}); {found[1]}")
         is_first = False
@@ -107,6 +112,12 @@ def _parquet_in(block: bytes) -> tuple[str, str] | None:
     return (
         ("it is Parquet", "unpack it, and call it .parquet or give --input parquet") if is_parquet else None
     )
+
+
+def _sequences_in(block: bytes, text: Text) -> tuple[str, str] | None:
+    """What a text looks like that is not to be read as lines of words, or of sequences; and the cure."""
+    found = sequences_kind(block)
+    return None if text.is_told or (text.cut and is_fasta(block)) else found
 
 
 def _block(stream: Any) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.layouts import as_lists
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
+from fastw2v.corpus.words.alphabets import canonical_bytes, canonical_word
 from fastw2v.corpus.words.counter import WordCounter
 from fastw2v.corpus.words.queue import ROW_END
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table
@@ -73,21 +74,46 @@ def lower(words: Iterable[str]) -> list[str]:
     return lowered_words
 
 
-def lowered(table: Table) -> tuple[Table, NDArray[np.int32]]:
-    """The table of the same words in lower case, and int32 (n_words,): for each entry the one there.
+def respells(config: ReadConfig) -> bool:
+    """Whether several words of the text may be one word of the vocabulary."""
+    return config.lowercase or config.reverse_complement
 
-    Words that are not UTF-8 stay as they are.
-    """
+
+def spelt(words: Collection[str], config: ReadConfig) -> list[str]:
+    """Words that users give as those of the text are spelt."""
+    if config.lowercase:
+        return lower(words)
+    if config.tokenize == "simple":
+        return [word.lower() for word in words]
+    if config.kmers:
+        in_capitals = [word.upper() for word in words]
+        return list(map(canonical_word, in_capitals)) if config.reverse_complement else in_capitals
+    return list(words)
+
+
+def _respelt(table: Table, config: ReadConfig) -> pa.Array:
+    """The words of a table in the order of its entries, as the vocabulary has them, of bytes or strings."""
     import pyarrow.compute as pc
 
+    words = _words(table)
+    if config.reverse_complement:
+        return pa.Array.from_buffers(
+            words.type, len(words), [None, words.buffers()[1], pa.py_buffer(canonical_bytes(table))]
+        )
+    if _is_utf_8(words):
+        return pc.utf8_lower(words.cast(pa.large_string()))
+    kept = [word if _is_bad(word) else lower([word.decode()])[0].encode() for word in words.to_pylist()]
+    return pa.array(kept, pa.large_binary())
+
+
+def with_spellings(table: Table, config: ReadConfig) -> tuple[Table, NDArray[np.int32]]:
+    """The table of the words as the vocabulary spells them, and int32 (n_words,): for each entry its own.
+
+    In lower case words that are not UTF-8 stay as they are.
+    """
     n_words = int(table.n_words[0])
     order = np.argsort(table.records[:n_words, FIRST_SEEN], kind="stable")
-    words = _words(table).take(pa.array(order))
-    if _is_utf_8(words):
-        words = pc.utf8_lower(words.cast(pa.large_string()))
-    else:
-        kept = [word if _is_bad(word) else lower([word.decode()])[0].encode() for word in words.to_pylist()]
-        words = pa.array(kept, pa.large_binary())
+    words = _respelt(table, config).take(pa.array(order))
     counter = WordCounter()
     counter.read(as_lists(pa.LargeListArray.from_arrays(pa.array([0, n_words], pa.int64()), words)))
     entries = np.concatenate([np.empty(0, np.int32), *(segment.ids for segment in counter.segments)])
@@ -115,11 +141,11 @@ def choose(
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """The words of a vocabulary in any order that may stay, in the order of ids, and where they went.
 
-    Second, int32 (n_words,): for each word given its id, or -1. Words that are one in lower case have one id.
+    Second, int32 (n_words,): for each word given its id, or -1. Words that are spelt as one have one id.
     """
-    words = lower(vocabulary.words) if config.lowercase else vocabulary.words
+    words = spelt(vocabulary.words, config) if respells(config) else vocabulary.words
     places = {word: i for i, word in enumerate(dict.fromkeys(words))}
-    if not config.lowercase and len(places) < len(words):
+    if not respells(config) and len(places) < len(words):
         return vocabulary, np.arange(len(words), dtype=np.int32)  # for the table to refuse
     codes = np.array([places[word] for word in words], np.int64)
     counts = np.zeros(len(places), np.int64)
@@ -150,8 +176,5 @@ def _words(table: Table) -> pa.Array:
 def _is_in(words: pa.Array, listed: Collection[str], config: ReadConfig) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
-    wanted = lower(listed) if config.lowercase else listed
-    if config.tokenize == "simple":
-        wanted = [word.lower() for word in listed]
-    values = pa.array([word.encode() for word in wanted], pa.large_binary())
+    values = pa.array([word.encode() for word in spelt(listed, config)], pa.large_binary())
     return np.asarray(pc.is_in(words, value_set=values))
