@@ -15,9 +15,20 @@ from typing import TYPE_CHECKING, Any
 from fastw2v.version import __version__
 
 if TYPE_CHECKING:
-    from fastw2v.api import STOP, Embeddings, Moment, Phrases, load, phrases, save, train
+    from fastw2v.api import STOP, Embeddings, Moment, Phrases, load, phrases, save, sequences, train
 
-__all__ = ["STOP", "Embeddings", "Moment", "Phrases", "__version__", "load", "phrases", "save", "train"]
+__all__ = [
+    "STOP",
+    "Embeddings",
+    "Moment",
+    "Phrases",
+    "__version__",
+    "load",
+    "phrases",
+    "save",
+    "sequences",
+    "train",
+]
 # Modules for users, by the names that they have here, and where they lie.
 MODULES = {
     **{name: name for name in ("config", "corpus", "errors", "training")},

@@ -27,12 +27,20 @@ from fastw2v.options.phrases import SHORT, short_names, with_long_names
 from fastw2v.options.spelling import as_called, for_python
 from fastw2v.options.synonyms import require_known as require_options
 from fastw2v.options.together import check_judging
-from fastw2v.run.arguments import Configs, Options, PhraseArguments, configure, require_unread
+from fastw2v.run.arguments import (
+    Configs,
+    Options,
+    PhraseArguments,
+    SequenceArguments,
+    configure,
+    require_unread,
+)
 from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of
 from fastw2v.run.resume import asked, begun, options_of, with_saved
+from fastw2v.run.sequences import SequenceVectors
 from fastw2v.show.listener import Listener
 from fastw2v.show.progress import Display, phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
@@ -45,11 +53,13 @@ from fastw2v.training.start import no_pair_line, require_known
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file
 from fastw2v.vectors.formats import save as save_file
+from fastw2v.vectors.formats.parquet import write_sequences
+from fastw2v.vectors.sequences import Weighting, gathered
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["STOP", "Embeddings", "Moment", "Phrases", "load", "phrases", "save", "train"]
+__all__ = ["STOP", "Embeddings", "Moment", "Phrases", "load", "phrases", "save", "sequences", "train"]
 
 STOP: Literal[True] = True
 OF_PHRASES = ("corpus", "output", "threads", "memory_limit", "cache_dir", "verbose")
@@ -273,6 +283,45 @@ def phrases(
     if place:
         found.save(place)
     return found
+
+
+@for_python
+def sequences(
+    vectors: Embeddings | str | Path,
+    corpus: Any,
+    output: str | Path | None = None,
+    *,
+    weighting: Weighting = "mean",
+    id_column: str | None = None,
+    **options: Unpack[SequenceArguments],
+) -> Embeddings | None:
+    """The mean of the vectors of the words of each sequence: of texts, genes, baskets.
+
+    vectors    of words, or a file of them
+    corpus     as of `train`
+    output     write them there as they come, a Parquet file; nothing is returned then
+    weighting  mean, all words alike; or sif, a/(a + p) with a = 0.001 and p a word's share of the counts
+    id_column  a column of what the rows are called
+    options    of reading, as of `train`: column, group_by, order_by, lowercase, kmers, stride,
+               reverse_complement, and those of text
+
+    Returns Embeddings whose words are what the sequences are called (a record's name in FASTA, the key of a
+    group, or the row's number from 0) and whose counts are the words that made a vector; sequences without a
+    known word are left out. Raises UsageError, CorpusError and OutputError as `train` does.
+    """
+    require_threads()
+    own = ("vectors", "corpus", "output", "weighting", "id_column")
+    require_options(options, [*SequenceArguments.__annotations__, *own], "sequences")
+    require_names(corpus)
+    config = ReadConfig(**options, min_count=1)
+    embeddings = vectors if isinstance(vectors, Embeddings) else load_file(checks.path("vectors", vectors))
+    found = SequenceVectors(embeddings, corpus, config, weighting, id_column)
+    if output is None:
+        return gathered(found.read(), embeddings.dim)
+    place = checks.path("output", output)
+    require_writable(place)
+    write_sequences(place, found.read(), embeddings.dim, found.key)
+    return None
 
 
 @for_python

@@ -25,6 +25,7 @@ from fastw2v.commands.map import draw_map
 from fastw2v.commands.phrases import phrases
 from fastw2v.commands.recommend import recommend
 from fastw2v.commands.report import report
+from fastw2v.commands.sequences import sequences
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
 from fastw2v.commands.vocab import vocab
@@ -93,7 +94,8 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-COMMANDS = (train, phrases, vocab, evaluate, *QUESTIONS, recommend, draw_map, report, export, doctor, warm_up)
+ANSWERS = (*QUESTIONS, recommend, sequences)
+COMMANDS = (train, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, doctor, warm_up)
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -18,7 +18,7 @@ from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import SpillBuffer
-from fastw2v.corpus.rows import RowNumbers
+from fastw2v.corpus.row_numbers import RowNumbers
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
@@ -128,15 +128,19 @@ def worker_pool(
     room = budget(memory.limit, threads, memory.n_sharing)
     try:
         with contextlib.closing(SpillBuffer(room.ids)) as spill:
-            most = 0 if memory.limit else (free_memory() or 0) // memory.n_sharing
-            sorting = SortingRoom(
-                2 * room.ids, room.ids, max(2 * room.ids, most), threads, memory.cache_dir, spill.leave_memory
-            )
+            sorting = sorting_room(threads, memory, room.ids, spill.leave_memory)
             yield WorkerPool(threads, spill, room.ids, room.table, on_progress, sorting)
     except MemoryError as error:
         raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
     finally:
         pa.default_memory_pool().release_unused()
+
+
+def sorting_room(threads: int, memory: Memory, ids_bytes: int, give_way: Callable[[], None]) -> SortingRoom:
+    """Where rows of groups may be sorted, before so many bytes of ids and as many of words are there."""
+    most = 0 if memory.limit else (free_memory() or 0) // memory.n_sharing
+    both = 2 * ids_bytes
+    return SortingRoom(both, ids_bytes, max(both, most), threads, memory.cache_dir, give_way)
 
 
 class WordCounts(NamedTuple):

@@ -30,7 +30,7 @@ from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
-from fastw2v.corpus.rows import RowNumbers
+from fastw2v.corpus.row_numbers import RowNumbers
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped

@@ -134,6 +134,23 @@ class PhraseArguments(TypedDict, total=False):
     stop_words: frozenset[str]
 
 
+class SequenceArguments(TypedDict, total=False):
+    """What `sequences` takes beside its own arguments: what is read."""
+
+    column: str | None
+    group_by: str | None
+    order_by: str | None
+    lowercase: bool
+    input: Input | None
+    tokenize: Tokenize
+    lines: Lines
+    encoding: str
+    errors: DecodingErrors
+    kmers: int | None
+    stride: int
+    reverse_complement: bool
+
+
 class Configs(NamedTuple):
     """The four configurations of a run, and the names of the options that were given."""
 

@@ -45,7 +45,7 @@ class Column(NamedTuple):
     """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
 
     Text is split as `tokenize` says. Where rows are grouped, it holds one item a row, and the lists are made
-    of them.
+    of them. A column may be carried along, as what the rows are called.
     """
 
     name: str
@@ -53,11 +53,12 @@ class Column(NamedTuple):
     group_by: str | None = None
     order_by: str | None = None
     tokenize: str = "whitespace"
+    carried: str | None = None
 
     @property
     def names(self) -> list[str]:
         """All columns that must be read."""
-        return list(dict.fromkeys(filter(None, (self.name, self.group_by, self.order_by))))
+        return list(dict.fromkeys(filter(None, (self.name, self.group_by, self.order_by, self.carried))))
 
 
 def layout_of(arrow_type: pa.DataType) -> str | None:
@@ -273,6 +274,16 @@ def _type_of(file: str, schema: pa.Schema, name: str, option: str) -> pa.DataTyp
     if len(indices) > 1:
         raise UsageError(f"{file}: {len(indices)} columns are named {name!r}; rename all but one")
     return schema.field(indices[0]).type
+
+
+def require_carried(schemas: Sequence[tuple[str, pa.Schema]], name: str) -> None:
+    """Raises UsageError unless all files have a column of that name, of one type, and no lists."""
+    types = [(file, _type_of(file, schema, name, "--id-column")) for file, schema in schemas]
+    for file, arrow_type in types:
+        if arrow_type != types[0][1] or pa.types.is_nested(arrow_type):
+            raise UsageError(
+                f"{file}: column {name!r} is {shown(arrow_type)}: ids have one type, and are no lists"
+            )
 
 
 def is_columnless(schema: pa.Schema) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors
 from fastw2v.corpus.files.refusals import binary_kind, packing, refuse_gone, sequences_kind
 from fastw2v.corpus.files.remote import LOOKED, File, Text
-from fastw2v.corpus.files.sequences import is_fasta, read_sequences
+from fastw2v.corpus.files.sequences import GOES_ON, is_fasta, read_sequences
 from fastw2v.errors import CorpusError
 from fastw2v.system.marks import without_mark
 
@@ -56,7 +56,7 @@ def read_text(file: File, text: Text) -> Iterator[Piece]:
 
     Raises CorpusError naming the file, and of bytes that are not in the encoding the line.
     """
-    place, rest = f"{file.name}: the text", b""
+    place, rest, goes_on = f"{file.name}: the text", b"", False
     with arrow_errors(f"{file.name}: cannot be read as lines of text"), _opened(file) as stream:
         blocks = _decoded(file, text, _unpacked(file, text, stream))
         if text.cut:
@@ -64,13 +64,14 @@ def read_text(file: File, text: Text) -> Iterator[Piece]:
             return
         for block in blocks:
             data = rest + block
-            ends = _with_cuts(file, data, _ends(data, text.lines))
+            ends, is_cut = _with_cuts(file, data, _ends(data, text.lines))
             done = int(ends[-1]) if len(ends) else 0
             if done:
-                yield _rows(place, data[:done], ends)
+                yield _rows(place, data[:done], ends, np.append(goes_on, is_cut[:-1]))
+                goes_on = bool(is_cut[-1])
             rest = data[done:]
         if rest and not (text.lines == "paragraphs" and rest.isspace()):
-            yield _rows(place, rest, np.array([len(rest)]))
+            yield _rows(place, rest, np.array([len(rest)]), np.array([goes_on]))
 
 
 @contextlib.contextmanager
@@ -167,8 +168,13 @@ def _ends(data: bytes, lines: str) -> NDArray[np.int64]:
     return ends[1:][is_end]
 
 
-def _with_cuts(file: File, data: bytes, ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The ends, and those of the parts of rows beyond LONGEST_ROW, each at its last white space."""
+def _with_cuts(
+    file: File, data: bytes, ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The ends, with those of the parts of rows beyond LONGEST_ROW, each at its last white space.
+
+    Second, bool, which of them are of parts that are not the last of their row.
+    """
     bounds = np.concatenate([[0], ends, [len(data)]])
     cuts = []
     for row in np.flatnonzero(np.diff(bounds) > LONGEST_ROW).tolist():
@@ -180,12 +186,17 @@ def _with_cuts(file: File, data: bytes, ends: NDArray[np.int64]) -> NDArray[np.i
                 raise CorpusError(f"{file.name}: a word is over {LONGEST_ROW >> 20} MB long; is this a text?")
             start += int(white[-1]) + 1
             cuts.append(start)
-    return np.sort(np.concatenate([ends, np.array(cuts, np.int64)])) if cuts else ends
+    both = np.concatenate([ends, np.array(cuts, np.int64)])
+    order = np.argsort(both, kind="stable")
+    return both[order], (np.arange(len(both)) >= len(ends))[order]
 
 
-def _rows(place: str, data: bytes, ends: NDArray[np.int64]) -> Piece:
-    """One string a row, its end included, which is white space like any other."""
+def _rows(place: str, data: bytes, ends: NDArray[np.int64], goes_on: NDArray[np.bool_]) -> Piece:
+    """One string a row, its end included, which is white space like any other.
+
+    goes_on   bool (n_rows,), whether a row is a part of the one before
+    """
     offsets = np.concatenate([[0], ends]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     lines = pa.Array.from_buffers(pa.large_string(), len(ends), buffers)
-    return Piece(place, pa.record_batch([lines], [LINE_COLUMN]))
+    return Piece(place, pa.record_batch([lines, pa.array(goes_on)], [LINE_COLUMN, GOES_ON]))

@@ -7,7 +7,9 @@ Reading takes lists of any floats, as other tools write them, and needs only `wo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from fastw2v.errors import CorpusError
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats.common import Source, VectorTable, allocate, check_finite
+from fastw2v.vectors.sequences import Means
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +42,45 @@ def write_parquet(table: VectorTable) -> None:
             part = slice(start, start + rows)
             counts = None if table.counts is None else table.counts[part]
             writer.write_table(as_arrow(table.words[part], counts, table.matrix[part]))
+
+
+def write_sequences(path: Path, parts: Iterable[Means], dim: int, key: str | None) -> None:
+    """Write vectors of sequences as they come, complete or not at all.
+
+    Columns `word` (what the sequence is called, or its number from 0), `count` (words that made the vector)
+    and `vector`, as in files of words; and the key, under its own name and of its own type.
+
+    Raises OutputError.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+    options["use_dictionary"] = False
+    waiting: list[pa.Table] = []
+    with contextlib.ExitStack() as stack:
+        file, writer = stack.enter_context(atomic_writer(path)), None
+        empty = sequences_table(Means.none(dim), None)
+        for part in itertools.chain(parts, [None]):
+            if part is not None:
+                waiting.append(sequences_table(part, key))
+            if waiting and (part is None or sum(map(len, waiting)) * dim >= GROUP_NUMBERS):
+                table = pa.concat_tables(waiting)
+                writer = writer or stack.enter_context(pq.ParquetWriter(file, table.schema, **options))
+                writer.write_table(table)
+                waiting = []
+        if writer is None:
+            stack.enter_context(pq.ParquetWriter(file, empty.schema, **options))
+
+
+def sequences_table(part: Means, key: str | None) -> pa.Table:
+    """Vectors of sequences as a table; key   the name of a column for what they are called, if it has one"""
+    import pyarrow as pa
+
+    table = as_arrow(part.words(), part.known, part.matrix)
+    if key is None or key in table.column_names or part.keys is None:
+        return table
+    return table.append_column(pa.field(key, part.keys.type), part.keys)
 
 
 def as_arrow(words: Sequence[str], counts: NDArray[np.int64] | None, matrix: NDArray[Any]) -> pa.VectorTable:
