@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
 import random
-import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "novels.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ (.+)$", PAGE, re.MULTILINE)
+from tests.documented import answers_of
+
 SEA = ["captain", "ship", "sail", "mate", "harbour", "anchor", "storm", "crew"]
 HOUSE = ["lady", "parlour", "carriage", "ball", "letter", "sister", "garden", "tea"]
 
@@ -38,29 +33,7 @@ def test_novels__page_does_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "novels").mkdir()
     for number in range(5):
         (tmp_path / "novels" / f"{number}.txt").write_bytes(novel(draw, number).encode())
-    shims = tmp_path / "bin"
-    shims.mkdir()
-    for name, module in (("python", ""), ("fastw2v", "-m fastw2v")):
-        (shims / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
-        (shims / name).chmod(0o755)
-    path = f"{shims}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    answers = []
-    for command in COMMANDS:
-        line = ["bash", "-o", "pipefail", "-c", command]
-        done = subprocess.run(
-            line,
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
-        answers.append(done.stdout)
-    assert len(COMMANDS) <= 6
-    counted, trained, near, in_gensim, piped = answers
+    counted, trained, near, in_gensim, piped = answers_of("novels", tmp_path)
     assert "captain\t" in counted
     assert (trained, piped) == ("", "")
     words = [row.split("\t")[1] for row in near.splitlines()]

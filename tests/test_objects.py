@@ -199,6 +199,7 @@ def watched(pieces: Any, seen: list[Any]) -> Any:
         ([["a"], ["b", 7]], r"row 1 holds 7 (int), not a str; make it one, or give ids as NumPy's"),
         ([["a"], "cat"], "row 1 is 'cat' (str), not a list of str"),
         ([["a"], 3], "row 1 is 3 (int), not a list of str"),
+        ([{"text": "a b"}], "row 0 is a dict: give one of its values, such as (row['text'] for row in rows)"),
         ([["a", float("nan")]], "row 0 holds nan (float), not a str"),
         ([["a", "\ud800"]], "row 0 is not Unicode text"),
         (iter(["a", ["b"]]), "row 1 is ['b'] (list), where the first row was a str"),

@@ -260,6 +260,9 @@ def _wrong_with_text(row: Any) -> str:
 
 
 def _wrong_with_tokens(row: Any) -> str:
+    if isinstance(row, Mapping):
+        name = next(iter(row), "text")
+        return f"is a {type(row).__name__}: give one of its values, such as (row[{name!r}] for row in rows)"
     if isinstance(row, str | bytes) or not isinstance(row, Iterable):
         return f"is {_shown(row)}, not a list of str; leave it out, or make it one"
     for token in row:
