@@ -292,3 +292,13 @@ def test_train__is_the_same_in_python_and_on_the_command_line(files: Path, sourc
     )
     assert made.words == saved.words
     np.testing.assert_array_equal(made.center_vectors, saved.center_vectors)
+
+
+def test_train__goes_on_to_the_same_bytes(files: Path) -> None:
+    options: dict[str, Any] = {"kmers": 3, "reverse_complement": True, "dim": 4, "epochs": 2, "threads": 1}
+    whole = fastw2v.train("genes.fa.gz", sample=0.0, **options)
+    kept: dict[str, Any] = {"checkpoint": "kept", "checkpoint_every": "1 words", "on_epoch": lambda run: True}
+    fastw2v.train("genes.fa.gz", sample=0.0, **kept, **options)
+    again = fastw2v.train(resume=Path("kept"))
+    assert again.words == whole.words
+    np.testing.assert_array_equal(again.center_vectors, whole.center_vectors)

@@ -181,7 +181,6 @@ def test_sequences__of_long_records_are_whole(
 ) -> None:
     """However they are cut on the way: blocks are of 64 bytes, parts of 50 letters."""
     monkeypatch.setattr(text_module, "BATCH_BYTES", 64)
-    monkeypatch.setattr(means_module, "CHUNK_NUMBERS", 120)  # more tokens than there are words
     for module in (sequences_module, kmers):
         monkeypatch.setattr(module, "LONGEST", 50)
     width = 60 if form == "fasta" else 10_000

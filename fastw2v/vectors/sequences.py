@@ -92,14 +92,15 @@ def sums(
     ends = np.append(0, np.cumsum(is_known))[offsets]
     ids, known = ids[is_known], np.diff(ends)
     totals = np.zeros((len(known), matrix.shape[1]))
+    for row in np.flatnonzero(known > len(matrix)).tolist():  # k-mers are few, and a chromosome long
+        counted = np.bincount(ids[ends[row] : ends[row + 1]], minlength=len(matrix))
+        totals[row] = (counted * weights) @ matrix
     row_of = np.repeat(np.arange(len(known)), known)
+    is_left = np.repeat(known <= len(matrix), known)
+    ids, row_of = ids[is_left], row_of[is_left]
     size = max(1, CHUNK_NUMBERS // matrix.shape[1])
     for start in range(0, len(ids), size):
         part, rows = ids[start : start + size], row_of[start : start + size]
-        if rows[0] == rows[-1] and len(part) > len(matrix):  # k-mers are few, and a chromosome long
-            counted = np.bincount(part, minlength=len(matrix)) * weights
-            totals[rows[0]] += counted @ matrix
-            continue
         starts = np.flatnonzero(np.diff(rows, prepend=-1))
         vectors = matrix[part] * weights[part, np.newaxis]
         totals[rows[starts]] += np.add.reduceat(vectors, starts, axis=0)
