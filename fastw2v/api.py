@@ -256,7 +256,7 @@ def phrases(
     threads, memory_limit, cache_dir, verbose   as of `train`
     options  passes (phrases of phrases with 2), scoring (word2phrase, gensim or npmi), threshold, min_count,
              delimiter, connector_words (a text, a set, or "english"); and of reading, as of `train`, column,
-             group_by, order_by, lowercase, keep_words, stop_words, and those of text
+             group_by, order_by, lowercase, keep_words, stop_words, and those of text and of k-mers
 
     Returns the sentences, and the phrases with their scores as `found`. Raises UsageError, CorpusError and
     OutputError as `train` does.

@@ -131,7 +131,11 @@ OF_KMERS = tuple(
     option for option in READING if option.field in {field.name for field in dataclasses.fields(KmerOptions)}
 )
 # How a command reads sequences that it does not train on.
-OF_CORPUS = tuple(option for option in READING if option.name in ("column", "group_by", "order_by")) + OF_TEXT
+OF_CORPUS = (
+    *(option for option in READING if option.name in ("column", "group_by", "order_by")),
+    *OF_TEXT,
+    *OF_KMERS,
+)
 FORM = (
     _option(
         "--vectors",

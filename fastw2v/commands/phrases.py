@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastw2v.commands.declared import BY_NAME, OF_TEXT, Option
+from fastw2v.commands.declared import BY_NAME, OF_KMERS, OF_TEXT, Option
 from fastw2v.commands.options import declared, take_corpus_options, take_memory
 from fastw2v.commands.places import (
     NamedFile,
@@ -52,6 +52,7 @@ PASSES = replace(FINDING[0], default=1, help="Passes: with 2, phrases of phrases
 READING = (
     *(BY_NAME[name] for name in ("column", "group_by", "order_by", "lowercase", "keep_list", "stop_list")),
     *OF_TEXT,
+    *OF_KMERS,
 )
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from fastw2v.commands.declared import BY_NAME, OF_CORPUS, OF_KMERS
+from fastw2v.commands.declared import BY_NAME, OF_CORPUS
 from fastw2v.commands.kinds import READ, WRITE
 from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options
 from fastw2v.commands.places import check_places, inputs_of, named_output
 from fastw2v.errors import UsageError
 
 WEIGHTINGS = ("mean", "sif")
-READ_BY = (*OF_CORPUS, BY_NAME["lowercase"], *OF_KMERS)
+READ_BY = (*OF_CORPUS, BY_NAME["lowercase"])
 
 
 @click.command(short_help="Write a vector for each text, gene or basket.")

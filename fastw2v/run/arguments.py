@@ -130,6 +130,9 @@ class PhraseArguments(TypedDict, total=False):
     lines: Lines
     encoding: str
     errors: DecodingErrors
+    kmers: int | None
+    stride: int
+    reverse_complement: bool
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
 
