@@ -15,7 +15,7 @@ from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
 from fastw2v.training import loop, spans, start
-from fastw2v.training.checkpoint import manifest, matrices
+from fastw2v.training.checkpoint import manifest, matrices, sealed
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints
@@ -214,19 +214,19 @@ def nest(path):
 
 
 def swell(path):
-    path.write_bytes(b" " * (manifest.MAX_MANIFEST_BYTES + 1))
+    path.write_bytes(b" " * (sealed.MAX_BYTES + 1))
 
 
 def forge(path):
     """A manifest with a right checksum and a position that is none."""
     fields = json.loads(path.read_text())["run"]
     fields["position"]["unit"] = -1
-    path.write_text(json.dumps({"run": fields, "sha256": manifest._checksum(fields)}))
+    path.write_text(json.dumps({"run": fields, "sha256": sealed.checksum(fields)}))
 
 
 def renew(path):
     fields = json.loads(path.read_text())["run"] | {"format": 2}
-    path.write_text(json.dumps({"run": fields, "sha256": manifest._checksum(fields)}))
+    path.write_text(json.dumps({"run": fields, "sha256": sealed.checksum(fields)}))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from fastw2v.system.files import (
 
 ROOT = Path(__file__).parent.parent
 OLD = b"the old bytes"
+NEW = b"the new bytes"
 
 
 def names(folder: Path) -> list[str]:
@@ -304,6 +305,37 @@ def test_atomic_folder__that_is_there_already_stays(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="kept: cannot be written"), atomic_folder(tmp_path / "kept"):
         pass
     assert (tmp_path / "kept" / "a").read_bytes() == OLD
+    assert names(tmp_path) == ["kept"]
+
+
+def test_atomic_folder__takes_the_place_of_one_that_is_there(tmp_path: Path) -> None:
+    for content in (OLD, NEW):
+        with atomic_folder(tmp_path / "kept", replaces=True) as folder:
+            (folder / content.decode()[4:7]).write_bytes(content)
+    assert names(tmp_path) == ["kept"]
+    assert [file.read_bytes() for file in (tmp_path / "kept").iterdir()] == [NEW]
+
+
+def test_atomic_folder__that_fails_leaves_the_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a").write_bytes(OLD)
+
+    def fail() -> None:
+        with atomic_folder(tmp_path / "kept", replaces=True) as folder:
+            (folder / "a").write_bytes(NEW)
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match="kept: disk full"):
+        fail()
+    assert names(tmp_path) == ["kept"]
+    assert (tmp_path / "kept" / "a").read_bytes() == OLD
+
+
+def test_require_writable__removes_folders_of_dead_processes_only(tmp_path: Path) -> None:
+    (tmp_path / ".fastw2v-0123456789ab.tmp").mkdir()
+    with atomic_folder(tmp_path / "kept") as folder:
+        require_writable(tmp_path / "v.txt")
+        assert names(tmp_path) == [folder.name]
     assert names(tmp_path) == ["kept"]
 
 

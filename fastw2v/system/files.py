@@ -23,6 +23,7 @@ _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, s
 TEMPORARY = ".fastw2v-*.tmp"
 WORK_FOLDER = "fastw2v-sort-"  # and six letters
 LOCK = "in-use"
+_OWN_FOLDER = re.compile(r"\.fastw2v-[0-9a-f]{12}\.tmp")
 _temporaries: set[Path] = set()  # of this process, files and folders
 _DESCRIPTOR = re.compile(r"/dev/(?:(stdin)|(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
 
@@ -49,19 +50,22 @@ def atomic_writer(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
     """A new folder to fill by `atomic_writer`, called `path` once it is complete, else not there at all.
 
     Within the block it has a temporary name beside `path`. If the block or the disk fails, it is removed.
+
+    replaces   take the place of a folder that is there: it goes once the new one is complete
 
     Raises OutputError, naming the path, for every failure of the operating system inside the block.
     """
     temporary = path.with_name(temporary_name())
     try:
         temporary.mkdir()
-        yield temporary
-        sync_folder(temporary)
-        temporary.rename(path)
+        with _locked_folder(temporary):
+            yield temporary
+            sync_folder(temporary)
+            _rename_folder(temporary, path, replaces)
         sync_folder(path.parent)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -107,6 +111,33 @@ def _remove_work_folders(place: Path) -> None:
                 shutil.rmtree(lock.parent, ignore_errors=True)
             finally:
                 os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Within the block a folder is locked, so that nobody takes it for what a dead process left."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # some file systems have no locks: their leftovers stay
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _rename_folder(temporary: Path, path: Path, replaces: bool) -> None:
+    """Give a folder its name; one that has it goes, or comes back where that fails."""
+    if not (replaces and path.exists()):
+        temporary.rename(path)
+        return
+    old = path.with_name(temporary_name())
+    path.rename(old)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def remove_folder(path: Path) -> None:
@@ -265,16 +296,19 @@ def remove_temporaries() -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that nobody has open: their processes ended in the middle (kill -9, power).
+    """Remove temporary files and folders that nobody has open: of processes that ended in the middle.
 
-    A writer holds a lock on its file, on whatever machine it runs; only a file that can be locked goes.
+    A writer holds a lock on its own, on whatever machine it runs; only what can be locked goes.
     """
     for leftover in folder.glob(TEMPORARY):
         with contextlib.suppress(OSError):
             descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                leftover.unlink()
+                if _OWN_FOLDER.fullmatch(leftover.name) and leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink()
             finally:
                 os.close(descriptor)
 

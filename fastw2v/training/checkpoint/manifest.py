@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,16 +13,14 @@ from fastw2v.corpus.fingerprint import fingerprint_of
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
-from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import Totals
-from fastw2v.system.files import atomic_writer
+from fastw2v.training.checkpoint.sealed import damage_told, read_fields, write_fields
 from fastw2v.training.hooks import Position
 from fastw2v.version import __version__
 
 FORMAT = 1
 FILES = ("center.npy", "outside.npy", "center.vocab.txt")
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 20
 CHUNK_WORDS = 1 << 16
 
 
@@ -81,49 +78,8 @@ def read_checkpoint(path: Path) -> Saved:
 
     Raises CorpusError for one that is damaged, incomplete or of another format.
     """
-    try:
-        fields = _read_manifest(path / MANIFEST)
-        if fields["format"] != FORMAT:
-            raise ValueError(f"format {fields['format']!r} is not {FORMAT}, use the fastw2v that wrote it")
-        for name in FILES:
-            _check_file(path / name, fields["files"][name])
-        return _saved(path, fields)
-    except OSError as error:
-        raise CorpusError(f"{path}: the checkpoint cannot be read ({error.strerror})") from error
-    except KeyError as error:
-        raise CorpusError(f"{path}: the checkpoint is damaged (manifest without {error})") from error
-    except (ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
-        raise CorpusError(f"{path}: the checkpoint is damaged ({str(error)[:160]})") from error
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """The fields of a manifest; raises ValueError where they are not what was written."""
-    with path.open("rb") as file:
-        text = file.read(MAX_MANIFEST_BYTES + 1)
-    if len(text) > MAX_MANIFEST_BYTES:
-        raise ValueError(f"{MANIFEST} has more than {MAX_MANIFEST_BYTES:,} bytes")
-    content = json.loads(text)
-    fields: dict[str, Any] = content["run"]
-    if content["sha256"] != _checksum(fields):
-        raise ValueError(f"{MANIFEST} differs from its checksum")
-    return fields
-
-
-def _checksum(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-
-def _check_file(path: Path, expected: dict[str, Any]) -> None:
-    if path.stat().st_size != expected["bytes"]:  # before reading, which may take long
-        raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes instead of {expected['bytes']:,}")
-    if _entry(path) != expected:
-        raise ValueError(f"{path.name} differs from its checksum")
-
-
-def _entry(path: Path) -> dict[str, Any]:
-    """Size and checksum of a file, as the manifest holds them."""
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    with damage_told(path, "the checkpoint"):
+        return _saved(path, read_fields(path / MANIFEST, "run", FORMAT, FILES))
 
 
 def _saved(path: Path, fields: dict[str, Any]) -> Saved:
@@ -155,8 +111,5 @@ def write_manifest(folder: Path, saved: Saved) -> None:
         },
         "words": saved.words,
         "words_total": saved.words_total,
-        "files": {name: _entry(folder / name) for name in FILES},
     }
-    content = {"run": fields, "sha256": _checksum(fields)}
-    with atomic_writer(folder / MANIFEST) as file:
-        file.write(json.dumps(content, indent=1).encode() + b"\n")
+    write_fields(folder / MANIFEST, "run", fields, FILES)
