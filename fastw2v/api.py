@@ -37,6 +37,14 @@ from fastw2v.run.arguments import (
 )
 from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
+from fastw2v.run.continuing import (
+    keep_model,
+    model_with,
+    request_with,
+    require_together,
+    require_uncounted,
+    start_of,
+)
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of
 from fastw2v.run.resume import asked, begun, options_of, with_saved
@@ -109,6 +117,8 @@ def train(
     require_arguments(corpus, configs, vocabulary, on_chunk, on_epoch, on_evaluation)
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)
+    beside = {"init": init is not None, "vocabulary": vocabulary is not None, "preset": preset}
+    require_together(configs.training, configs.running.continue_from, configs.running.save_model, beside)
     require_usable(configs, init)
     communicator = open_communicator(alone=configs.running.alone)
     if communicator.size > 1:
@@ -140,10 +150,15 @@ def lead(
         place = stack.enter_context(open_checkpoints(*every, lambda line: warnings.warn(line, stacklevel=9)))
         if place and place.saved:
             corpus, configs, vocabulary = with_saved(place.saved, corpus, configs, vocabulary)
+        saved = place.saved if place else None
+        configs, model = model_with(configs, resumed=saved is not None)
+        if model or saved:
             require_usable(configs, None)
         require_no_patience(place, configs.training.patience)
+        require_uncounted(corpus, configs.running.continue_from)
         request = request_of(corpus, configs, vocabulary)
-        run = Run(request, communicator, place.saved if place else None)
+        request = request_with(request, keeps=bool(configs.running.save_model), model=model)
+        run = Run(request, communicator, saved)
         scores = load_scores(configs.running.eval_similarity, configs.running.eval_analogy)
         display = Display(sys.stderr, quiet=not verbose)
         stack.callback(display.close)
@@ -158,9 +173,11 @@ def lead(
             if on_evaluation:
                 on_evaluation(evaluation)
 
-        trained = carry_out(
-            run, kept_of(place, request, configs), scores, evaluated, [listener, called], init
-        )
+        start = start_of(model, run.training) if model and not saved else init
+        kept = kept_of(place, request, configs)
+        trained = carry_out(run, kept, scores, evaluated, [listener, called], start)
+        if configs.running.save_model:
+            keep_model(configs.running.save_model, run, trained, model)
         log.end(trained)
         return trained
 
@@ -212,7 +229,7 @@ def require_usable(configs: Configs, init: Embeddings | None) -> None:
     """
     training, running = configs.training, configs.running
     check_judging(training, by_files=bool(running.eval_similarity or running.eval_analogy))
-    if not running.resume:
+    if not (running.resume or running.continue_from):
         require_known(training, init)
     if "checkpoint_every" in configs.given and not (running.checkpoint or running.resume):
         raise UsageError("checkpoint_every needs checkpoint: name a folder", ("checkpoint_every",))

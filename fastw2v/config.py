@@ -340,6 +340,21 @@ class RunConfig:
     resume: Path | None = option(
         None, "Checkpoints", "Go on with the run kept there, with its options.", metavar="DIR"
     )
+    save_model: Path | None = option(
+        None,
+        "Output",
+        "Write a folder that --continue goes on with: both matrices, all counts, options.",
+        metavar="DIR",
+        file="write",
+    )
+    continue_from: Path | None = option(
+        None,
+        "Training",
+        "Go on with a model that --save-model wrote: counts are added, words join.",
+        flags="--continue continue_from",
+        metavar="DIR",
+        file="read",
+    )
     eval_similarity: Path | None = option(
         None, "Evaluation", "Judge by these pairs of words and scores, too.", metavar="FILE", file="read"
     )
@@ -370,4 +385,4 @@ class RunConfig:
 # Options that decide the vectors: a run that goes on must keep them.
 FIXED = frozenset(
     field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig) for field in fields(kind)
-) - {"threads"}
+) - {"threads"} | {"continue_from"}

@@ -184,6 +184,7 @@ OUTPUT = (
         file="write",
         part="output",
     ),
+    _RUN["save_model"],
 )
 TRAINING = (*_declared(TrainConfig), *_declared(ReplicaConfig))
 START = (
@@ -203,6 +204,7 @@ START = (
         file="read",
         part="start",
     ),
+    _RUN["continue_from"],
     _RUN["eval_similarity"],
     _RUN["eval_analogy"],
 )

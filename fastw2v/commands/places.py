@@ -220,6 +220,7 @@ def train_outputs(
     for outside in named_output("--save-outside", options["save_outside"]):
         outputs += vectors_output(outside)
     outputs += named_output("--save-vocab", options["save_vocab"])
+    outputs += named_output("--save-model", options["save_model"], streams=False)
     for place in named_output("--log-json", log):
         require_log(place.path)
         outputs.append(place)

@@ -19,6 +19,7 @@ from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabula
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import SpillBuffer
 from fastw2v.corpus.row_numbers import RowNumbers
+from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
@@ -153,6 +154,7 @@ class WordCounts(NamedTuple):
     n_keys    keys that order the first occurrences of words are below it
     bad       words that are not UTF-8 and were left out; `number_words` puts them there
     notes     lines for the user; the same
+    tally     counts of earlier texts, to add these to; `number_words` puts the sum there
     """
 
     name: str
@@ -162,6 +164,7 @@ class WordCounts(NamedTuple):
     n_keys: int
     bad: list[InvalidWords]
     notes: list[str]
+    tally: Tally | None = None
 
 
 def count_words(

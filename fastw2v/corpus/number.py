@@ -37,13 +37,17 @@ def number_words(
 
     The counters are gone then. Raises UsageError for too small a vocabulary, CorpusError for bad UTF-8 in it.
     """
-    name, counters, given = counted.name, counted.counters, counted.given
-    merged, entries = merge([counter.table for counter in counters])
+    name, counters, given, tally = counted.name, counted.counters, counted.given, counted.tally
+    earlier = [tally.as_table()] if tally else []
+    merged, entries = merge([*(counter.table for counter in counters), *earlier])
+    entries = entries[: len(counters)]
     bad = bad_words(merged)
     alphabet = require_alphabet(name, merged, config) if config.kmers else None
     if respells(config) and not (given and given.are_places):
         merged, respelt = with_spellings(merged, config)
         entries = [respelt[of_worker] for of_worker in entries]
+    if tally is not None and not given:
+        tally.take(merged, config)
     if given:
         vocabulary, ids = _in_given(name, merged, config, given)
     else:

@@ -31,6 +31,7 @@ from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
 from fastw2v.corpus.row_numbers import RowNumbers
+from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
@@ -40,7 +41,7 @@ from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.synonyms import require_known
 
 HALF_OF_FREE = Memory()
-READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "with_rows")
+READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "with_rows", "tally")
 
 
 class Corpus(NamedTuple):
@@ -81,6 +82,7 @@ def read_corpus(
     on_progress: Callable[[float, int], None] | None = None,
     on_pass: OnPass | None = None,
     with_rows: bool = False,
+    tally: Tally | None = None,
     **options: Any,
 ) -> Corpus:
     """Read files of Parquet or text, or an object that holds a corpus, into ids, one sentence a row.
@@ -96,6 +98,8 @@ def read_corpus(
                  and the words read so far; before the first word, of groups, with the share that is sorted
     with_rows    tell the row of each sentence and the keys of groups, and take nothing from the cache
     on_pass      the same of phrases, with the number of the pass and its share
+    tally        counts of earlier texts, of which and of this one's the vocabulary is made; holds their sum
+                 in the end, also of words too rare for the vocabulary
     options      of `ReadConfig`: column, min_count, max_vocab …
 
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
@@ -107,6 +111,8 @@ def read_corpus(
     vocabulary = None if vocabulary is None else checked(vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(config)
+    if tally is not None:
+        require_counting(config, vocabulary, memory)
     if config.phrases:
         if with_rows:
             raise UsageError("phrases have no rows of their own: leave phrases out", ["phrases"])
@@ -122,7 +128,7 @@ def read_corpus(
             common_column(opened.schemas, config),
             list(mixed_notes(source, config)) if names_files(source) else [],
         )
-        counted = count_words(opened, column, config, vocabulary, workers, rows)
+        counted = count_words(opened, column, config, vocabulary, workers, rows)._replace(tally=tally)
         with places_named(opened.files, column):
             encoder, vocabulary = number_words(counted, config, workers)
         notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad] + counted.notes
@@ -134,6 +140,26 @@ def read_corpus(
     notes += [cache.note] if cache and cache.note else []
     corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
     return corpus._replace(rows=places, keys=rows.keys) if rows else corpus
+
+
+def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: Memory) -> None:
+    """Raise UsageError for what leaves words uncounted, whose counts are to be kept or added to."""
+    if config.phrases:
+        raise UsageError(
+            "phrases are found in one text, and a model goes on with others: join them first, by "
+            "'fastw2v phrases', and train on what that writes",
+            ["phrases"],
+        )
+    if memory.cache_dir is not None:
+        raise UsageError(
+            "cache_dir keeps no counts of rare words, which a model goes on with: leave cache_dir out",
+            ["cache_dir"],
+        )
+    if vocabulary is not None:
+        raise UsageError(
+            "vocabulary gives the counts, and a model goes on with those of its texts: leave vocabulary out",
+            ["vocabulary"],
+        )
 
 
 def with_phrases(

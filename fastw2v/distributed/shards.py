@@ -29,7 +29,16 @@ from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass
-from fastw2v.corpus.read import HALF_OF_FREE, Corpus, cache_of, corpus_of, names_files, read_corpus
+from fastw2v.corpus.read import (
+    HALF_OF_FREE,
+    Corpus,
+    cache_of,
+    corpus_of,
+    names_files,
+    read_corpus,
+    require_counting,
+)
+from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
@@ -61,6 +70,7 @@ def read_part(
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
     on_pass: OnPass | None = None,
+    tally: Tally | None = None,
     **options: Any,
 ) -> Part:
     """Read a corpus as `read_corpus` does, with all processes of a communicator; every one of them calls it.
@@ -69,8 +79,8 @@ def read_part(
             may be in several files, and of phrases, which are those of the whole corpus, rank 0 reads all,
             and the others get theirs when portions are dealt
 
-    threads, memory, on_progress and on_pass are those of this process. With a cache each process finds its
-    own part again, where as many read the same files.
+    threads, memory, on_progress and on_pass are those of this process, and tally is rank 0's. With a cache
+    each process finds its own part again, where as many read the same files.
 
     Raises what `read_corpus` does, and CorpusError where processes see different files. What only one process
     finds wrong is raised there alone.
@@ -78,13 +88,15 @@ def read_part(
     reading = Reading(source, ReadConfig(**options), vocabulary)
     if vocabulary is not None and vocabulary.counts.any():
         check_given_words(reading.config)
+    if tally is not None:
+        require_counting(reading.config, vocabulary, memory)
     if not names_files(source) or reading.config.group_by is not None or reading.config.phrases:
         if communicator.rank:
             return _part_of_others(communicator)
         corpus = source
         if not isinstance(source, Corpus):
             known: dict[str, Any] = {"vocabulary": vocabulary, "threads": threads, "memory": memory}
-            known |= {"on_progress": on_progress, "on_pass": on_pass}
+            known |= {"on_progress": on_progress, "on_pass": on_pass, "tally": tally}
             corpus = read_corpus(source, **known, **options)
         return _part_of_all(corpus, communicator)
     with worker_pool(threads, memory, on_progress) as workers:
@@ -94,7 +106,7 @@ def read_part(
         if cache and all(communicator.gather(kept is not None)) and kept:
             corpus = corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
             return Part(corpus, kept.shard_ends, workers.ids_bytes)
-        return _read(reading, workers, communicator, cache)
+        return _read(reading, workers, communicator, cache, tally)
 
 
 def _part_of_all(corpus: Corpus, communicator: Communicator) -> Part:
@@ -115,7 +127,13 @@ def _part_of_others(communicator: Communicator) -> Part:
     return Part(corpus, np.empty(0, np.int64))
 
 
-def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cache: Cache | None) -> Part:
+def _read(
+    reading: Reading,
+    workers: WorkerPool,
+    communicator: Communicator,
+    cache: Cache | None,
+    tally: Tally | None,
+) -> Part:
     """This rank's part, read from its shards of the files."""
     source, config, vocabulary = reading
     files = find_files(source, config)
@@ -124,6 +142,7 @@ def _read(reading: Reading, workers: WorkerPool, communicator: Communicator, cac
     ranks = readers([shard.n_bytes for shard in shards], communicator.size).tolist()
     own = OwnShards([shard for shard, rank in zip(shards, ranks, strict=True) if rank == communicator.rank])
     counted = count_words(own.opened(name_of(files)), column, config, vocabulary, workers)
+    counted = counted._replace(tally=tally)
     merge = functools.partial(merge_everywhere, communicator, counted.n_keys)
     with places_named(files, column):
         encoder, vocabulary = number_words(counted, config, workers, merge)

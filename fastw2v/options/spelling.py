@@ -20,6 +20,7 @@ FLAGS = {
     "unescape": "--escape",
     "init": "--init-vectors",
     "vocabulary": "--read-vocab",
+    "continue_from": "--continue",
     "keep_words": "--keep-list",
     "stop_words": "--stop-list",
 }

@@ -106,6 +106,8 @@ class Options(TypedDict, total=False):
     checkpoint: Path | None
     checkpoint_every: str
     resume: Path | None
+    save_model: Path | None
+    continue_from: Path | None
     eval_similarity: Path | None
     eval_analogy: Path | None
     log_json: Path | None

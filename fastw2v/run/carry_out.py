@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastw2v.corpus.read import Corpus
 from fastw2v.errors import DivergedError
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.processes import Run
@@ -18,6 +19,9 @@ from fastw2v.vectors.evaluation import (
     read_analogies,
     read_similarity,
 )
+
+# What words start from, or what finds it in the corpus that is trained on.
+Start = Embeddings | Callable[[Corpus], Embeddings]
 
 
 class CheckpointPlan(NamedTuple):
@@ -34,7 +38,7 @@ def carry_out(
     scores: Mapping[str, Score],
     on_evaluation: Callable[[Evaluation], None],
     hooks: Sequence[Hook],
-    init: Embeddings | None,
+    init: Start | None,
 ) -> Trained:
     """Train on what was read, and evaluate and keep the run on the way.
 
@@ -49,7 +53,7 @@ def carry_out(
     evaluator = evaluator_of(run.training, run.held_out, {**scores, **run.scores}, on_evaluation)
     own = [hook for hook in (checkpointer, evaluator) if hook]
     try:
-        return run.train([*own, *hooks], init)
+        return run.train([*own, *hooks], init(corpus) if callable(init) else init)
     except DivergedError as error:
         last = checkpointer.last if checkpointer else None
         outcome = f"the vectors in {last.path} are good" if last else "nothing was written"

@@ -100,7 +100,7 @@ class Run:
         request, corpus = self.request, self.request.source
         known: dict[str, Any] = {"vocabulary": request.vocabulary}
         known |= {"on_progress": on_progress, "on_pass": on_pass}
-        known |= vars(request.reading)
+        known |= {"tally": request.tally} | vars(request.reading)
         if self.is_shared:
             from fastw2v.distributed.shards import read_part
 
@@ -116,7 +116,7 @@ class Run:
         self.corpus: Corpus = corpus
         n_here = len(corpus.ids)
         self.n_tokens = sum(self.communicator.gather(n_here)) if self.is_shared else n_here
-        self.training = with_learning_rate(self.training, self.n_tokens)
+        self.training = with_learning_rate(self.training, self.n_tokens, request.n_tokens_before)
         return corpus
 
     def settle(self) -> Corpus:

@@ -12,6 +12,7 @@ import numpy as np
 from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
 from fastw2v.corpus.ids.memory import Memory, parse_size
 from fastw2v.corpus.read import names_files
+from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, read_counts
 
 
@@ -20,6 +21,8 @@ class Request(NamedTuple):
 
     source      names of the corpus, or an object that holds it
     vocabulary  words and counts to use, where they are given
+    tally       counts of earlier texts, to add those of this one to; the first process alone has them
+    n_tokens_before   of earlier texts, in all epochs
     """
 
     source: Any
@@ -28,6 +31,8 @@ class Request(NamedTuple):
     replicas: ReplicaConfig
     vocabulary: Vocabulary | None
     memory: Memory
+    tally: Tally | None = None
+    n_tokens_before: int = 0
 
     @property
     def names(self) -> list[str] | None:
@@ -48,12 +53,13 @@ class Request(NamedTuple):
             asdict(self.replicas),
             given and [given.words, given.counts.tolist(), given.is_sum],
             [self.memory.limit, self.memory.cache_dir and str(self.memory.cache_dir)],
+            self.n_tokens_before,
         ]
 
 
 def from_json(told: Sequence[Any]) -> Request:
     """The request that another process told."""
-    source, training, reading, replicas, given, memory = told
+    source, training, reading, replicas, given, memory, n_tokens_before = told
     limit, cache_dir = memory
     return Request(
         source if source else [[]],  # an object, which only rank 0 has
@@ -62,6 +68,7 @@ def from_json(told: Sequence[Any]) -> Request:
         ReplicaConfig(**replicas),
         given and Vocabulary(given[0], np.array(given[1], np.int64), is_sum=given[2]),
         Memory(limit, cache_dir and Path(cache_dir)),
+        n_tokens_before=n_tokens_before,
     )
 
 

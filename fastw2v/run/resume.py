@@ -26,6 +26,7 @@ def going_on(
     saved: Mapping[str, Any],
     way_out: Callable[[str], str],
     fixed: Collection[str] = FIXED,
+    cures: tuple[str, str] = ("the run to go on with", "start a new run without --resume"),
 ) -> dict[str, Any]:
     """The options of a run that goes on: those given, and for the rest those that it was begun with.
 
@@ -33,14 +34,15 @@ def going_on(
     explicit   names of those that are no defaults
     saved      of the run
     way_out    of a name: how to give it no more
+    cures      whose options those saved are, and what else can be done
 
     Raises UsageError for one that differs from the run's and must not.
     """
     for name in sorted(set(explicit) & set(fixed) & saved.keys()):
         if given[name] != saved[name]:
             raise UsageError(
-                f"{name.replace('_', '-')} is {given[name]}, but the run to go on with has {saved[name]}: "
-                f"{way_out(name)}, or start a new run without --resume"
+                f"{name.replace('_', '-')} is {given[name]}, but {cures[0]} has {saved[name]}: "
+                f"{way_out(name)}, or {cures[1]}"
             )
     return {**given, **{name: saved[name] for name in given.keys() & saved.keys() - set(explicit)}}
 

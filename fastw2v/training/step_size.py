@@ -12,6 +12,7 @@ MIDDLE, MIDDLE_TOKENS, POWER = 0.05, 85e6, 0.25
 LEAST, MOST = 0.025, 0.1
 # CBOW steps each row of a window of P by 1/P of a gradient, so its steps are so many times longer.
 CBOW_TIMES = 3.0
+LEAST_ON = 0.0125  # of a model that goes on: with less its new words learn little
 # Under so many tokens, all epochs, more epochs help more than any step size: 1 M words of Wikipedia give MEN
 # .09 to .19 after 1 epoch, .28 to .45 after 5 and .44 to .48 after 15.
 FEW_TOKENS, ENOUGH_TOKENS = 10_000_000, 20_000_000
@@ -25,14 +26,34 @@ def auto_learning_rate(n_tokens: float, architecture: Architecture = "skip-gram"
     return float(f"{times * min(max(wanted, LEAST), MOST):.2g}")
 
 
-def with_learning_rate(config: TrainConfig, n_tokens: int) -> TrainConfig:
+def continued_learning_rate(
+    n_tokens: float, n_before: float, architecture: Architecture = "skip-gram"
+) -> float:
+    """The step size at the start of a run of so many tokens, all epochs, after others that the model saw.
+
+    What one run over both would have come down to where the new ones begin, but no less than LEAST_ON.
+    """
+    n_all = n_before + n_tokens
+    wanted = auto_learning_rate(n_all, architecture) * n_tokens / max(n_all, 1)
+    least = LEAST_ON * CBOW_TIMES if architecture == "cbow" else LEAST_ON
+    return max(float(f"{wanted:.2g}"), least)
+
+
+def with_learning_rate(config: TrainConfig, n_tokens: int, n_before: int = 0) -> TrainConfig:
     """The configuration with a number for auto, for a corpus of so many tokens.
+
+    n_before   tokens that the model was trained on before, all epochs
 
     With minutes it stays auto: how much they train is known once they run (`training.budget.Clock`).
     """
     if config.lr is not None or config.minutes is not None:
         return config
-    return replace(config, lr=auto_learning_rate(config.epochs * n_tokens, config.architecture))
+    n_tokens *= config.epochs
+    kind = config.architecture
+    chosen = (
+        continued_learning_rate(n_tokens, n_before, kind) if n_before else auto_learning_rate(n_tokens, kind)
+    )
+    return replace(config, lr=chosen)
 
 
 def chosen_line(config: TrainConfig, n_tokens: int, n_words: int) -> str:

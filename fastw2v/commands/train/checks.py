@@ -36,7 +36,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
         raise UsageError("--init-outside needs --init-vectors: give both files of one training")
     if config.loss == "hierarchical-softmax":
         require_no_outside(options)
-    if resumed:
+    if resumed or options["continue_from"]:
         return
     init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
     if init and outside:
@@ -65,6 +65,7 @@ def check_outputs(options: dict[str, Any]) -> list[str]:
         return []  # which is told elsewhere
     named_output("-o", options["output"])
     named_output("--cache-dir", options["cache_dir"], streams=False)
+    named_output("--save-model", options["save_model"], streams=False)
     target, config = Path(options["output"] or default_output(source)), context.meta.get(CONFIG)
     beside = kept_config(config_path(target) if options["save_config"] else None, config)[0]
     outputs = train_outputs(options, target, options["log_json"], beside)

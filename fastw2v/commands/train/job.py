@@ -9,6 +9,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,16 +20,18 @@ from fastw2v.commands.options import default_output, say_read, take_corpus_optio
 from fastw2v.commands.places import at_standard_output
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
 from fastw2v.commands.train.outputs import Outputs, estimate, summarise
-from fastw2v.commands.train.resume import let_minutes_decide, run_folder, settled
+from fastw2v.commands.train.resume import let_minutes_decide, run_folder, settled, with_model
 from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolute_paths, write_config
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
-from fastw2v.run.carry_out import CheckpointPlan, carry_out, load_scores
+from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
+from fastw2v.run.continuing import joined_line, keep_model, lists_of, request_with, start_of
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of, read_vocabularies
 from fastw2v.run.resume import begun
+from fastw2v.run.saved_model import SavedModel
 from fastw2v.show.listener import Listener
 from fastw2v.show.progress import Display, phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
@@ -102,9 +105,10 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
         options = settled(options, place)
         notes = check_outputs(options) if options["resume"] else notes
         saved = place.saved if place else None
-        run = Run(request_of(options), communicator, saved, only_reads=options["dry_run"])
+        options, model = with_model(options, resumed=saved is not None)
+        run = Run(request_of(options, model), communicator, saved, only_reads=options["dry_run"])
         display = stack.enter_context(open_display(run.training, options["quiet"], options["verbose"]))
-        job = LeaderJob(run, options, place, display)
+        job = LeaderJob(run, options, place, display, model)
         job.outputs.keep_config(job.settings, notes, display)
         job.outputs.require_writable()
         job.load_scores()
@@ -113,15 +117,19 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
         yield job
 
 
-def request_of(options: dict[str, Any]) -> Request:
-    """What the options ask for; they stay as they are."""
+def request_of(options: dict[str, Any], model: SavedModel | None) -> Request:
+    """What the options ask for, with the counts of a model to go on with; they stay as they are."""
     reading, read_vocab = take_corpus_options(dict(options))
+    reading = replace(reading, **lists_of(model, reading))
     vocabulary = read_vocabularies(read_vocab) if read_vocab else None
     training = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
     replicas = ReplicaConfig(**{name: options[name] for name in ReplicaConfig.__dataclass_fields__})
     memory = memory_of(options["memory_limit"], options["cache_dir"])
     source = list(options["source"])
-    return Request(source if len(source) > 1 else source[0], training, reading, replicas, vocabulary, memory)
+    request = Request(
+        source if len(source) > 1 else source[0], training, reading, replicas, vocabulary, memory
+    )
+    return request_with(request, keeps=bool(options["save_model"]), model=model)
 
 
 @contextlib.contextmanager
@@ -142,10 +150,19 @@ class LeaderJob:
     options   of the command, those of a run that goes on among them
     place     where the run is kept, if it is
     settings  what would make the run again
+    model     that is gone on with, if one is
     """
 
-    def __init__(self, run: Run, options: dict[str, Any], place: RunFolder | None, display: Display) -> None:
+    def __init__(
+        self,
+        run: Run,
+        options: dict[str, Any],
+        place: RunFolder | None,
+        display: Display,
+        model: SavedModel | None,
+    ) -> None:
         self.run, self.options, self.place, self.display = run, options, place, display
+        self.model = model
         options |= {name: getattr(run.request.replicas, name) for name in ReplicaConfig.__dataclass_fields__}
         target = Path(options["output"] or default_output(options["source"]))
         form = {name: options[name] for name in names_of("form")}
@@ -178,9 +195,11 @@ class LeaderJob:
 
     def say_step_size(self, run: Run, n_words: int) -> None:
         """What --lr auto comes to, and the draws with it, and whether more epochs would help."""
-        chosen, few = run.training, few_epochs_line(run.training, run.n_tokens)
+        n_before = run.request.n_tokens_before
+        chosen, few = run.training, None if n_before else few_epochs_line(run.training, run.n_tokens)
         if run.request.training.lr is None and chosen.lr is not None:
-            self.display.say(chosen_line(chosen, run.n_tokens, n_words))
+            before = f" after {n_before:,} of earlier texts" if n_before else ""
+            self.display.say(chosen_line(chosen, run.n_tokens, n_words) + before)
         if few:
             self.display.say(few)
 
@@ -201,10 +220,10 @@ class LeaderJob:
 
     def train(self, corpus: Corpus) -> Trained:
         """Train, telling how it goes."""
-        run, options, display = self.run, self.options, self.display
+        run, display = self.run, self.display
         self.outputs.save_vocabulary(corpus)
         saved = self.place.saved if self.place else None
-        init = None if saved else load_init(options, corpus, display)
+        init = None if saved else self.load_start(corpus)
         if display.verbose:
             display.say(as_typed_line(run.training))
         if saved:
@@ -217,6 +236,13 @@ class LeaderJob:
             click.echo(f"Warning: {line}", err=True)
         return trained
 
+    def load_start(self, corpus: Corpus) -> Start | None:
+        """What the words of a new run start from, if not at random."""
+        if self.model is None:
+            return load_init(self.options, corpus, self.display)
+        self.display.say(joined_line(self.model, corpus.vocabulary))
+        return start_of(self.model, self.run.training)
+
     def kept(self) -> CheckpointPlan | None:
         """How the run is kept, if it is."""
         named = self.options | {"output": self.outputs.target}
@@ -227,6 +253,8 @@ class LeaderJob:
         """Write the vectors, beside them the options, and say what came of it."""
         self.display.update(f"writing {self.outputs.target}")
         self.outputs.save(trained.embeddings)
+        if self.options["save_model"]:
+            keep_model(Path(self.options["save_model"]), self.run, trained, self.model)
         if self.outputs.config:
             command = click.get_current_context().command
             config, n_words = self.run.training, len(trained.embeddings.words)

@@ -15,7 +15,9 @@ from fastw2v.config import PRESETS, TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.options.together import refuse_epochs
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
+from fastw2v.run.continuing import model_of, options_with, require_together
 from fastw2v.run.resume import going_on, require_rereadable
+from fastw2v.run.saved_model import SavedModel
 
 OF_THIS_CALL = ("checkpoint", "resume", "alone", "dry_run", "verbose", "quiet", "log_json")
 
@@ -56,6 +58,28 @@ def settled(given: dict[str, Any], kept: RunFolder | None) -> dict[str, Any]:
     if not given["source"]:
         require_rereadable(options["source"])
     return given | options
+
+
+def with_model(options: dict[str, Any], *, resumed: bool) -> tuple[dict[str, Any], SavedModel | None]:
+    """The options of a run that goes on with a model, and the model; of one that was kept they are settled.
+
+    Raises UsageError for options that do not go with it, OutputError where --save-model cannot be written,
+    CorpusError for a damaged model.
+    """
+    place, target = (
+        Path(options[name]) if options[name] else None for name in ("continue_from", "save_model")
+    )
+    training = {name: options[name] for name in TrainConfig.__dataclass_fields__}
+    beside = {name: options[name] for name in ("init_vectors", "init_outside", "read_vocab", "preset")}
+    require_together(TrainConfig(**training), place, target, beside)
+    model = model_of(place, target)
+    if model and not resumed:
+        context = click.get_current_context()
+        explicit = {
+            name for name in options if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+        options = options | options_with(model, options, explicit, lambda name: way_out(context, name))
+    return options, model
 
 
 def let_minutes_decide(options: dict[str, Any]) -> None:

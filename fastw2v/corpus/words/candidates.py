@@ -46,6 +46,14 @@ def bad_words(table: Table) -> InvalidWords | None:
     return InvalidWords(int(is_bad.sum()), int(records[is_bad, COUNT].sum()), words[int(first)].as_py())
 
 
+def valid_words(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """The words of a table as bytes, in the order of its entries, and bool (n_words,): which are UTF-8."""
+    words = _words(table)
+    if _is_utf_8(words):
+        return words, np.ones(len(words), np.bool_)
+    return words, np.array([not _is_bad(word) for word in words.to_pylist()], np.bool_)
+
+
 def _is_utf_8(words: pa.Array) -> bool:
     try:
         words.cast(pa.large_string())
