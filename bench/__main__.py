@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from bench import report
+from bench.continuing import continuing
 from bench.ingest import ingest
 from bench.models import models
 from bench.options import Options, Peer, open_session
@@ -52,6 +53,7 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "quality": quality,
     "time-to-quality": time_to_quality,
     "models": models,
+    "continue": continuing,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
@@ -114,7 +116,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="float32", help="Of kernel block."
 )
-@click.option("--epochs", type=int, default=5, help="Of quality; the other measures train one.")
+@click.option("--epochs", type=int, default=5, help="Of quality, models and continue; others train one.")
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Each side runs once in a round.")
 @click.option("--seeds", type=click.IntRange(1), default=3, help="Runs of ours in quality; peers run once.")
@@ -167,10 +169,11 @@ def main(
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
     MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW and
-    hierarchical softmax, beside peers that have them), scaling, kernels, sharing (a simulation of many
-    cores), ingest (reading), distributed (several processes), faults (kills, signals, full disks, damaged
-    files), and report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios
-    hold on a noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
+    hierarchical softmax, beside peers that have them), continue (half of the corpus, then the other),
+    scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
+    processes), faults (kills, signals, full disks, damaged files), and report, which only tells of the
+    results in a --json file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides
+    alternate, speeds do not. Peers that are not given are left out.
 
     \b
     Examples:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from bench import continuing, reached
 from bench import models as of_models
-from bench import reached
 from bench.rows import (
     OURS,
     SETTINGS,
@@ -25,26 +25,7 @@ from bench.rows import (
     speed,
     speeds_by_round,
 )
-
-
-def table(head: list[str], lines: Iterable[list[str]]) -> str:
-    """Cells as a table of Markdown."""
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def caption(row: Row, *more: str) -> str:
-    """What was measured, on what."""
-    settings = f"dim {row['dim']}, k {row['negatives']}, window {row['window']}, sample {row['sample']:g}"
-    parts = [
-        f"`{row['corpus']}`, {row['n_words']:,} words, min-count {row['min_count']}",
-        settings,
-        *more,
-        f"{row['cpu']}, {row['cores']} cores",
-        f"Python {row['python']}, numba {row['numba']}, numpy {row['numpy']}",
-        f"commit {row['commit']}",
-    ]
-    return "*" + "; ".join(parts) + "*"
+from bench.tables import caption, table
 
 
 def spread(values: list[float]) -> str:
@@ -357,6 +338,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "quality": quality,
     "time-to-quality": time_to_quality,
     "models": models,
+    "continue": continuing.report,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
