@@ -28,7 +28,7 @@ from fastw2v.vectors.embeddings import Embeddings
 
 MEASURE = "continue"
 FIRST = "first half alone"
-LEAST = 20  # pairs or questions that a score is of
+LEAST = 50  # pairs or questions that a score is of
 SETTING_NAMES = ("dim", "window", "negatives", "sample", "block_size", "shared_negatives", "precision")
 WORDS = {"old": "old words alone", "joined": "a word that joined"}
 

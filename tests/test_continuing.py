@@ -16,7 +16,7 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.corpus.read import read_corpus
-from fastw2v.errors import FastW2VError, OutputError, UsageError
+from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
 from fastw2v.run.saved_model import FILES, KEY, MANIFEST, read_model
 from fastw2v.training import budget, spans
 from fastw2v.training.checkpoint.sealed import checksum
@@ -193,11 +193,40 @@ def test_save_model__replaces_a_model_and_nothing_else(
     assert Path("mine/thesis.txt").read_text() == "years"
 
 
+def test_save_model__follows_a_link(folder: Path) -> None:
+    Path("today").symlink_to("model")
+    fastw2v.train(NEW, save_model="today", seed=7, **QUICK)
+    assert Path("today").is_symlink()
+    assert read_model(Path("model")).trainings == read_model(Path("today")).trainings
+    assert not list(folder.glob(".fastw2v-*"))
+
+
+def test_saved_model__that_was_replaced_meanwhile_is_an_error(folder: Path) -> None:
+    model = read_model(Path("model"))
+    fastw2v.train(OLD, save_model="model", **{**QUICK, "epochs": 1})
+    with pytest.raises(CorpusError, match="it was replaced by another one while the text was read"):
+        model.embeddings()
+
+
 def test_save_model__without_counting_holds_the_words_of_the_vocabulary(folder: Path) -> None:
     corpus = read_corpus(OLD, min_count=9)
     for source, more in ((corpus, {}), (OLD, {"vocabulary": corpus.vocabulary})):
         fastw2v.train(source, save_model="first", **QUICK, **more)  # type: ignore[arg-type]
         assert read_model(Path("first")).tally().words.to_pylist() == corpus.vocabulary.words
+
+
+def test_save_model__in_the_folder_of_the_corpus_is_no_text(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A manifest of the user's own beside words makes no model."""
+    Path("days/mine").mkdir(parents=True)
+    for name in ("days/old.parquet", "days/mine/words.parquet"):
+        shutil.copy("old.parquet", name)
+    Path("days/mine/model.json").write_text('{"model": {}}')
+    assert run(capfd, "days", "--save-model", "days/model", "-o", "a.txt", *OPTIONS)[0] == 0
+    code, err = run(capfd, "days", "-o", "b.txt", "--save-vocab", "b.vocab.txt", *OPTIONS[:-1])
+    assert (code, "left out days/model/words.parquet: fastw2v wrote it" in err) == (0, True), err
+    assert f"read {2 * 1800:,} words" in err
 
 
 # --- step size ----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
+from fastw2v.run.saved_model import read_model
 from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 from tests.parquet import write
@@ -103,6 +104,23 @@ def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_
     assert actual.words == expected.words
     assert (actual.center_vectors == expected.center_vectors).all()
     assert (read_vocabulary(tmp_path / "v.txt").counts == expected.counts).all()
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_mpi__goes_on_with_a_model(corpus: Path, tmp_path: Path) -> None:
+    """The words, the counts and the step size are those of one process."""
+    a, b = corpus / "a.parquet", corpus / "b.parquet"
+    on = ["--continue", tmp_path / "m"]
+    jobs = {"m": (1, a, ALONE), "one": (1, b, [*on, *ALONE]), "two": (2, b, [*on, *OPTIONS])}
+    for name, (n_ranks, text, options) in jobs.items():
+        places = ["--save-model", tmp_path / name, "-o", tmp_path / f"{name}.bin"]
+        finished = run(n_ranks, "train", text, *places, *options, "-q")
+        assert finished.returncode == 0, finished.stderr
+    one, two = (read_model(tmp_path / name) for name in ("one", "two"))
+    assert one.tally().words.equals(two.tally().words)
+    assert one.tally().counts.tolist() == two.tally().counts.tolist()
+    assert one.trainings == two.trainings
 
 
 @pytest.mark.slow

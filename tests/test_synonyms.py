@@ -53,7 +53,7 @@ def test_meant__has_no_name_for_two_options_of_one_interface() -> None:
     """A name that two options claim is one that only one interface has, as corpus and source."""
     pairs = {frozenset(pair) for pair in (("stop_words", "stop_list"), ("keep_words", "keep_list"))}
     pairs |= {frozenset(("init", "init_vectors")), frozenset(("vocabulary", "read_vocab"))}
-    pairs |= {frozenset(("corpus", "source"))}
+    pairs |= {frozenset(("corpus", "source")), frozenset(("continue", "continue_from"))}
     owners: dict[str, set[str]] = {}
     for own, others in MEANT.items():
         for other in others.split():

@@ -61,6 +61,9 @@ MEANT: dict[str, str] = {
     "init": "init_vectors pretrained_vectors pretrained initial_vectors weights",
     "init_vectors": "init pretrained_vectors pretrained initial_vectors",
     "init_outside": "pretrained_outside",
+    "continue_from": "continue update update_model continue_training retrain incremental previous_model",
+    "continue": "continue_from update update_model continue_training retrain incremental previous_model",
+    "save_model": "output_model model_path save_full_model",
     "save_outside": "save_output output_context context_vectors",
     "corpus": "sentences corpus_file corpus_iterable source input train train_file data texts text "
     "documents file path",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,11 @@ def joined_line(model: SavedModel, vocabulary: Vocabulary) -> str:
 
 def start_of(model: SavedModel, config: TrainConfig) -> Callable[[Corpus], Embeddings]:
     """What gives the vectors that a training of a corpus starts from: the model's, and those of new words."""
-    return partial(with_new_words, known=model.embeddings(), window=config.window, sample=config.sample)
+
+    def start(corpus: Corpus) -> Embeddings:  # reads them then: two matrices more for as short as can be
+        return with_new_words(corpus, model.embeddings(), config.window, config.sample)
+
+    return start
 
 
 def keep_model(path: Path, run: Run, trained: Trained, model: SavedModel | None) -> None:

@@ -10,6 +10,7 @@ It is written complete or not at all, and read only if it is what was written; n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,12 +55,14 @@ class SavedModel(NamedTuple):
     options    names and JSON values of those that texts trained later are trained with, too
     trainings  of the texts so far, the first one first
     n_words    rows of the matrices
+    manifest   the bytes of its manifest
     """
 
     path: Path
     options: dict[str, Any]
     trainings: list[Training]
     n_words: int
+    manifest: bytes
 
     @property
     def n_tokens(self) -> int:
@@ -79,11 +82,17 @@ class SavedModel(NamedTuple):
         return frozenset(self.tally().words[: self.n_words].to_pylist())
 
     def embeddings(self) -> Embeddings:
-        """Both matrices, with the words of their rows and their counts. Raises CorpusError."""
+        """Both matrices, with the words of their rows and their counts.
+
+        Raises CorpusError, also where another model took the place of this one meanwhile.
+        """
         tally, shape = self.tally(), (self.n_words, self.options["dim"])
         matrices: list[NDArray[np.float32]] = [np.empty(shape, np.float32) for _ in MATRICES]
         for name, matrix in zip(MATRICES, matrices, strict=True):
             read_matrix(self.path / name, matrix)
+        with damage_told(self.path, "the model"):
+            if (self.path / MANIFEST).read_bytes() != self.manifest:
+                raise ValueError("it was replaced by another one while the text was read")
         words = tally.words[: self.n_words].to_pylist()
         return Embeddings(words, matrices[0], matrices[1], tally.counts[: self.n_words])
 
@@ -97,12 +106,14 @@ def read_model(path: Path) -> SavedModel:
     if not (path / MANIFEST).is_file():
         raise UsageError(f"{path} holds no model ({MANIFEST}): give a folder that --save-model wrote")
     with damage_told(path, "the model"):
+        manifest = (path / MANIFEST).read_bytes()
         fields = read_fields(path / MANIFEST, KEY, FORMAT, FILES, MAX_BYTES)
+        options = {**fields["options"], "dim": int(fields["options"]["dim"])}
         trainings = [
             Training(int(one["words"]), int(one["tokens"]), one["lr"], str(one["fastw2v"]))
             for one in fields["trainings"]
         ]
-        return SavedModel(path, dict(fields["options"]), trainings, int(fields["n_words"]))
+        return SavedModel(path, options, trainings, int(fields["n_words"]), manifest)
 
 
 def write_model(
@@ -129,7 +140,7 @@ def write_model(
         "trainings": [training._asdict() for training in trainings],
         "n_words": len(embeddings),
     }
-    with atomic_folder(path, replaces=True) as folder:
+    with atomic_folder(Path(os.path.realpath(path)), replaces=True) as folder:  # a link stays one
         matrices = (embeddings.center_vectors, embeddings.outside_vectors)
         for name, matrix in zip(MATRICES, matrices, strict=True):
             write_matrix(folder / name, matrix)

@@ -1,4 +1,4 @@
-"""What fastw2v itself wrote where a corpus is looked for: known by the NAME.config.toml beside it."""
+"""What fastw2v itself wrote where a corpus is looked for: known by what it wrote beside it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 CONFIG_SUFFIX = ".config.toml"
 CONFIG_HEAD = "# Trains the vectors beside this file again: fastw2v train --config "
 OUTPUTS = ("output", "save-outside", "save-vocab")
+MODEL_HEAD = b'{\n "model": {\n  "format": '
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 
@@ -55,6 +56,14 @@ def without_own(found: Sequence[Path]) -> list[Path]:
 
 
 def is_own(path: Path, own: set[Path]) -> bool:
-    """Whether it is one of `own`, or the vocabulary in a checkpoint."""
+    """Whether it is one of `own`, the vocabulary in a checkpoint, or the words of a model."""
     in_checkpoint = path.name == "center.vocab.txt" and _CHECKPOINT.fullmatch(path.parent.name)
-    return bool(in_checkpoint) or Path(os.path.realpath(path)) in own
+    in_model = path.name == "words.parquet" and _is_model(path.with_name("model.json"))
+    return bool(in_checkpoint) or in_model or Path(os.path.realpath(path)) in own
+
+
+def _is_model(manifest: Path) -> bool:
+    """Whether it is what --save-model wrote."""
+    with contextlib.suppress(OSError), manifest.open("rb") as file:
+        return file.read(len(MODEL_HEAD)) == MODEL_HEAD
+    return False
