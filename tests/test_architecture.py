@@ -25,7 +25,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {f"options.{name}" for name in ("checks", "fields", "kmers", "phrases", "text", "together")},
+        {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "phrases", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
@@ -35,7 +35,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
     ),
     "corpus": (
         "knows no training and, of the kernels, only how they are compiled",
-        {"config", "kernels.jit", "kernels.intrinsics", "options", "system"},
+        {"config", "kernels.jit", "kernels.intrinsics", "model", "options", "system"},
     ),
     "vectors": (
         "know no training and no corpus but its vocabulary and arrays",
@@ -45,7 +45,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "know no click, no display and no commands; training knows nothing of distributed, nor that of run",
         {"backends", "config", "model", "options", "system", "vectors"}
         | {"corpus.read", "corpus.vocabulary", "corpus.fingerprint", "corpus.ids.storage"}
-        | {"kernels.code_cache", "kernels.sentences"},
+        | {"corpus.graphs.read", "kernels.code_cache", "kernels.sentences", "kernels.walks"},
     ),
     "show": (
         "knows what is shown: vectors, what hooks of training are told, the machine",

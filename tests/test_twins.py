@@ -23,6 +23,7 @@ TWINS = [
     ("bags", "block/plain_bags"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
+    ("walks", "walks"),
     ("backend", "backend"),
 ]
 # Files that only one side has: formulas, and what instructions and memory need. A block's noise is formulas

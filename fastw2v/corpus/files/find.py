@@ -46,10 +46,11 @@ def find_files(source: Files, config: ReadConfig = BY_DEFAULT) -> list[File]:
         raise UsageError("no corpus given: name a file, a folder or a pattern, or - for standard input")
     if len(pipes := [str(name) for name in names if is_pipe(name)]) > len(set(pipes)):
         raise UsageError(f"{pipes[0]} is a pipe, and read once: name it once")
-    return with_keys([with_kind(file, config) for name in names for file in _find(name, config)])
+    return with_keys([with_kind(file, config) for name in names for file in named_files(name, config)])
 
 
-def _find(name: str | Path, config: ReadConfig) -> list[File]:
+def named_files(name: str | Path, config: ReadConfig) -> list[File]:
+    """The files that one name stands for, as they are. Raises what `find_files` does."""
     text = str(name)
     if is_pipe(text):
         return [File(text, text, LOCAL, pipe=Pipe(text))]

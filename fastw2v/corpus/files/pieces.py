@@ -104,17 +104,12 @@ def read_footer(file: File) -> Footer:
     """
     if file.pipe:
         return Footer(file, LINES, [RowGroup(0, 0)])
-    if file.system == LOCAL:
-        refuse_non_file(file.path)
-    with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
-        info = file.system.get_file_info(file.path)
-    if not info.is_file:
-        raise CorpusError(f"{file.name}: no such file; check the name")
+    n_bytes_there = require_file(file)
     if file.text:
         is_packed = file.bare_name.endswith(PACKED_SUFFIXES)
-        n_bytes = (info.size or 0) * (GUESSED_PACKING if is_packed else 1)
+        n_bytes = n_bytes_there * (GUESSED_PACKING if is_packed else 1)
         return Footer(file, LINES, [RowGroup(n_bytes // GUESSED_LINE + 1, n_bytes)])
-    with _open(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
+    with open_parquet(file) as parquet, arrow_errors(f"{file.name}: the footer is corrupt"):
         metadata = parquet.metadata
         described = map(metadata.row_group, range(parquet.num_row_groups))
         groups = [RowGroup(group.num_rows, group.total_byte_size) for group in described]
@@ -124,8 +119,19 @@ def read_footer(file: File) -> Footer:
         return Footer(file, whole_schema(parquet.schema_arrow, file), groups)
 
 
+def require_file(file: File) -> int:
+    """The bytes of a file, where that is known. Raises CorpusError where it is none, or is not there."""
+    if file.system == LOCAL:
+        refuse_non_file(file.path)
+    with arrow_errors(f"{file.name}: cannot be read", "check the name and permissions"):
+        info = file.system.get_file_info(file.path)
+    if not info.is_file:
+        raise CorpusError(f"{file.name}: no such file; check the name")
+    return info.size or 0
+
+
 @contextlib.contextmanager
-def _open(file: File) -> Iterator[pq.ParquetFile]:
+def open_parquet(file: File) -> Iterator[pq.ParquetFile]:
     """A Parquet file set to read in little memory and to verify what checksums it has."""
     buffer_bytes = READ_BYTES if file.system == LOCAL else REMOTE_READ_BYTES
     with contextlib.ExitStack() as stack:
@@ -174,7 +180,7 @@ def read_pieces(files: Iterable[File], column: Column) -> Iterator[Piece]:
         if file.text:
             yield from read_text(file, file.text)
             continue
-        with _open(file) as parquet:
+        with open_parquet(file) as parquet:
             for group in range(parquet.num_row_groups):
                 yield from _read_group(file, parquet, group, column)
 
@@ -250,7 +256,7 @@ def read_shards(shards: Sequence[Shard], column: Column) -> Iterator[tuple[int, 
         if file.text:
             yield from ((first[0], piece) for piece in read_text(file, file.text))
             continue
-        with _open(file) as parquet:
+        with open_parquet(file) as parquet:
             for group, of_group in itertools.groupby([first, *others], lambda item: item[1].group):
                 yield from _sliced(_read_group(file, parquet, group, column), of_group)
 

@@ -1,0 +1,1 @@
+"""Graphs read: edges of every kind to compressed rows."""
