@@ -100,8 +100,8 @@ def train(
     on_epoch    the same, after each epoch
     on_evaluation  called with each Evaluation, where there is something to judge by, such as holdout
     verbose     show progress on stderr, as the command does
-    options     of TrainConfig, ReadConfig, RunConfig and ReplicaConfig: dim, window, negatives, epochs or
-                minutes, lr, min_count, column, memory_limit, checkpoint, resume …
+    options     of TrainConfig, ReadConfig, GraphConfig, RunConfig and ReplicaConfig: dim, window, negatives,
+                epochs or minutes, lr, min_count, column, graph, memory_limit, checkpoint, resume …
 
     Where mpirun started several processes that all call this, they train together: each returns the vectors,
     and callbacks are those of rank 0; an object is trained on as rank 0 has it. With checkpoint, Ctrl-C
@@ -164,9 +164,11 @@ def lead(
         stack.callback(display.close)
         log = stack.enter_context(RunLog(running.log_json))
         log.start(options_of(request, configs.running))
-        read = run.read(reading_shown(display), phrases_shown(display))
+        shown = reading_shown(display, "edges" if configs.graph.graph else "words")
+        read = run.read(shown, phrases_shown(display))
         log.record("corpus", **begun(read, run.n_tokens), lr=run.training.lr)
-        listener = Listener(display, log, configs.training.minutes, configs.training.shuffle)
+        is_drawn = configs.training.shuffle or configs.graph.graph
+        listener = Listener(display, log, configs.training.minutes, is_drawn)
 
         def evaluated(evaluation: Evaluation) -> None:
             listener.evaluated(evaluation)
@@ -199,7 +201,9 @@ def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> 
     """What is asked for."""
     require_given(corpus)
     memory = memory_of(configs.running.memory_limit, configs.running.cache_dir)
-    return Request(corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory)
+    return Request(
+        corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory, configs.graph
+    )
 
 
 def require_given(corpus: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastw2v.options import checks
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions, check_kmers
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 from fastw2v.options.text import TextOptions, check_text
@@ -39,6 +40,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Perozzi et al. 2014, Grover & Leskovec 2016: 128 dimensions, window 10; rare nodes count too.
     "graph": {"dim": 128, "window": 10, "sample": 0.0, "min_count": 1},
 }
+
+# With --graph: those of the preset, and one epoch, for the next one draws new walks.
+GRAPH_DEFAULTS: dict[str, Any] = {**PRESETS["graph"], "epochs": 1}
 
 MAX_DIM = 65_536
 MAX_WINDOW = 10_000
@@ -384,5 +388,5 @@ class RunConfig:
 
 # Options that decide the vectors: a run that goes on must keep them.
 FIXED = frozenset(
-    field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig) for field in fields(kind)
+    field.name for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig) for field in fields(kind)
 ) - {"threads"} | {"continue_from"}

@@ -21,6 +21,7 @@ from fastw2v.api import Options, configure
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import NoPairWarning, UsageError
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.training.hooks import Moment
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -67,7 +68,9 @@ def test_train__the_same_from_lists_generators_tables_and_frames(rows: list[list
 def test_options__are_the_fields_of_all_configurations() -> None:
     """The types for editors and checkers are written out, as a TypedDict needs."""
     names = [
-        field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig, RunConfig) for field in fields(kind)
+        field.name
+        for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig, RunConfig)
+        for field in fields(kind)
     ]
     assert list(Options.__annotations__) == names
 

@@ -10,6 +10,7 @@ from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
 from fastw2v.commands.kinds import FileToRead, FileToWrite
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.options.graphs import GraphConfig
 
 OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
 
@@ -23,7 +24,7 @@ def test_options__are_all_the_parameters_of_the_command() -> None:
 
 
 def test_options__hold_every_field_of_a_configuration_with_its_default() -> None:
-    for kind in (TrainConfig, ReadConfig, ReplicaConfig):
+    for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig):
         for field in fields(kind):
             option = BY_NAME[OF_FILES.get(field.name, field.name)]
             assert field.name in OF_FILES or option.default == field.default
@@ -31,7 +32,9 @@ def test_options__hold_every_field_of_a_configuration_with_its_default() -> None
 
 def test_options__of_python_are_the_fields_of_the_configurations() -> None:
     expected = {
-        field.name for kind in (TrainConfig, ReadConfig, ReplicaConfig, RunConfig) for field in fields(kind)
+        field.name
+        for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig, RunConfig)
+        for field in fields(kind)
     }
     assert set(api.Options.__annotations__) == expected
 

@@ -212,4 +212,60 @@ def test_corpora__snippet_of_each_object_reads(corpora, snippet):
             names[library] = pytest.importorskip(library)
     if "dask" in names:
         pytest.importorskip("dask.dataframe")
-    assert len(eval(snippet, names).ids) > 0
+    assert len(eval(snippet.partition("  #")[0], names).ids) > 0
+
+
+GRAPHS = [
+    shlex.split(line)[1:] for line in page_of("graphs").splitlines() if line.startswith("    fastw2v train")
+]
+GRAPH_SNIPPETS = [
+    line for line in page_of("graphs").splitlines() if line.startswith("vectors = fastw2v.train(")
+]
+
+
+@pytest.fixture
+def graphs(tmp_path, monkeypatch):
+    """The files and objects that the page on graphs names: a ring of nine nodes."""
+    monkeypatch.chdir(tmp_path)
+    sources, targets = list(range(9)), [*range(1, 9), 0]
+    table = pa.table({"source": sources, "target": targets})
+    pq.write_table(table, "edges.parquet")
+    lines = [f"{source},{target}" for source, target in zip(sources, targets, strict=True)]
+    Path("edges.csv").write_text("\n".join(["source,target", *lines]))
+    Path("edges.txt").write_text("\n".join(lines).replace(",", " "))
+    return table
+
+
+@pytest.mark.parametrize("command", GRAPHS, ids=" ".join)
+def test_graphs__command_of_the_page_trains(graphs, command):
+    options = ["--dim", "4", "--threads", "1", "-q", *([] if "-o" in command else ["-o", "v.txt"])]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, *options])
+    assert stop.value.code == 0
+    output = command[command.index("-o") + 1] if "-o" in command else "v.txt"
+    words = {line.split()[0] for line in Path(output).read_text().splitlines()[1:]}
+    assert words == set("012345678")
+
+
+@pytest.mark.parametrize("snippet", GRAPH_SNIPPETS)
+def test_graphs__snippet_of_the_page_trains(graphs, snippet):
+    import fastw2v
+
+    sparse = pytest.importorskip("scipy.sparse") if "matrix" in snippet else None
+    ends = np.arange(9), (np.arange(9) + 1) % 9
+    both = np.concatenate(ends), np.concatenate(ends[::-1])
+    indices = np.stack([(np.arange(9) - 1) % 9, (np.arange(9) + 1) % 9], axis=1).reshape(-1)
+    names = {
+        "fastw2v": fastw2v,
+        "table": graphs,
+        "matrix": sparse and sparse.coo_array((np.ones(18), both), shape=(9, 9)),
+        "indptr": np.arange(0, 19, 2),
+        "indices": indices,
+    }
+    call = snippet.partition("  #")[0].replace("graph=True", "graph=True, dim=4, threads=1")
+    exec(call, names)
+    assert set(names["vectors"].words) == ({"ann", "bob", "eve"} if "ann" in snippet else set("012345678"))
+
+
+def test_graphs__page_has_commands_and_snippets():
+    assert (len(GRAPHS), len(GRAPH_SNIPPETS)) == (4, 5)

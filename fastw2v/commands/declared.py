@@ -21,6 +21,7 @@ from fastw2v.config import (
 )
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import types_of
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions
 from fastw2v.options.text import TextOptions
 
@@ -28,6 +29,7 @@ Section = Literal[
     "Frequent",
     "Input",
     "Phrases",
+    "Graph",
     "Model",
     "Training",
     "Evaluation",
@@ -186,7 +188,7 @@ OUTPUT = (
     ),
     _RUN["save_model"],
 )
-TRAINING = (*_declared(TrainConfig), *_declared(ReplicaConfig))
+TRAINING = (*_declared(TrainConfig), *_declared(GraphConfig), *_declared(ReplicaConfig))
 START = (
     _option(
         "--init-vectors",

@@ -76,7 +76,7 @@ def default_output(source: Sequence[str]) -> str:
     if re.fullmatch(r"-|/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+", first):
         name = ""
     name = re.sub(r"\.(gz|bz2|zst|lz4|xz)$", "", name)
-    name = re.sub(r"\.(parquet|txt|fa|fasta|fna|ffn|faa|frn|fas)$", "", name)
+    name = re.sub(r"\.(parquet|txt|csv|tsv|fa|fasta|fna|ffn|faa|frn|fas)$", "", name)
     name = re.sub(r"[*?\[\]]+", "", name).strip("-_. ")
     return f"{name or 'corpus'}.vectors.txt"
 
@@ -183,6 +183,12 @@ def say_read(corpus: Corpus, n_tokens: int, seconds: float, display: Display) ->
 
     for note in corpus.notes:
         display.say(note)
+    if corpus.source:
+        display.say(
+            f"read {corpus.n_rows:,} edges of {len(corpus.vocabulary):,} nodes in {seconds:.1f} s, "
+            f"{corpus.source.nbytes / 1e6:,.1f} MB; an epoch is {n_tokens:,} steps of walks"
+        )
+        return
     rate = significant(corpus.n_words_read / max(seconds, 1e-9))
     display.say(
         f"read {corpus.n_words_read:,} words in {corpus.n_rows:,} rows in {seconds:.1f} s ({rate} words/s); "

@@ -36,6 +36,7 @@ from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
 from fastw2v.errors import UsageError
+from fastw2v.model.sources import TokenSource
 from fastw2v.options.checks import whole
 from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.synonyms import require_known
@@ -57,6 +58,8 @@ class Corpus(NamedTuple):
     notes         lines for the user: what was found in the cache, or dropped
     rows          int64 (n_sentences,), the row of each sentence, from 0, where it was asked for
     keys          (n_rows,) of a table of one item a row, the groups' values, where it was asked for
+    source        what makes the tokens of each epoch anew, as of walks on a graph: ids are empty then, and
+                  rows are edges; None where ids are all there is
 
     Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
     """
@@ -71,6 +74,12 @@ class Corpus(NamedTuple):
     notes: tuple[str, ...] = ()
     rows: NDArray[np.int64] | None = None
     keys: pa.Array | None = None
+    source: TokenSource | None = None
+
+    @property
+    def n_tokens(self) -> int:
+        """Of an epoch."""
+        return self.source.n_tokens if self.source else len(self.ids)
 
 
 def read_corpus(

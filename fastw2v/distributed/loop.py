@@ -23,6 +23,7 @@ from fastw2v.distributed.shares import IN_ORDER, Legs, Share, take_share
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import Totals, n_units
 from fastw2v.model.plan import Schedule
+from fastw2v.model.sources import Buffer
 from fastw2v.model.streams import epoch_key
 from fastw2v.system import interrupts
 from fastw2v.training.compilation import compile_kernels
@@ -100,7 +101,8 @@ class ShareSpan(Span):
     """
 
     def __init__(self, share: Share, epoch: int, tokens_before: int, legs: Legs) -> None:
-        super().__init__(share.tokens, share.key, legs[-1][1], tokens_before, {"epoch": epoch, "unit": 0})
+        buffer = Buffer(share.tokens, share.key, 0, 0, len(share.tokens.ids))
+        super().__init__(buffer, epoch, legs[-1][1], tokens_before)
         self.share, self._legs, self.end = share, legs, n_units(max(share.sizes))
 
     def tokens_after(self, unit: int) -> int:
@@ -110,7 +112,7 @@ class ShareSpan(Span):
     def place(self, unit: int) -> dict[str, Any]:
         """Fields of the Position once each rank did so many units."""
         legs = (*self._legs[:-1], (self._legs[-1][0], unit))
-        return {"epoch": self._place["epoch"], "unit": 0, "legs": legs}
+        return {"epoch": self._epoch, "unit": 0, "legs": legs}
 
 
 class ReplicaLoop(Loop):

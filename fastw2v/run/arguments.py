@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from fastw2v.config import (
+    GRAPH_DEFAULTS,
     PRESETS,
     Architecture,
     Backend,
@@ -26,6 +27,7 @@ from fastw2v.config import (
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.phrases import Scoring
 from fastw2v.options.text import DecodingErrors, Input, Lines, Tokenize
 from fastw2v.options.together import refuse_epochs
@@ -45,7 +47,7 @@ ARGUMENTS = (
 
 
 class Options(TypedDict, total=False):
-    """What `train` takes beside its own arguments: the fields of all four configurations."""
+    """What `train` takes beside its own arguments: the fields of all five configurations."""
 
     dim: int
     window: int
@@ -98,6 +100,12 @@ class Options(TypedDict, total=False):
     lowercase: bool
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
+    graph: bool
+    walks: int
+    walk_length: int
+    return_parameter: float
+    in_out_parameter: float
+    directed: bool
     sync_words: int | None
     combine: Combine
     overlap: bool
@@ -157,10 +165,11 @@ class SequenceArguments(TypedDict, total=False):
 
 
 class Configs(NamedTuple):
-    """The four configurations of a run, and the names of the options that were given."""
+    """The five configurations of a run, and the names of the options that were given."""
 
     training: TrainConfig
     reading: ReadConfig
+    graph: GraphConfig
     replicas: ReplicaConfig
     running: RunConfig
     given: frozenset[str]
@@ -175,8 +184,10 @@ def configure(preset: str | None, options: dict[str, Any], init: Embeddings | No
     by_clock = options.get("minutes") is not None
     if by_clock and "epochs" in given:
         refuse_epochs(options["epochs"], options["minutes"])
+    chosen = dict(GRAPH_DEFAULTS) if options.get("graph") is True else {}
     if preset is not None:
-        chosen = PRESETS[checks.choice("preset", preset, get_args(Preset))]
+        chosen |= PRESETS[checks.choice("preset", preset, get_args(Preset))]
+    if chosen:
         options = {name: chosen[name] for name in chosen if not (by_clock and name == "epochs")} | options
     if init is not None and not isinstance(init, Embeddings):
         raise checks.refuse("init", init, "Embeddings, which fastw2v.load(path) and fastw2v.train give")
@@ -193,7 +204,7 @@ def configs_of(options: dict[str, Any], given: frozenset[str]) -> Configs:
         names = {field.name for field in fields(kind)}
         return kind(**{name: value for name, value in options.items() if name in names})
 
-    return Configs(of(TrainConfig), of(ReadConfig), of(ReplicaConfig), of(RunConfig), given)
+    return Configs(of(TrainConfig), of(ReadConfig), of(GraphConfig), of(ReplicaConfig), of(RunConfig), given)
 
 
 def require_unread(vocabulary: Any, given: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
+from fastw2v.run.graphs import read_walks, require_walkable
 from fastw2v.run.request import Request, from_json
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
@@ -67,6 +68,7 @@ class Run:
         Raises UsageError for options of several processes in a run of one, and what cannot go on.
         """
         require_supported(request.training)
+        require_walkable(request, communicator.size)
         self.communicator, self.only_reads = communicator, only_reads
         self.scores: dict[str, Score] = {}
         self.is_shared = communicator.size > 1 or bool(saved and saved.position.legs)
@@ -111,10 +113,13 @@ class Run:
         elif not isinstance(corpus, Corpus):
             if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
                 self.compilation = compile_beside(self.training)
-            threads = self.training.threads or usable_cores()
-            corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)
+            if request.graph.graph:
+                corpus = read_walks(request, on_progress)
+            else:
+                threads = self.training.threads or usable_cores()
+                corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)
         self.corpus: Corpus = corpus
-        n_here = len(corpus.ids)
+        n_here = corpus.n_tokens
         self.n_tokens = sum(self.communicator.gather(n_here)) if self.is_shared else n_here
         self.training = with_learning_rate(self.training, self.n_tokens, request.n_tokens_before)
         return corpus

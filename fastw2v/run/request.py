@@ -14,6 +14,7 @@ from fastw2v.corpus.ids.memory import Memory, parse_size
 from fastw2v.corpus.read import names_files
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, read_counts
+from fastw2v.options.graphs import GraphConfig
 
 
 class Request(NamedTuple):
@@ -33,6 +34,7 @@ class Request(NamedTuple):
     memory: Memory
     tally: Tally | None = None
     n_tokens_before: int = 0
+    graph: GraphConfig = GraphConfig()
 
     @property
     def names(self) -> list[str] | None:

@@ -49,15 +49,17 @@ def going_on(
 
 def options_of(request: Request, running: RunConfig) -> dict[str, Any]:
     """The options of a run, in values that JSON can hold; an object to train on has no name to go on by."""
-    options = {**vars(request.training), **vars(request.reading), **vars(request.replicas), **vars(running)}
+    options = {**vars(request.training), **vars(request.reading), **vars(request.graph)}
+    options |= {**vars(request.replicas), **vars(running)}
     plain = {name: as_json(value) for name, value in options.items() if name not in OF_THIS_CALL}
     return {"source": request.names and [absolute(name) for name in request.names], **plain}
 
 
 def asked(configs: Configs) -> dict[str, Any]:
     """All options, in values that JSON can hold."""
-    options = {**vars(configs.training), **vars(configs.reading), **vars(configs.replicas)}
-    return {name: as_json(value) for name, value in {**options, **vars(configs.running)}.items()}
+    options = {**vars(configs.training), **vars(configs.reading), **vars(configs.graph)}
+    options |= {**vars(configs.replicas), **vars(configs.running)}
+    return {name: as_json(value) for name, value in options.items()}
 
 
 def as_json(value: Any) -> Any:

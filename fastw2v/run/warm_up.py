@@ -8,12 +8,15 @@ from typing import Any, get_args
 
 from fastw2v.backends import require_supported
 from fastw2v.config import Architecture, Kernel, Loss, Precision, TrainConfig
+from fastw2v.corpus.graphs.read import read_graph
 from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import UsageError
 from fastw2v.kernels.code_cache import CodeCache
 from fastw2v.model.arrays import Tokens
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.training.compilation import compile_kernel, smallest
 from fastw2v.training.shuffling import epoch_buffers
+from fastw2v.training.walking import corpus_of_walks
 
 MANY_WORDS = 40_000  # more than a new table of words has room for
 CHOICES = {
@@ -54,7 +57,7 @@ def as_typed(options: dict[str, Any]) -> str:
 
 
 def compile_reading() -> None:
-    """Compile what cuts, counts and numbers words, in texts and lists, finds phrases, shuffles sentences."""
+    """Compile what cuts, counts and numbers words, finds phrases, shuffles, reads graphs and walks."""
     words = [f"w{n}" for n in range(MANY_WORDS)]
     for rows in ([" ".join(words)] * 2, [words] * 2):
         corpus = read_corpus(iter(rows), threads=2, min_count=1)
@@ -70,6 +73,8 @@ def compile_reading() -> None:
     read_corpus(iter([text] * 2), threads=2, min_count=1, **joined)
     for _ in epoch_buffers(Tokens(corpus.ids, corpus.offsets), seed=1, epoch=0, shuffle=True):
         pass
+    edges = read_graph([("a", "b", 1.0), ("b", "c", 2.0)], directed=True)
+    corpus_of_walks(edges, GraphConfig(graph=True, return_parameter=2.0), seed=1, threads=1)
 
 
 def warm_up(on_kernel: Callable[[str], object]) -> int:

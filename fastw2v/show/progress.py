@@ -41,13 +41,16 @@ def memory_held() -> str:
     return f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB"
 
 
-def reading_line(share: float, words: int, seconds: float) -> str:
-    """Percent of the rows, words, speed, time left, memory; without an end in sight, as of a pipe, less."""
+def reading_line(share: float, words: int, seconds: float, what: str = "words") -> str:
+    """Percent of the rows, words, speed, time left, memory; without an end in sight, as of a pipe, less.
+
+    what   is read: words, or edges
+    """
     rate = significant(words / max(seconds, 1e-9))
     if not share:
-        return f"reading  {words:,} words  {rate} words/s  {memory_held()}"
+        return f"reading  {words:,} {what}  {rate} {what}/s  {memory_held()}"
     left = seconds * (1 - share) / share
-    return f"reading {share:6.1%}  {words:,} words  {rate} words/s  ETA {clock(left)}  {memory_held()}"
+    return f"reading {share:6.1%}  {words:,} {what}  {rate} {what}/s  ETA {clock(left)}  {memory_held()}"
 
 
 def sorting_line(share: float, seconds: float) -> str:
@@ -85,15 +88,15 @@ def evaluation_line(evaluation: Evaluation) -> str:
     return "  ".join(parts)
 
 
-def reading_shown(display: Display) -> Callable[[float, int], None]:
-    """What `read_corpus` calls as it goes on; the clock starts now."""
+def reading_shown(display: Display, what: str = "words") -> Callable[[float, int], None]:
+    """What `read_corpus`, or `read_graph` of edges, calls as it goes on; the clock starts now."""
     began = started = time.perf_counter()
 
     def on_progress(share: float, words: int) -> None:
         nonlocal started
         now = time.perf_counter()
         if words:  # the first batch is handed out before it is counted
-            display.update(reading_line(share, words, now - started))
+            display.update(reading_line(share, words, now - started, what))
         elif 0 < share < 1:
             started = now
             display.update(sorting_line(share, now - began))

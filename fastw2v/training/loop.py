@@ -41,8 +41,8 @@ def train(
     require_supported(config)
     corpus = settled(corpus)
     require_usable(corpus)
-    config = with_learning_rate(config, len(corpus.ids))
-    longest = longest_sentence(corpus.offsets)
+    config = with_learning_rate(config, corpus.n_tokens)
+    longest = corpus.source.longest if corpus.source else longest_sentence(corpus.offsets)
     require_neighbours(longest)
     vectors, start = begin(corpus, config, hooks, init)
     plan = plan_of(config, corpus.vocabulary.counts, longest)
@@ -65,7 +65,7 @@ class Loop:
         self, backend: Backend, corpus: Corpus, config: TrainConfig, hooks: Sequence[Hook], n_tokens: int = 0
     ) -> None:
         self.backend, self.corpus, self.config, self.hooks = backend, corpus, config, hooks
-        self.n_tokens = n_tokens or len(corpus.ids)  # of the whole corpus
+        self.n_tokens = n_tokens or corpus.n_tokens  # of the whole corpus
         self.budget = budget_of(config, Sizes(self.n_tokens, corpus.n_words_read), () if n_tokens else hooks)
         self.n_done = 0  # tokens of the run, by all processes
         self.call_size, self.n_calls = 1, 0
@@ -95,10 +95,12 @@ class Loop:
         """What this process trains of an epoch, from a position on."""
         tokens, before = Tokens(self.corpus.ids, self.corpus.offsets), position.epoch * self.n_tokens
         seed, shuffle = self.config.seed, self.config.shuffle
-        for part in epoch_buffers(tokens, seed, position.epoch, shuffle, position.unit):
-            place = {"epoch": position.epoch, "unit": part.first_unit}
-            first = max(0, position.unit - part.first_unit)
-            yield Span(part.tokens, part.key, first, before + part.first_token, place)
+        source, epoch, unit = self.corpus.source, position.epoch, position.unit
+        buffers = (
+            source.buffers(seed, epoch, unit) if source else epoch_buffers(tokens, seed, epoch, shuffle, unit)
+        )
+        for buffer in buffers:
+            yield Span(buffer, epoch, unit, before)
 
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
@@ -108,7 +110,9 @@ class Loop:
 
     def schedule(self, span: Span, unit: int) -> Schedule:
         """What the units of a step share, of which this is the first."""
-        return self.budget.schedule(span.key, unit, span.tokens_after(unit))
+        if not self.budget.follows_clock:
+            unit = 0  # what is said of one unit holds for all of the span, exactly so of the first
+        return self.budget.schedule(span.key, unit, span.tokens_after(unit), span.pace)
 
     def check(self, mean_loss: float) -> None:
         """Raise DivergedError where this process's vectors diverged; several tell each other before."""

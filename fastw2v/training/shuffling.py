@@ -15,25 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Tokens, n_units
+from fastw2v.model.sources import Buffer
 from fastw2v.model.streams import epoch_key
 
 GROUP_TOKENS = 1 << 18
 BUFFER_TOKENS = 1 << 23  # 32 MB of ids, twice; 4 s of training on two cores
-
-
-class Buffer(NamedTuple):
-    """Sentences that an epoch trains one after the other, with random streams of their own.
-
-    tokens       ids and offsets
-    key          names the random streams
-    first_token  tokens of the epoch before these
-    first_unit   units of the epoch before these
-    """
-
-    tokens: Tokens
-    key: int
-    first_token: int
-    first_unit: int
 
 
 class BufferPlan(NamedTuple):
@@ -50,7 +36,7 @@ def epoch_buffers(tokens: Tokens, seed: int, epoch: int, shuffle: bool, unit: in
     """The parts of an epoch, from the one that holds `unit` on."""
     key = epoch_key(seed, epoch)
     if not shuffle:
-        yield Buffer(tokens, key, 0, 0)
+        yield Buffer(tokens, key, 0, 0, len(tokens.ids))
         return
     plans = [
         plan for plan in plan_buffers(tokens.offsets, key) if plan.first_unit + n_units(plan.n_tokens) > unit
@@ -83,7 +69,7 @@ def plan_buffers(offsets: NDArray[np.int64], key: int) -> Iterator[BufferPlan]:
 def fill(tokens: Tokens, plan: BufferPlan) -> Buffer:
     """Copy the sentences of a plan in a drawn order."""
     shuffled = in_drawn_order(tokens, plan.sentences, plan.n_tokens, plan.key)
-    return Buffer(shuffled, plan.key, plan.first_token, plan.first_unit)
+    return Buffer(shuffled, plan.key, plan.first_token, plan.first_unit, plan.n_tokens)
 
 
 def in_drawn_order(tokens: Tokens, sentences: NDArray[np.int64], n_tokens: int, key: int) -> Tokens:

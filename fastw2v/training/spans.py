@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastw2v.model.arrays import UNIT, Tokens, Totals, n_units
+from fastw2v.model.arrays import UNIT, Totals, n_units
+from fastw2v.model.sources import Buffer
 
 CALL_SECONDS = 0.4  # a kernel cannot be interrupted, so no call may last longer than a user waits for Ctrl-C
 
@@ -16,23 +17,28 @@ class Span:
     key            names the random streams
     first, end     units to train; end is that of the process that has most
     tokens_before  of the whole run
-    place          fields of the Position, without `unit`, and that of the first unit
+    pace           tokens of the run that one of these stands for, where not as many came as were expected
     """
 
-    def __init__(
-        self, tokens: Tokens, key: int, first: int, tokens_before: int, place: dict[str, int]
-    ) -> None:
-        self.tokens, self.key, self.first = tokens, key, first
-        self.end = n_units(len(tokens.ids))
-        self.tokens_before, self._place = tokens_before, place
+    pace = 1.0
+
+    def __init__(self, buffer: Buffer, epoch: int, unit: int, tokens_before: int) -> None:
+        """The units of a buffer, from unit of the epoch on; tokens_before are those of the epochs before."""
+        self.tokens, self.key = buffer.tokens, buffer.key
+        self.first = max(0, unit - buffer.first_unit)
+        self.end = n_units(len(buffer.tokens.ids))
+        self.tokens_before = tokens_before + buffer.first_token
+        self._epoch, self._first_unit = epoch, buffer.first_unit
+        if buffer.n_tokens != len(buffer.tokens.ids):
+            self.pace = buffer.n_tokens / len(buffer.tokens.ids)
 
     def tokens_after(self, unit: int) -> int:
         """Tokens of the run that are trained before this unit, by all processes."""
-        return self.tokens_before + min(unit * UNIT, len(self.tokens.ids))
+        return self.tokens_before + round(self.pace * min(unit * UNIT, len(self.tokens.ids)))
 
     def place(self, unit: int) -> dict[str, Any]:
         """Fields of the Position before this unit."""
-        return {"epoch": self._place["epoch"], "unit": self._place["unit"] + unit}
+        return {"epoch": self._epoch, "unit": self._first_unit + unit}
 
 
 class Synchronized(NamedTuple):

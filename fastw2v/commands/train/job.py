@@ -20,11 +20,18 @@ from fastw2v.commands.options import default_output, say_read, take_corpus_optio
 from fastw2v.commands.places import at_standard_output
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
 from fastw2v.commands.train.outputs import Outputs, estimate, summarise
-from fastw2v.commands.train.resume import let_minutes_decide, run_folder, settled, with_model
+from fastw2v.commands.train.resume import (
+    let_graph_decide,
+    let_minutes_decide,
+    run_folder,
+    settled,
+    with_model,
+)
 from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolute_paths, write_config
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
+from fastw2v.options.graphs import GraphConfig
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.continuing import joined_line, keep_model, lists_of, request_with, start_of
@@ -98,6 +105,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
         return
     options = options | {"output": at_standard_output("-o", options["output"], options["file_format"])}
     let_minutes_decide(options)
+    let_graph_decide(options)
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
     with contextlib.ExitStack() as stack:
@@ -125,10 +133,10 @@ def request_of(options: dict[str, Any], model: SavedModel | None) -> Request:
     training = TrainConfig(**{name: options[name] for name in TrainConfig.__dataclass_fields__})
     replicas = ReplicaConfig(**{name: options[name] for name in ReplicaConfig.__dataclass_fields__})
     memory = memory_of(options["memory_limit"], options["cache_dir"])
-    source = list(options["source"])
-    request = Request(
-        source if len(source) > 1 else source[0], training, reading, replicas, vocabulary, memory
-    )
+    graph = GraphConfig(**{name: options[name] for name in GraphConfig.__dataclass_fields__})
+    names = list(options["source"])
+    source = names if len(names) > 1 else names[0]
+    request = Request(source, training, reading, replicas, vocabulary, memory, graph=graph)
     return request_with(request, keeps=bool(options["save_model"]), model=model)
 
 
@@ -186,7 +194,8 @@ class LeaderJob:
     def read(self) -> Corpus:
         """Read the corpus, telling how far it is."""
         started = time.perf_counter()
-        corpus = self.run.read(reading_shown(self.display), phrases_shown(self.display))
+        shown = reading_shown(self.display, "edges" if self.run.request.graph.graph else "words")
+        corpus = self.run.read(shown, phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
         self.say_step_size(self.run, len(corpus.vocabulary))
         self.say_processes(self.run.communicator)
@@ -229,7 +238,8 @@ class LeaderJob:
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)
-        listener = Listener(display, self.log, run.training.minutes, run.training.shuffle)
+        is_drawn = run.training.shuffle or run.request.graph.graph
+        listener = Listener(display, self.log, run.training.minutes, is_drawn)
         trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
         display.close()
         if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, run.training.sample):

@@ -126,7 +126,9 @@ def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
 
 
 def ids_line(corpus: Corpus) -> str:
-    """Where the encoded corpus is, and how much it takes."""
+    """Where the encoded corpus is, or the graph, and how much it takes."""
+    if corpus.source:
+        return f"graph       {corpus.source.nbytes / 1e6:,.1f} MB of memory"
     from fastw2v.corpus.ids.storage import pages_of
 
     megabytes = (corpus.ids.nbytes + corpus.offsets.nbytes) / 1e6

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
-from fastw2v.config import PRESETS, TrainConfig
+from fastw2v.config import GRAPH_DEFAULTS, PRESETS, TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.options.together import refuse_epochs
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
@@ -80,6 +80,15 @@ def with_model(options: dict[str, Any], *, resumed: bool) -> tuple[dict[str, Any
         }
         options = options | options_with(model, options, explicit, lambda name: way_out(context, name))
     return options, model
+
+
+def let_graph_decide(options: dict[str, Any]) -> None:
+    """Let the defaults of a graph stand where nothing else is given: on the line, in files, by a preset."""
+    source_of = click.get_current_context().get_parameter_source
+    for name, value in GRAPH_DEFAULTS.items() if options["graph"] else ():
+        by_clock = name == "epochs" and options["minutes"] is not None
+        if source_of(name) is ParameterSource.DEFAULT and not by_clock:
+            options[name] = value
 
 
 def let_minutes_decide(options: dict[str, Any]) -> None:

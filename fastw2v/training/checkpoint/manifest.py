@@ -36,6 +36,8 @@ class Fingerprints(NamedTuple):
 
 def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
     """What tells this corpus from any other; tokens is the fingerprint of its ids where that is known."""
+    if corpus.source:
+        tokens = corpus.source.fingerprint()
     tokens = tokens or fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read)
     return Fingerprints(_of_words(corpus.vocabulary), tokens)
 
