@@ -12,6 +12,8 @@ import click
 
 from bench import report
 from bench.continuing import continuing
+from bench.graphs import GraphOptions
+from bench.graphs import graphs as measure_graphs
 from bench.ingest import ingest
 from bench.models import models
 from bench.options import Options, Peer, open_session
@@ -60,6 +62,7 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "ingest": ingest,
     "distributed": distributed,
 }
+OTHERS = ("graphs", "faults", "report")  # which no corpus is read for
 NEED_TEXT = {"throughput", "quality", "time-to-quality", "models"}
 
 
@@ -95,7 +98,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 
 
 @click.command(context_settings=SETTINGS)
-@click.argument("measures", nargs=-1, required=True, type=click.Choice([*MEASURES, "faults", "report"]))
+@click.argument("measures", nargs=-1, required=True, type=click.Choice([*MEASURES, *OTHERS]))
 @click.option("--corpus", type=FILE, help="Parquet file.  [default: the planted corpus]")
 @click.option("--column", help="Column of the corpus.")
 @click.option(
@@ -144,6 +147,12 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 )
 @click.option("--row", "rows", multiple=True, metavar="NAME", help="Of faults, run this row; repeatable.")
 @click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="Of the counts of faults.")
+@click.option("--nodes", type=click.IntRange(100), default=20_000, help="Of the graph of graphs.")
+@click.option("--edges", type=click.IntRange(1000), default=200_000, help="That are drawn, of graphs.")
+@click.option("--blocks", type=click.IntRange(2), default=20, help="That are planted, of graphs.")
+@click.option("--p", type=float, default=1.0, help="node2vec's, of graphs.")
+@click.option("--q", type=float, default=1.0, help="node2vec's, of graphs.")
+@click.option("--peer-python", type=FILE, help="Python with pecanpy, of graphs.  [default: this one]")
 @peer_option("word2vec", "word2vec.c")
 @peer_option("pword2vec", "pWord2Vec")
 @peer_option("fasttext", "fastText")
@@ -171,9 +180,9 @@ def main(
     MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW and
     hierarchical softmax, beside peers that have them), continue (half of the corpus, then the other),
     scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
-    processes), faults (kills, signals, full disks, damaged files), and report, which only tells of the
-    results in a --json file. Run nothing else meanwhile: ratios hold on a noisy machine because the sides
-    alternate, speeds do not. Peers that are not given are left out.
+    processes), graphs (node2vec, beside PecanPy), faults (kills, signals, full disks, damaged files), and
+    report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
+    noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
 
     \b
     Examples:
@@ -182,6 +191,7 @@ def main(
       python -m bench quality --corpus text8.parquet --eval sets --epochs 1
       python -m bench time-to-quality --corpus text8.parquet --eval sets --pword2vec ./pword2vec
       python -m bench ingest --corpus text8.parquet --word2vec ./word2vec
+      python -m bench graphs --nodes 20000 --edges 200000 --peer-python peer/bin/python
       python -m bench faults --share 0.1 --row kill --row signals
       python -m bench report --json results.jsonl --figures bench/figures --write bench/README.md
     """
@@ -189,11 +199,17 @@ def main(
     if set(measures) == {"report"} and json_file is None:
         raise click.UsageError("report tells of the results in a file: give --json FILE")
     records = Records(json_file)
+    of_graphs = GraphOptions(
+        **{name: given.pop(name) for name in ("nodes", "edges", "blocks", "p", "q", "peer_python")},
+        **{name: given[name] for name in ("threads", "rounds", "only")},
+    )
     if to_measure:
         options = options_of(given)
         with open_session(options, records, bool(NEED_TEXT & set(to_measure))) as session:
             for name in to_measure:
                 MEASURES[name](session)
+    if "graphs" in measures:
+        measure_graphs(records, of_graphs)  # on a graph of its own, so that no corpus is read
     all_passed = "faults" not in measures or faults(records, share, rows)
     results = read_records(json_file) if json_file and "report" in measures else records.rows
     click.echo(report.as_text(results))

@@ -11,6 +11,7 @@ import click
 
 from bench import continuing, reached
 from bench import models as of_models
+from bench.graphs import as_table
 from bench.rows import (
     OURS,
     SETTINGS,
@@ -344,6 +345,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "sharing": sharing,
     "ingest": ingest,
     "distributed": distributed,
+    "graphs": as_table,
     "faults": faults,
 }
 

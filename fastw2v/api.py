@@ -202,7 +202,7 @@ def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> 
     require_given(corpus)
     memory = memory_of(configs.running.memory_limit, configs.running.cache_dir)
     return Request(
-        corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory, configs.graph
+        corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory, graph=configs.graph
     )
 
 
