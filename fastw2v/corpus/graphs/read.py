@@ -64,6 +64,7 @@ def read_graph(source: Any, *, directed: bool = False, on_progress: OnEdges | No
     if not n_edges:
         raise CorpusError(f"{opened.name}: holds no edge; give a source and a target a row")
     notes = [f"skipped {numbered.n_null:,} rows with a null"] if numbered.n_null else []
+    pa.default_memory_pool().release_unused()  # 150 MB of ten million edges, which it would keep
     rows = rows_of(numbered.edges, n_nodes, directed=directed)
     return finished(opened.name, rows, numbered._replace(edges=Edges(*no_ends(), None)), n_edges, notes)
 

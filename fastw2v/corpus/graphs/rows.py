@@ -48,18 +48,8 @@ def rows_of(edges: Edges, n_nodes: int, *, directed: bool) -> Rows:
     if weights is not None and not weights.all():
         is_there = weights != 0
         sources, targets, weights = sources[is_there], targets[is_there], weights[is_there]
-    if not directed:
-        mirrored = np.flatnonzero(sources != targets)
-        sources, targets = (
-            np.concatenate([sources, targets[mirrored]]),
-            np.concatenate([targets, sources[mirrored]]),
-        )
-        weights = None if weights is None else np.concatenate([weights, weights[mirrored]])
-    keys = sources.astype(np.int64)
-    keys *= n_nodes
-    keys += targets
-    n_given, n_loops = len(keys), int((sources == targets).sum())
-    del sources, targets
+    keys, weights = keys_of(Edges(sources, targets, weights), n_nodes, directed=directed)
+    n_given, n_loops = len(keys), int(np.count_nonzero(sources == targets))
     if weights is None:
         keys.sort()
     else:
@@ -81,6 +71,25 @@ def rows_of(edges: Edges, n_nodes: int, *, directed: bool) -> Rows:
         n_repeated = (n_given - n_loops - len(keys) + n_kept_loops) // 2 + n_loops - n_kept_loops
     keys %= n_nodes
     return Rows(offsets.astype(np.int64), keys.astype(np.int32), weights, n_repeated)
+
+
+def keys_of(
+    edges: Edges, n_nodes: int, *, directed: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """Row and column of each entry in one number, int64 (n_entries,), and its weight.
+
+    Written in place: of ten million edges every further copy of both ends would be 160 MB.
+    """
+    sources, targets, weights = edges
+    n_edges = len(sources)
+    mirrored = np.empty(0, np.int64) if directed else np.flatnonzero(sources != targets)
+    keys = np.empty(n_edges + len(mirrored), np.int64)
+    keys[:n_edges] = sources
+    keys[n_edges:] = targets[mirrored]
+    keys *= n_nodes
+    keys[:n_edges] += targets
+    keys[n_edges:] += sources[mirrored]
+    return keys, None if weights is None else np.concatenate([weights, weights[mirrored]])
 
 
 def without_isolated(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
