@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fastw2v.kernels.tiles import rows as row_operations
+from fastw2v.kernels.tiles import several
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16, pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import (
     SCORE_ROWS,
@@ -262,3 +263,28 @@ def test_push_row__sums_what_was_there_before_the_push(lines: int) -> None:
     jitted(push)(target, np.float32(-0.7), rows, sums)
     close(target, moved)
     close(sums, total)
+
+
+def score_and_pull(*arrays: Any) -> None:
+    scores, target, pulls, matrix, places, steps, source = arrays
+    n = len(places) - 1
+    several.score_several(scores, source, 0, matrix, places, n)
+    several.pull_several(target, 1, pulls, matrix, places, steps, source, n)
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_several__are_one_row_after_the_other(n: int) -> None:
+    """Of any number of rows, some of them twice; the one beyond is neither read nor written."""
+    places = np.array([5, 0, 3, 0, 2, 7, 2, 8])[: n + 1]
+    target, matrix, source = (random(rows, 3 * FLOATS_PER_LINE) for rows in (2, 9, 1))
+    pulls, steps = random(2, 8)
+    scores = np.full(n + 1, 9, np.float32)
+    expected, moved, x = matrix.astype(np.float64), target.astype(np.float64), source[0].astype(np.float64)
+    dots = np.append(expected[places[:n]] @ x, 9)
+    for p in range(n):
+        moved[1] += pulls[p] * expected[places[p]]
+        expected[places[p]] += steps[p] * x
+    jitted(score_and_pull)(scores, target, pulls, matrix, places, steps, source)
+    close(scores, dots)
+    close(target, moved)
+    close(matrix, expected)

@@ -5,16 +5,38 @@ Chosen at compile time by the type of the plan's objective. The twin is `fastw2v
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit
-from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
+from fastw2v.kernels.scalar import FAR, GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles.rows import push_row, row_dot
+from fastw2v.kernels.tiles.several import pull_several, score_several
+from fastw2v.kernels.units import whole_lines
 from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import HierarchicalSoftmax, NegativeSampling
 
-ONE, ZERO = np.float32(1.0), np.float32(0.0)
+ONE, TWO, ZERO = np.float32(1.0), np.float32(2.0), np.float32(0.0)
+
+
+class Path(NamedTuple):
+    """The path of an output word; beyond `nodes` there is room for whole lines.
+
+    nodes   int64 (n,), inner nodes, rows of U, from the root down
+    signs   float32, 1 − 2·code, which branch leads on
+    scores  float32, sign · u_nᵀh
+    pulls   float32, the step of h along each row of U
+    steps   float32, that of each row of U along h
+    """
+
+    nodes: NDArray[np.int64]
+    signs: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    pulls: NDArray[np.float32]
+    steps: NDArray[np.float32]
 
 
 @jit
@@ -53,43 +75,49 @@ def draw_negatives(objective, draws, outside, negatives):
 
 
 @fast_jit
-def path_of(objective, draws, outside, nodes):
+def path_of(objective, draws, outside, room):
     """The inner nodes on the way from the root to the outside word; nothing is drawn."""
     start, stop = objective.offsets[outside], objective.offsets[outside + 1]
     for k in range(stop - start):
-        nodes[k] = objective.nodes[start + k]
-    return draws, stop - start
+        room.nodes[k] = objective.nodes[start + k]
+        room.signs[k] = ONE - TWO * np.float32(objective.codes[start + k])
+    return draws, Path(room.nodes[: stop - start], room.signs, room.scores, room.pulls, room.steps)
 
 
-def _draw_negatives(objective, draws, outside, rows):
-    return draw_negatives(objective, draws, outside, rows)
-
-
-def _path_of(objective, draws, outside, rows):
-    return path_of(objective, draws, outside, rows)
-
-
-def _n_negatives(objective):
-    return objective.n_negatives
-
-
-def _longest_path(objective):
-    return objective.longest
-
-
-# (objective): the most rows that `find_rows` finds.
-most_rows = by_type({NegativeSampling: _n_negatives, HierarchicalSoftmax: _longest_path})
-# (objective, draws, outside, rows): rows of U that the loss of output word o is made of, beside its own:
-# noise words, or inner nodes. Returns (draws, number of rows).
-find_rows = by_type({NegativeSampling: _draw_negatives, HierarchicalSoftmax: _path_of})
-
-
-@fast_jit
-def ask_for(vectors, rows, n):
-    """Prefetch the first n of these rows of U."""
-    for k in range(n):
+@inner_jit
+def ask_for(vectors, rows):
+    """Prefetch these rows of U."""
+    for row in rows:
         for d in range(0, vectors.outside.shape[1], FLOATS_PER_LINE):
-            prefetch_row(vectors.outside, rows[k], d)
+            prefetch_row(vectors.outside, row, d)
+
+
+def _room_for_negatives(objective):
+    return np.empty(objective.n_negatives, np.int64)
+
+
+def _room_for_path(objective):
+    n = whole_lines(objective.longest)
+    zeros = np.zeros(n, np.float32)
+    return Path(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), zeros.copy())
+
+
+def _find_negatives(objective, vectors, draws, outside, room):
+    draws, n = draw_negatives(objective, draws, outside, room)
+    ask_for(vectors, room[:n])
+    return draws, room[:n]
+
+
+def _find_path(objective, vectors, draws, outside, room):
+    return path_of(objective, draws, outside, room)
+
+
+# (objective): room for what `find_rows` finds.
+new_room = by_type({NegativeSampling: _room_for_negatives, HierarchicalSoftmax: _room_for_path})
+# (objective, vectors, draws, outside, room): rows of U that the loss of output word o is made of, beside its
+# own: noise words, prefetched, or inner nodes, which mostly are at hand: of a vocabulary of 70,000 to ask for
+# them took 5 % of the time. Returns (draws, these).
+find_rows = by_type({NegativeSampling: _find_negatives, HierarchicalSoftmax: _find_path})
 
 
 @fast_jit
@@ -128,21 +156,29 @@ def sgns_step(objective, vectors, outside, negatives, rates, scratch):
     return loss
 
 
-def hierarchical_step(objective, vectors, outside, nodes, rates, scratch):
-    """The same by J_hierarchical, on the nodes of the path, in its order: no node is met twice."""
-    h, grad_h, zeros = 0, 1, 2
-    first = objective.offsets[outside]
-    learning_rate = max(rates[0], rates[1])
-    moved = h if rates[1] > ZERO else zeros
-    loss = np.float64(0.0)
-    for k in range(len(nodes)):
-        sign = ONE - np.float32(2.0) * np.float32(objective.codes[first + k])
-        score = sign * row_dot(scratch, h, vectors.outside, nodes[k])
+def hierarchical_step(objective, vectors, outside, path, rates, scratch):
+    """The same by J_hierarchical, on the nodes of the path; none is met twice, so all are scored at once."""
+    h, grad_h, n = 0, 1, len(path.nodes)
+    scores, signs, learning_rate = path.scores, path.signs, max(rates[0], rates[1])
+    score_several(scores, scratch, h, vectors.outside, path.nodes, n)
+    for k in range(n):
+        scores[k] *= signs[k]
+    for k in range(n, whole_lines(n)):
+        scores[k] = FAR
+    loss = ZERO
+    # A remainder would be done one by one. With a second array in the loop, where both are in memory decided
+    # whether vectors do it, whose sum is rounded otherwise.
+    for k in range(whole_lines(n)):
+        score = scores[k]
         loss += softplus(-score)
-        if learning_rate > ZERO:
-            step = learning_rate * sign * sigmoid(-score)
-            push_row(vectors.outside, nodes[k], step, scratch, moved, scratch, grad_h)
-    return loss
+        scores[k] = sigmoid(-score)
+    for k in range(n):
+        error = signs[k] * scores[k]
+        path.pulls[k] = learning_rate * error
+        path.steps[k] = rates[1] * error
+    if learning_rate > ZERO:
+        pull_several(scratch, grad_h, path.pulls, vectors.outside, path.nodes, path.steps, scratch, n)
+    return np.float64(loss)
 
 
 # (objective, vectors, outside, rows, rates, scratch)

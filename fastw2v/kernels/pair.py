@@ -11,7 +11,7 @@ import numpy as np
 from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
-from fastw2v.kernels.objectives import ask_for, find_rows, most_rows, step_outputs
+from fastw2v.kernels.objectives import find_rows, new_room, step_outputs
 from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
@@ -35,11 +35,10 @@ def pair_step(vectors, kept, inputs, outside, rows, plan, rates, scratch):
 
 
 @fast_jit
-def train_unit(vectors, kept, span, plan, draws, rates, scratch):
+def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
-    kept, scratch = borrowed(kept), borrowed(scratch)
-    rows = np.empty(most_rows(plan.objective), np.int64)
+    kept, scratch, room = borrowed(kept), borrowed(scratch), borrowed(room)
     loss, n_pairs = 0.0, 0
     for i in range(begin, end):
         window = window_of(kept, i, size)
@@ -49,9 +48,8 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch):
             if j == outputs.without:
                 continue
             outside = kept.ids[j]
-            draws, n = find_rows(plan.objective, draws, outside, rows)
-            ask_for(vectors, rows, n)
-            loss += pair_step(vectors, kept, inputs, outside, rows[:n], plan, rates, scratch)
+            draws, rows = find_rows(plan.objective, vectors, draws, outside, room)
+            loss += pair_step(vectors, kept, inputs, outside, rows, plan, rates, scratch)
             n_pairs += 1
     return loss, n_pairs
 
@@ -61,14 +59,14 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture)
-    scratch = aligned_rows(3, vectors.center.shape[1])
+    scratch, room = aligned_rows(3, vectors.center.shape[1]), new_room(plan.objective)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
-        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch)
+        loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, room)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

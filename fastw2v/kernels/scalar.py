@@ -9,6 +9,7 @@ from fastw2v.kernels.jit import fast_jit, jit
 
 LOG2_E = np.float32(1.4426950408889634)
 LARGEST_ARGUMENT = np.float32(80.0)  # exp(-80) is 1.8e-35: nothing beside 1, and still a normal float32
+FAR = LARGEST_ARGUMENT  # a score beyond which loss and error are 0 in float32
 
 # 2**f on (-1, 0], Chebyshev fit of degree 5: error 5.5e-8.
 E0, E1, E2 = np.float32(0.99999994), np.float32(0.693143189), np.float32(0.240179494)

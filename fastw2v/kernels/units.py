@@ -31,6 +31,12 @@ class Kept(NamedTuple):
 
 
 @jit
+def whole_lines(n):
+    """n rounded up to a multiple of a cache line's floats."""
+    return -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
+
+
+@jit
 def aligned_rows(n, width):
     """Zeros float32 (n, width) that start on a cache line; NumPy's own start 16 bytes after one."""
     flat = np.zeros(n * width + FLOATS_PER_LINE, np.float32)

@@ -5,30 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import window_of
-from fastw2v.kernels.block.scratch import ONE, ZERO, whole_lines
+from fastw2v.kernels.block.scratch import ONE, ZERO
 from fastw2v.kernels.block.updates import step_of
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inlined_jit, inner_jit, level_jit
-from fastw2v.kernels.scalar import sigmoid, softplus
-from fastw2v.kernels.tiles.rows import copy_row, pull_rows, row_dot, row_dots
-
-FAR = np.float32(80.0)  # a score whose loss and error are 0 in float32
+from fastw2v.kernels.scalar import FAR, sigmoid, softplus
+from fastw2v.kernels.tiles.rows import copy_row
+from fastw2v.kernels.tiles.several import pull_several, score_several
+from fastw2v.kernels.units import whole_lines
 
 
 @inlined_jit
 def score_window(vectors, window, n_pairs):
     """window.scores[p] = u_pᵀv_c; FAR up to a whole line."""
-    words, scores, v_c = window.words, window.scores, window.v_c
-    p = 0
-    while p + 4 <= n_pairs:
-        places = (words[p], words[p + 1], words[p + 2], words[p + 3])
-        scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = row_dots(v_c, 0, vectors.outside, places)
-        p += 4
-    while p + 2 <= n_pairs:
-        scores[p], scores[p + 1] = row_dots(v_c, 0, vectors.outside, (words[p], words[p + 1]))
-        p += 2
-    if p < n_pairs:
-        scores[p] = row_dot(v_c, 0, vectors.outside, words[p])
+    scores = window.scores
+    score_several(scores, window.v_c, 0, vectors.outside, window.words, n_pairs)
     for p in range(n_pairs, whole_lines(n_pairs)):
         scores[p] = FAR
 
@@ -37,20 +28,7 @@ def score_window(vectors, window, n_pairs):
 def pull_window(vectors, center, window, n_pairs):
     """v_c += Σ_p pulls_p u_p and u_p += steps_p v_c, some rows in a pass."""
     words, pulls, steps = window.words, window.pulls, window.steps
-    p = 0
-    while p + 4 <= n_pairs:
-        places = (words[p], words[p + 1], words[p + 2], words[p + 3])
-        pull = (pulls[p], pulls[p + 1], pulls[p + 2], pulls[p + 3])
-        step = (steps[p], steps[p + 1], steps[p + 2], steps[p + 3])
-        pull_rows(vectors.center, center, pull, vectors.outside, places, step, window.v_c)
-        p += 4
-    while p + 2 <= n_pairs:
-        places = (words[p], words[p + 1])
-        pull, step = (pulls[p], pulls[p + 1]), (steps[p], steps[p + 1])
-        pull_rows(vectors.center, center, pull, vectors.outside, places, step, window.v_c)
-        p += 2
-    if p < n_pairs:
-        pull_rows(vectors.center, center, (pulls[p],), vectors.outside, (words[p],), (steps[p],), window.v_c)
+    pull_several(vectors.center, center, pulls, vectors.outside, words, steps, window.v_c, n_pairs)
 
 
 @level_jit

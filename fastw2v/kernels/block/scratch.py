@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import by_type, inner_jit
-from fastw2v.kernels.units import aligned_rows
-from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
+from fastw2v.kernels.units import aligned_rows, whole_lines
+from fastw2v.model.arrays import UNIT
 from fastw2v.model.plan import BFloat16, Cbow, Float32, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
@@ -166,12 +166,6 @@ class Scratch(NamedTuple):
     order: NDArray[np.int64]
     ahead: Ahead
     clock: NDArray[np.int64] | None
-
-
-@inner_jit
-def whole_lines(n):
-    """n rounded up to a multiple of a cache line's floats."""
-    return -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
 
 
 @inner_jit
