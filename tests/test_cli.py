@@ -92,8 +92,10 @@ def test_train__vocabulary_is_saved_and_read_back(corpus, tmp_path, capfd):
 
 def test_train__reference_backend_with_softmax(corpus, tmp_path, capfd):
     extra = ["--backend", "reference", "--loss", "softmax", "--window", "1"]
-    assert run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *FAST, *extra)[0] == 0
+    code, _, err = run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *FAST, *extra)
+    assert code == 0
     assert len(formats.load(tmp_path / "v.txt")) == 20
+    assert "softmax about 0:01 an epoch: 20 words x 8 x 3" in err
 
 
 @pytest.mark.parametrize(
@@ -340,6 +342,27 @@ def test_train__dry_run_estimates_and_writes_nothing(corpus, tmp_path, capfd):
     assert lines["tokens"] == "1,800 in it of 1,800 read; 1 epoch"
     assert lines["matrices"].startswith("0.0 MB of memory: 2 x 20 x 8 float32")
     assert list(tmp_path.iterdir()) == [corpus]
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ([], "about 0:02 an epoch: 20 words x 10000 x 3 multiply-adds for each of 1,800 kept words"),
+        (["--threads", "2"], "about 0:01 an epoch"),
+        (["--backend", "reference"], "about 0:05 an epoch"),
+        (["--backend", "reference", "--kernel", "pair", "--window", "1", "--fixed-window"], "about 0:11 an"),
+    ],
+)
+def test_estimate__of_a_softmax_has_time_and_memory(extra, expected, corpus, tmp_path, capfd, monkeypatch):
+    """3 x 20 x 10,000 x 1,800 multiply-adds, at .6 and .2 billion a second; two output words a centre."""
+    monkeypatch.setattr("fastw2v.training.softmax_cost.RATES", {"numba": 6e8, "reference": 2e8})
+    options = ["--loss", "softmax", "--sample", "0", "--dim", "10000", "--min-count", "1", "--dry-run"]
+    threads = [] if "--threads" in extra else ["--threads", "1"]
+    code, out, _ = run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *options, *threads, *extra)
+    assert code == 0
+    line = next(line for line in out.splitlines() if line.startswith("softmax "))
+    assert expected in line
+    assert ("1.6 MB" if "reference" in extra else "0.0 MB") in line
 
 
 def test_estimate__disk_is_near_the_file(corpus, tmp_path, capfd):

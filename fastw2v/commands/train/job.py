@@ -19,7 +19,7 @@ from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import default_output, say_read, take_corpus_options
 from fastw2v.commands.places import at_standard_output
 from fastw2v.commands.train.checks import check_before_reading, check_outputs
-from fastw2v.commands.train.outputs import Outputs, estimate, summarise
+from fastw2v.commands.train.outputs import Outputs, estimate, softmax_lines, summarise
 from fastw2v.commands.train.resume import (
     let_graph_decide,
     let_minutes_decide,
@@ -198,6 +198,8 @@ class LeaderJob:
         corpus = self.run.read(shown, phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
         self.say_step_size(self.run, len(corpus.vocabulary))
+        for line in softmax_lines(corpus, self.run):
+            self.display.say(" ".join(line.split()))
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)
         return corpus

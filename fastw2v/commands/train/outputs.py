@@ -121,7 +121,25 @@ def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
         f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
         ids_line(corpus),
+        *softmax_lines(corpus, run),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",
+    ]
+
+
+def softmax_lines(corpus: Corpus, run: Run) -> list[str]:
+    """The time and memory of a softmax over all words; nothing of another loss."""
+    from fastw2v.show.progress import clock
+    from fastw2v.training.softmax_cost import kept_words, scratch_bytes, softmax_seconds
+
+    config, counts = run.training, corpus.vocabulary.counts
+    if config.loss != "softmax":
+        return []
+    seconds = softmax_seconds(config, counts, run.communicator.size)
+    return [
+        f"softmax     about {clock(max(seconds, 1.0))} an epoch: {len(counts):,} words x {config.dim} x 3 "
+        f"multiply-adds for each of {kept_words(config, counts):,.0f} kept words, and "
+        f"{scratch_bytes(config, len(counts)) / 1e6:,.1f} MB beside the matrices; fewer words (--max-vocab) "
+        "take less"
     ]
 
 
