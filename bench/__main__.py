@@ -178,7 +178,7 @@ def main(
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
     MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW and
-    hierarchical softmax, beside peers that have them), continue (half of the corpus, then the other),
+    the softmaxes, beside peers or the reference), continue (half of the corpus, then the other half),
     scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
     processes), graphs (node2vec, beside PecanPy), faults (kills, signals, full disks, damaged files), and
     report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a

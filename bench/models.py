@@ -1,4 +1,4 @@
-"""`models`: every model that words are trained by, beside the peers that have it."""
+"""`models`: every model that words are trained by, beside the peers and the reference that have it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from bench.judges import Judges
 from bench.options import Session, chosen, say
 from bench.reached import scored
 from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
 from bench.runs import run_one
-from bench.trainers import Trainer, ours
+from bench.trainers import Trainer, first_tokens, most_frequent, ours
 from fastw2v.config import TrainConfig
 from fastw2v.training.step_size import with_learning_rate
 
@@ -26,6 +27,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "skip-gram, hierarchical softmax": TREE,
     "CBOW, hierarchical softmax": CBOW | TREE,
 }
+# The softmax over all words stands beside negative sampling on the same tokens, those of so many words, and
+# beside its twin in NumPy on the first of them.
+SOFTMAX = {"loss": "softmax", **{name: value for name, value in TREE.items() if name != "loss"}}
+SOFTMAX_WORDS = (2_000, 5_000)
+REFERENCE = "NumPy reference"
+REFERENCE_TOKENS = 4_096
 OTHERS_STEP = 2.0  # times --lr for CBOW of others: word2vec.c's defaults are .025 and .05
 
 
@@ -52,6 +59,22 @@ def models(session: Session) -> None:
         say("models: nothing to judge by, speeds alone; give --eval FOLDER")
     for model, name, trainer, config in jobs(session):
         run_one(session, MEASURE, name, trainer, config, model=model)
+    for n_words in (n for n in SOFTMAX_WORDS if n <= len(session.material.corpus.vocabulary)):
+        few = most_frequent(session.material.corpus, n_words)
+        softmax(session._replace(material=session.material._replace(corpus=few)))
+
+
+def softmax(session: Session) -> None:
+    """The softmax over the words of a corpus, negative sampling on it, and the reference on its start."""
+    corpus, options = session.material.corpus, session.options
+    start = session.material._replace(corpus=first_tokens(corpus, REFERENCE_TOKENS))
+    words = f"{len(corpus.vocabulary):,} words"
+    for model, changes in (("negative sampling", {}), ("softmax", SOFTMAX)):
+        config = with_learning_rate(replace(options.config, lr=None, **changes), len(corpus.ids))
+        run_one(session, MEASURE, OURS, ours(), config, model=f"{model}, {words}")
+    trainer, once = ours(backend="reference", threads=1), replace(config, epochs=1)
+    in_numpy = session._replace(material=start, judges=Judges({}, {}))
+    run_one(in_numpy, MEASURE, REFERENCE, trainer, once, model=f"softmax, {words}")
 
 
 def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
+from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
 from fastw2v.vectors import formats
@@ -42,6 +43,19 @@ def first_tokens(corpus: Corpus, n: int) -> Corpus:
     offsets = np.append(corpus.offsets[corpus.offsets < n], n)
     words = round(corpus.n_words_read * n / max(1, len(corpus.ids)))
     return corpus._replace(ids=corpus.ids[:n], offsets=offsets, n_words_read=words)
+
+
+def most_frequent(corpus: Corpus, n: int) -> Corpus:
+    """The tokens of the n most frequent words alone, as if there were no others."""
+    known = np.asarray(corpus.ids) < n
+    offsets = np.unique(np.append(0, np.cumsum(known))[corpus.offsets])  # sentences without any are left out
+    words, counts = corpus.vocabulary.words[:n], corpus.vocabulary.counts[:n]
+    return corpus._replace(
+        ids=corpus.ids[known],
+        offsets=offsets,
+        vocabulary=Vocabulary(words, counts),
+        n_words_read=int(known.sum()),
+    )
 
 
 class Run(NamedTuple):
