@@ -49,7 +49,7 @@ def refusal(options: dict[str, Any]) -> str | None:
     }
     for name in (*idle.get(options["loss"], ()), *idle.get(options["kernel"], ())):
         if options[name] in ("pair", "bfloat16", True):
-            return f"leave {name} out"
+            return f"leave {name} out" + ".*with threads 1 it comes to" * (name == "deterministic")
     if options["loss"] == "softmax":
         is_pair = (options["backend"], options["kernel"]) == ("numba", "pair")
         return "pair by pair on the reference only" if is_pair else None

@@ -32,9 +32,10 @@ def check_combination(config: Any) -> None:
         for name in idle:
             given, default = getattr(config, name), type(config).__dataclass_fields__[name].default
             if given != default:
+                instead = "; with threads 1 it comes to the same vectors each time"
                 raise UsageError(
                     f"{name} is {given}, but {cause} {value} {why}: leave {name} out ({default} is its "
-                    f"default), or {cause} {value}",
+                    f"default), or {cause} {value}{instead if name == 'deterministic' else ''}",
                     (name, cause),
                 )
     if config.backend == "reference" and (config.threads or 1) > 1:
