@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens, Totals, Vectors
 from fastw2v.model.huffman import huffman_tree
+from fastw2v.model.ngrams import Spans, bags_of_words
 from fastw2v.model.plan import (
     BFLOAT16,
     FEW_LANES,
@@ -18,11 +20,13 @@ from fastw2v.model.plan import (
     FLOAT32,
     LANES,
     REPEATS,
+    WORDS,
     BFloat16,
     Block,
     Cbow,
     Estimator,
     HierarchicalSoftmax,
+    Inputs,
     Lockstep,
     NegativeSampling,
     Objective,
@@ -31,10 +35,11 @@ from fastw2v.model.plan import (
     Schedule,
     SkipGram,
     Softmax,
+    Subwords,
     Whole,
-    Words,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
+from fastw2v.options.subwords import lengths_of
 from fastw2v.system.machine import usable_cores
 
 
@@ -68,8 +73,11 @@ SIDES = {"left": -1, "both": 0, "right": 1}
 ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow": Cbow}
 
 
-def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Plan:
-    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`."""
+def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int, words: Sequence[str] = ()) -> Plan:
+    """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
+
+    words   of the vocabulary, of which n-grams are made; without them the plan has its types, but no bags
+    """
     architecture = ARCHITECTURES[config.architecture](
         config.window,
         int(not config.dynamic_window),
@@ -77,7 +85,25 @@ def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int) -> Pla
         as_limits(keep_probabilities(counts, config.sample)),
         SIDES[config.context],
     )
-    return Plan(architecture, Words(), objective_of(config, counts), estimator_of(config, counts))
+    return Plan(
+        architecture, inputs_of(config, words), objective_of(config, counts), estimator_of(config, counts)
+    )
+
+
+def spans_of(config: TrainConfig) -> Spans | None:
+    """The n-grams that config makes words of; None where they are whole words."""
+    return None if config.subwords is None else Spans(*lengths_of(config.subwords), config.buckets)
+
+
+def n_buckets_of(config: TrainConfig) -> int:
+    """Rows of V beside those of words."""
+    return 0 if config.subwords is None else config.buckets
+
+
+def inputs_of(config: TrainConfig, words: Sequence[str]) -> Inputs:
+    """The rows of V that stand for these words, as config has it."""
+    spans = spans_of(config)
+    return WORDS if spans is None else Subwords(*bags_of_words(words, spans), spans)
 
 
 def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
@@ -133,6 +159,8 @@ def supports(plan: Plan, backend: str) -> str | None:
         return "a softmax has no noise for a block to share: leave out --kernel"
     if isinstance(plan.estimator, Whole) and not isinstance(plan.objective, Softmax):
         return "only loss softmax has all words as outputs: leave out --kernel"
+    if is_shared and isinstance(plan.inputs, Subwords):
+        return "subwords go pair by pair: add --kernel pair"
     if backend == "reference":
         return None
     if isinstance(plan.objective, Softmax) and isinstance(plan.estimator, Pair):

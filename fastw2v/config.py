@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from fastw2v.options import checks
+from fastw2v.options import checks, subwords
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.graphs import GraphConfig
@@ -49,6 +49,7 @@ MAX_WINDOW = 10_000
 MAX_NEGATIVES = 10_000
 MAX_BLOCK = 1_024
 MAX_THREADS = 4_096
+MAX_BUCKETS = 2**30  # with as many words, rows are numbered by 32 bits
 ABOVE_0 = 5e-324  # the least float there is
 
 # Draws that a block shares up to a step size, and above it, where their variance costs more than time. 17 M
@@ -147,6 +148,16 @@ class TrainConfig:
         "Model",
         "What is minimised; softmax takes time in proportion to the vocabulary.",
     )
+    subwords: str | None = option(
+        None,
+        "Model",
+        "Make words of their n-grams of these lengths too, such as 3-6.",
+        metavar="MIN-MAX",
+        shown="off",
+    )
+    buckets: int = option(
+        2_000_000, "Model", "Rows that all n-grams share (subwords).", limits=Whole(1, MAX_BUCKETS)
+    )
     freeze: MatrixName | None = option(None, "Training", "Leave these vectors as they start.")
     holdout: float = option(
         0.0,
@@ -179,7 +190,9 @@ class TrainConfig:
 
         Raises UsageError naming the option, its value and the limit.
         """
+        object.__setattr__(self, "subwords", subwords.spelt(self.subwords))
         settle(self)
+        subwords.check_subwords(self)
         if self.eval_next_item and not self.leave_last_out:
             raise refused(
                 "eval_next_item would judge by items that were trained: set leave_last_out too",

@@ -27,22 +27,22 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "know nothing of the rest, but config its checks",
         {
             f"options.{name}"
-            for name in ("checks", "fields", "graphs", "kmers", "phrases", "text", "together")
+            for name in ("checks", "fields", "graphs", "kmers", "phrases", "subwords", "text", "together")
         },
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
     "backends": (
         "alone choose between reference and kernels",
-        {"config", "kernels", "model", "reference", "system"},
+        {"config", "kernels", "model", "options.subwords", "reference", "system"},
     ),
     "corpus": (
         "knows no training and, of the kernels, only how they are compiled",
         {"config", "kernels.jit", "kernels.intrinsics", "model", "options", "system"},
     ),
     "vectors": (
-        "know no training and no corpus but its vocabulary and arrays",
-        {"corpus.vocabulary", "corpus.arrow.objects", "options", "system"},
+        "know no training, no corpus but its vocabulary and arrays, and of the model how n-grams are hashed",
+        {"corpus.vocabulary", "corpus.arrow.objects", "model.ngrams", "options", "system"},
     ),
     "training distributed run": (
         "know no click, no display and no commands; training knows nothing of distributed, nor that of run",

@@ -38,6 +38,8 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "shared_negatives": None,
         "precision": "float32",
         "loss": "negative-sampling",
+        "subwords": None,
+        "buckets": 2_000_000,
         "freeze": None,
         "holdout": 0.0,
         "eval_every": 1.0,
@@ -92,13 +94,15 @@ def test_train_config__is_frozen() -> None:
         ("block_size", 1, config.MAX_BLOCK),
         ("shared_negatives", 1, config.MAX_BLOCK),
         ("epochs", 1, 1_000_000),
+        ("buckets", 1, config.MAX_BUCKETS),
         ("threads", 1, config.MAX_THREADS),
         ("seed", 0, 2**64 - 1),
     ],
 )
 def test_train_config__whole_numbers_have_limits(option: str, lowest: int, highest: int) -> None:
+    more = {"subwords": "3-6"} if option == "buckets" else {}
     for allowed in (lowest, highest):
-        assert getattr(TrainConfig(**{option: allowed}), option) == allowed  # type: ignore[arg-type]
+        assert getattr(TrainConfig(**more | {option: allowed}), option) == allowed  # type: ignore[arg-type]
     for refused in (lowest - 1, highest + 1, -(10**30)):
         with pytest.raises(UsageError) as caught:
             TrainConfig(**{option: refused})  # type: ignore[arg-type]

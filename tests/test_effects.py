@@ -54,6 +54,8 @@ OTHERS: dict[str, Any] = {
     "shared_negatives": 2,
     "precision": "bfloat16",
     "loss": "softmax",
+    "subwords": "1-2",
+    "buckets": 60,
     "freeze": "center",
     "holdout": 0.3,
     "eval_every": 2.0,
@@ -65,6 +67,8 @@ OTHERS: dict[str, Any] = {
 # What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
 NEEDS: dict[str, dict[str, Any]] = {
     "deterministic": {"dim": 32},  # few words are one lane, which threads part by cache lines
+    "subwords": {"kernel": "pair"},
+    "buckets": {"subwords": "2-3", "kernel": "pair"},
     "eval_every": {"holdout": 0.2},
     "patience": {"holdout": 0.2, "epochs": 10},
     "eval_next_item": {"leave_last_out": True},

@@ -16,6 +16,7 @@ FLOOR = 0.6
 # Files of the reference and their kernels; of block there are two, in plain loops and in tiles.
 TWINS = [
     ("units", "units"),
+    ("inputs", "inputs"),
     ("architectures", "architectures"),
     ("objectives", "objectives"),
     ("pair", "pair"),

@@ -132,17 +132,23 @@ def read_counts(paths: Iterable[str | Path]) -> dict[str, int]:
 
 
 def read_words(path: str | Path) -> frozenset[str]:
-    """The words of a list, one a line in UTF-8; white space around them and empty lines do not count.
+    """The words of a list, as `listed_words` reads them."""
+    return frozenset(listed_words(path))
 
-    Raises CorpusError for a file that cannot be read, is not UTF-8, or holds no word.
+
+def listed_words(path: str | Path) -> list[str]:
+    """The words of a list in its order, one a line in UTF-8, each once.
+
+    White space around them and empty lines do not count. Raises CorpusError for a file that cannot be read,
+    is not UTF-8, or holds no word.
     """
     path = Path(path)
     with _opened(path, "one word a line") as file:
         try:
-            words = frozenset(without_mark(file.read(), path).decode().split("\n"))
+            lines = without_mark(file.read(), path).decode().split("\n")
         except UnicodeDecodeError as error:
             raise CorpusError(f"{path}: the list is not UTF-8 ({error.reason}); convert it") from None
-    words = frozenset(word.strip() for word in words) - {""}
+    words = list(dict.fromkeys(filter(None, map(str.strip, lines))))
     if not words:
         raise CorpusError(f"{path}: the list holds no word; give one word a line")
     return words

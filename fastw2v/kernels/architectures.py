@@ -1,8 +1,8 @@
 """How the tokens of a unit become cases: bags of input words, and the output words that they predict.
 
 Chosen at compile time by the type of the plan's architecture, which says where among the kept tokens the
-words of a case are, makes h of the rows of its inputs, and takes the gradient of h back to these rows. The
-row of a word is its own (`Words`). The twin is `fastw2v.reference.architectures`.
+words of a case are, makes h of the rows of its inputs, and takes the gradient of h back to these rows. Which
+rows are a word's is in `fastw2v.kernels.inputs`. The twin is `fastw2v.reference.architectures`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastw2v.kernels.inputs import add_input, read_input, step_input
 from fastw2v.kernels.jit import by_type, jit
-from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.model.plan import Cbow, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
@@ -51,34 +51,34 @@ def _center_of_some(architecture, i, window):
     return Places(i, i + 1 if window[1] - window[0] > 1 else i, -1)
 
 
-def _read_one(architecture, vectors, kept, inputs, scratch, h):
-    copy_row(scratch, h, vectors.center, kept.ids[inputs.start])
+def _read_one(architecture, lookup, vectors, kept, inputs, scratch, h):
+    read_input(lookup, vectors, kept.ids[inputs.start], scratch, h)
 
 
-def _step_one(architecture, vectors, kept, inputs, scratch, grad_h):
-    add_row(vectors.center, kept.ids[inputs.start], ONE, scratch, grad_h)
+def _step_one(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
+    step_input(lookup, vectors, kept.ids[inputs.start], ONE, scratch, grad_h)
 
 
-def _read_mean(architecture, vectors, kept, inputs, scratch, h):
+def _read_mean(architecture, lookup, vectors, kept, inputs, scratch, h):
     scratch[h] = ZERO
     share = ONE / np.float32(inputs.stop - inputs.start - 1)
     for j in range(inputs.start, inputs.stop):
         if j != inputs.without:
-            add_row(scratch, h, share, vectors.center, kept.ids[j])
+            add_input(lookup, vectors, kept.ids[j], share, scratch, h)
 
 
-def _step_each(architecture, vectors, kept, inputs, scratch, grad_h):
+def _step_each(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
     share = ONE / np.float32(inputs.stop - inputs.start - 1)
     for j in range(inputs.start, inputs.stop):
         if j != inputs.without:
-            add_row(vectors.center, kept.ids[j], share, scratch, grad_h)
+            step_input(lookup, vectors, kept.ids[j], share, scratch, grad_h)
 
 
 # (architecture, i, window): the Places of the input words around kept token i.
 inputs_of = by_type({SkipGram: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
 outputs_of = by_type({SkipGram: _others, Cbow: _center_of_some})
-# (architecture, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the input words' rows of V.
+# (architecture, lookup, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the inputs.
 read_inputs = by_type({SkipGram: _read_one, Cbow: _read_mean})
-# (architecture, vectors, kept, inputs, scratch, grad_h): a step on these rows, scratch[grad_h] for each / n.
+# (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.
 step_inputs = by_type({SkipGram: _step_one, Cbow: _step_each})

@@ -26,11 +26,11 @@ def pair_step(vectors, kept, inputs, outside, rows, plan, rates, scratch):
     scratch  float32 (3, padded_dim): h as it was, the sum of its steps, and zeros
     """
     h, grad_h = 0, 1
-    read_inputs(plan.architecture, vectors, kept, inputs, scratch, h)
+    read_inputs(plan.architecture, plan.inputs, vectors, kept, inputs, scratch, h)
     scratch[grad_h] = ZERO
     loss = step_outputs(plan.objective, vectors, outside, rows, rates, scratch)
     if rates[0] > ZERO:
-        step_inputs(plan.architecture, vectors, kept, inputs, scratch, grad_h)
+        step_inputs(plan.architecture, plan.inputs, vectors, kept, inputs, scratch, grad_h)
     return loss
 
 

@@ -60,7 +60,7 @@ def whole_step(vectors, kept, inputs, outputs, plan, rates, scratch, scores):
     scores   float32 (n_words,), which become errors
     """
     h, grad_h, zeros = 0, 1, 2
-    read_inputs(plan.architecture, vectors, kept, inputs, scratch, h)
+    read_inputs(plan.architecture, plan.inputs, vectors, kept, inputs, scratch, h)
     scratch[grad_h] = ZERO
     highest = score_words(vectors, scratch, scores)
     loss, n = np.float64(0.0), 0
@@ -82,7 +82,7 @@ def whole_step(vectors, kept, inputs, outputs, plan, rates, scratch, scores):
         for w in range(len(scores)):
             push_row(vectors.outside, w, -learning_rate * scores[w], scratch, moved, scratch, grad_h)
     if rates[0] > ZERO:
-        step_inputs(plan.architecture, vectors, kept, inputs, scratch, grad_h)
+        step_inputs(plan.architecture, plan.inputs, vectors, kept, inputs, scratch, grad_h)
     return loss, n
 
 
@@ -109,7 +109,7 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture)
     scratch = aligned_rows(3, vectors.center.shape[1])
-    scores = np.empty(vectors.center.shape[0], np.float32)
+    scores = np.empty(vectors.outside.shape[0], np.float32)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:

@@ -1,9 +1,9 @@
 """The n-grams of words: which rows of V stand for a word beside its own.
 
 Bojanowski, Grave, Joulin and Mikolov 2017 (arXiv 1607.04606): a word is the bag of itself and of the n-grams
-of some lengths of `<word>`, such as `<wo`, which are hashed to a fixed number of rows, the buckets. To the letter
-as fastText does it, whose files then mean the same here: characters are those of UTF-8, the hash is FNV-1a of 32
-bits with bytes taken as signed, and `</s>` has no n-grams.
+of some lengths of `<word>`, such as `<wo`, which are hashed to a fixed number of rows, the buckets. All as in
+fastText, whose files then mean the same here: characters are UTF-8, the hash is FNV-1a of 32 bits with bytes
+taken as signed, and `</s>` has no n-grams.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.model.ngrams import Spans
+
 # A block's step on a word is held back where its noise could move one of its scores by more than this, in
 # nats (`fastw2v.reference.block.limit_steps`). Chains of 2, 20 and 400 words end the same with 8 and with 16;
 # with 4 one of 2 words ended .030 over kernel `pair`, as attraction outruns the noise. 17 M words, 1 epoch at
@@ -61,6 +63,24 @@ class Cbow(NamedTuple):
 
 class Words(NamedTuple):
     """The input row of a word is its own row of V, and nothing else."""
+
+
+class Subwords(NamedTuple):
+    """A word stands for the mean of n rows of V: its own, and those of its n-grams, which others share.
+
+    Bojanowski et al. 2017 (arXiv 1607.04606). Each row is stepped by ∂J/∂h whole, as fastText does, which is
+    n times its gradient: h then moves as far as the row of a whole word does, and a step size means the same
+    with n-grams and without. By the gradient itself it would move 1/n as far; with n-grams of 3 to 6
+    characters n is 15 for a word of 5 letters.
+
+    starts  int64 (n_words + 1,): word w has the rows[starts[w]:starts[w + 1]]
+    rows    int32, of V (`fastw2v.model.ngrams.bags_of_words`)
+    spans   Spans of the n-grams; the rows of their buckets come after those of words
+    """
+
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    spans: Spans
 
 
 class NegativeSampling(NamedTuple):
@@ -119,6 +139,7 @@ class BFloat16(NamedTuple):
 
 Operands = Float32 | BFloat16
 FLOAT32, BFLOAT16 = Float32(), BFloat16()
+WORDS = Words()
 
 
 class Pair(NamedTuple):
@@ -159,9 +180,14 @@ class Lockstep(NamedTuple):
 
 
 Architecture = SkipGram | Cbow
-Inputs = Words
+Inputs = Words | Subwords
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
 Estimator = Pair | Whole | Block | Lockstep
+
+
+def n_buckets(inputs: Inputs) -> int:
+    """Rows of V beside those of words."""
+    return inputs.spans.n_buckets if isinstance(inputs, Subwords) else 0
 
 
 def outside_is_of_words(objective: Objective) -> bool:

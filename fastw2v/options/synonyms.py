@@ -31,6 +31,8 @@ MEANT: dict[str, str] = {
     "threads": "workers thread n_threads num_threads num_workers n_workers n_jobs jobs cores cpus "
     "processes n_proc",
     "seed": "random_state random_seed rng",
+    "subwords": "subword ngrams n_grams char_ngrams",
+    "buckets": "bucket n_buckets num_buckets",
     "min_count": "min_freq min_frequency min_df vocab_min_count min_word_count mincount",
     "max_vocab": "max_final_vocab max_vocab_size vocab_size max_words max_features vocabulary_size "
     "max_tokens top_words",
@@ -76,7 +78,7 @@ MEANT: dict[str, str] = {
     "format": "binary file_format type",
     "n": "topn top_n top_k number",
 }
-NO_SUBWORDS = "there are no subwords here, only whole words"
+LENGTHS = "use subwords 3-6 for n-grams of 3 to 6 characters"
 CBOW = "skip-gram is the default; CBOW is architecture cbow"
 ABSENT = {
     "sg": f"leave it out: {CBOW}",
@@ -86,12 +88,11 @@ ABSENT = {
     "model": f"leave it out: {CBOW}",
     "hs": "use loss hierarchical-softmax",
     "hierarchical_softmax": "use loss hierarchical-softmax",
-    "minn": f"leave it out: {NO_SUBWORDS}",
-    "maxn": f"leave it out: {NO_SUBWORDS}",
-    "min_n": f"leave it out: {NO_SUBWORDS}",
-    "max_n": f"leave it out: {NO_SUBWORDS}",
-    "bucket": f"leave it out: {NO_SUBWORDS}",
-    "word_ngrams": f"leave it out: {NO_SUBWORDS}",
+    "minn": LENGTHS,
+    "maxn": LENGTHS,
+    "min_n": LENGTHS,
+    "max_n": LENGTHS,
+    "word_ngrams": "leave it out: it is of classifiers",
     "lr_update_rate": "leave it out: the step size falls with every step",
     "batch_words": "leave it out: words are handed out as threads become free",
     "batch_size": "leave it out: words are trained one after the other, not in batches",

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import Architecture, Cbow
+from fastw2v.model.plan import WORDS, Architecture, Cbow, Inputs
+from fastw2v.reference.inputs import read_input, step_input
 from fastw2v.reference.losses import Array
 from fastw2v.reference.units import Kept
 
@@ -39,11 +40,14 @@ def outputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
     return [j for j in window if j != i]
 
 
-def read_inputs(vectors: Vectors, inputs: list[int]) -> Array:
+def read_inputs(vectors: Vectors, inputs: list[int], lookup: Inputs = WORDS) -> Array:
     """h, the mean of the input words' rows of V, (dim,)."""
-    return np.asarray(vectors.center[inputs].mean(axis=0))
+    return np.asarray(np.mean([read_input(lookup, vectors, word) for word in inputs], axis=0))
 
 
-def step_inputs(vectors: Vectors, inputs: list[int], grad_h: Array, rate: float) -> None:
+def step_inputs(
+    vectors: Vectors, inputs: list[int], grad_h: Array, rate: float, lookup: Inputs = WORDS
+) -> None:
     """A step on these rows, in place: ∂J/∂v = ∂J/∂h / n for each of n input words."""
-    np.subtract.at(vectors.center, inputs, rate / len(inputs) * grad_h)
+    for word in inputs:
+        step_input(lookup, vectors, word, rate / len(inputs), grad_h)

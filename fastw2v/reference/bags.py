@@ -83,7 +83,7 @@ def bag_step(
     All is read at the start but the rows of output words, which meet the steps of the cases before; each row
     of a bag gets its share of the gradient of h.
     """
-    words, n_words = np.array([kept[i].word for i in centers], dtype=np.intp), len(vectors.center)
+    words, n_words = np.array([kept[i].word for i in centers], dtype=np.intp), len(vectors.outside)
     bags = bags_of(kept, centers)
     h = read_bags(vectors.center, bags, len(words))
     weights = weigh_bags(bags, words, noise, weight)

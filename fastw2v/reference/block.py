@@ -87,7 +87,7 @@ def block_step(
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     weights = weigh_noise(kept, centers, noise, weight)
     block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, seen, operands)
-    n_words = len(vectors.center)
+    n_words = len(vectors.outside)
     steps = (
         limit_steps(words, block.center_moves, rates[0], n_words),
         limit_steps(noise, block.noise_moves, rates[1], n_words),

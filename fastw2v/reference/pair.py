@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import Objective, Plan, Schedule
+from fastw2v.model.plan import WORDS, Inputs, Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
 from fastw2v.reference.objectives import find_rows, step_outputs
@@ -22,12 +22,13 @@ def pair_step(
     rows: list[int],
     objective: Objective,
     rates: Rates,
+    lookup: Inputs = WORDS,
 ) -> float:
     """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it."""
-    h = read_inputs(vectors, inputs)
+    h = read_inputs(vectors, inputs, lookup)
     loss, grad_h = step_outputs(objective, vectors, h, outside, rows, rates)
     if rates[0] > 0:
-        step_inputs(vectors, inputs, grad_h, rates[0])
+        step_inputs(vectors, inputs, grad_h, rates[0], lookup)
     return loss
 
 
@@ -42,7 +43,7 @@ def train_unit(
         for j in outputs_of(plan.architecture, i, window):
             outside = kept[j].word
             rows = find_rows(plan.objective, draws, outside)
-            loss += pair_step(vectors, inputs, outside, rows, plan.objective, rates)
+            loss += pair_step(vectors, inputs, outside, rows, plan.objective, rates, plan.inputs)
             n_pairs += 1
     return loss, n_pairs
 

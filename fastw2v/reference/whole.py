@@ -6,19 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import Plan, Schedule
+from fastw2v.model.plan import WORDS, Inputs, Plan, Schedule
 from fastw2v.reference.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
 from fastw2v.reference.losses import log_softmax
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
-def whole_step(vectors: Vectors, inputs: list[int], outputs: list[int], rates: Rates) -> float:
+def whole_step(
+    vectors: Vectors, inputs: list[int], outputs: list[int], rates: Rates, lookup: Inputs = WORDS
+) -> float:
     """One step on J = Σ_o −log softmax(U h)_o, h of the input words; returns J before it.
 
     The n output words share one softmax: with ŷ = softmax(U h) and y the counts of the output words,
     ∂J/∂h = Uᵀ(n ŷ − y) and ∂J/∂U = (n ŷ − y)hᵀ, the sums of `naive_softmax_loss` over them.
     """
-    h = read_inputs(vectors, inputs)
+    h = read_inputs(vectors, inputs, lookup)
     log_y_hat = log_softmax(vectors.outside @ h)
     errors = len(outputs) * np.exp(log_y_hat)
     np.subtract.at(errors, outputs, 1)
@@ -26,7 +28,7 @@ def whole_step(vectors: Vectors, inputs: list[int], outputs: list[int], rates: R
     if rates[1] > 0:
         vectors.outside[...] -= rates[1] * np.outer(errors, h)
     if rates[0] > 0:
-        step_inputs(vectors, inputs, grad_h, rates[0])
+        step_inputs(vectors, inputs, grad_h, rates[0], lookup)
     return float(-log_y_hat[outputs].sum())
 
 
@@ -38,7 +40,7 @@ def train_unit(vectors: Vectors, kept: Kept, span: range, plan: Plan, rates: Rat
         inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
         outputs = [kept[j].word for j in outputs_of(plan.architecture, i, window)]
         if outputs:
-            loss += whole_step(vectors, inputs, outputs, rates)
+            loss += whole_step(vectors, inputs, outputs, rates, plan.inputs)
             n_pairs += len(outputs)
     return loss, n_pairs
 

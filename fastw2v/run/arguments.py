@@ -71,6 +71,8 @@ class Options(TypedDict, total=False):
     shared_negatives: int | Literal["auto"] | None
     precision: Precision
     loss: Loss
+    subwords: str | tuple[int, int] | None
+    buckets: int
     freeze: MatrixName | None
     holdout: float
     eval_every: float

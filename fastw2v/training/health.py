@@ -28,7 +28,7 @@ def require_healthy(
     """
     parts = vectors if n_calls is None else looked_at(vectors, n_calls)
     size = float(np.max([np.maximum(part.max(), -part.min()) for part in parts]))  # NaN if any is
-    untrained = objective.untrained_loss(len(vectors.center))
+    untrained = objective.untrained_loss(len(vectors.outside))
     if not (mean_loss < EXPLODED_LOSS * untrained and size < EXPLODED):
         raise DivergedError(
             f"training diverged: mean loss {mean_loss:.3g}, largest component {size:.3g} "
@@ -64,7 +64,6 @@ def require_neighbours(longest: int) -> None:
 
 
 def looked_at(vectors: Vectors, n_calls: int) -> list[NDArray[np.float32]]:
-    """Rows of both matrices to look at after a call: all have had their turn after n_words/1024 calls."""
-    start = n_calls * CHECKED_ROWS % len(vectors.center)
-    turns = (slice(CHECKED_ROWS), slice(start, start + CHECKED_ROWS))
-    return [matrix[rows] for matrix in vectors for rows in turns]
+    """Rows of both matrices to look at after a call: all have had their turn after as many/1024 calls."""
+    turns = [(matrix, start) for matrix in vectors for start in (0, n_calls * CHECKED_ROWS % len(matrix))]
+    return [matrix[start : start + CHECKED_ROWS] for matrix, start in turns]

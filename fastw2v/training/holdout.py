@@ -92,7 +92,8 @@ class Evaluator(Hook):
 
 def held_out_plan(held_out: Corpus, config: TrainConfig) -> Plan:
     """The plan by which the loss on held-out sentences is taken: that of training, but for its reach."""
-    return plan_of(config, held_out.vocabulary.counts, longest_sentence(held_out.offsets))
+    vocabulary = held_out.vocabulary
+    return plan_of(config, vocabulary.counts, longest_sentence(held_out.offsets), vocabulary.words)
 
 
 def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig, plan: Plan) -> float:

@@ -10,9 +10,11 @@ import numpy as np
 
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import Totals, Vectors
-from fastw2v.model.plan import Objective, outside_is_of_words
+from fastw2v.model.ngrams import Rows
+from fastw2v.model.plan import WORDS, Inputs, Objective, Subwords, outside_is_of_words
 from fastw2v.options.checks import unwrapped
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.ngrams import InputRows, mean_rows
 
 
 class Progress(NamedTuple):
@@ -65,6 +67,17 @@ class Position(NamedTuple):
 START = Position()
 
 
+def embeddings_of(
+    vocabulary: Vocabulary, vectors: Vectors, inputs: Inputs, objective: Objective
+) -> Embeddings:
+    """Matrices of rows without padding as vectors of words: means where words are bags of rows."""
+    center, outside = vectors.center, vectors.outside if outside_is_of_words(objective) else None
+    if not isinstance(inputs, Subwords):
+        return Embeddings(vocabulary.words, center, outside, vocabulary.counts)
+    means, made_of = mean_rows(center, Rows(inputs.starts, inputs.rows)), InputRows(inputs.spans, center)
+    return Embeddings(vocabulary.words, means, outside, vocabulary.counts, made_of)
+
+
 @dataclass(frozen=True)
 class Moment:
     """A run between two calls of the backend, as callbacks see it.
@@ -72,6 +85,7 @@ class Moment:
     epoch      of how many epochs something is trained, from 1
     progress   Progress
     objective  of the run
+    inputs     of the run: which rows of vectors.center stand for a word
     """
 
     epoch: int
@@ -80,14 +94,14 @@ class Moment:
     vectors: Vectors
     dim: int
     objective: Objective
+    inputs: Inputs = WORDS
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        of_words = outside if outside_is_of_words(self.objective) else None
-        return Embeddings(self.vocabulary.words, center, of_words, self.vocabulary.counts)
+        return embeddings_of(self.vocabulary, Vectors(center, outside), self.inputs, self.objective)
 
 
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does

@@ -45,7 +45,7 @@ def train(
     longest = corpus.source.longest if corpus.source else longest_sentence(corpus.offsets)
     require_neighbours(longest)
     vectors, start = begin(corpus, config, hooks, init)
-    plan = plan_of(config, corpus.vocabulary.counts, longest)
+    plan = plan_of(config, corpus.vocabulary.counts, longest, corpus.vocabulary.words)
     backend = make(plan, vectors, config.backend, config.threads)
     tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus, hooks)
@@ -189,9 +189,9 @@ class Loop:
 
     def moment(self, position: Position, mean_loss: float) -> Moment:
         """The run as hooks see it."""
-        progress, vectors = self.progress(position, mean_loss), self.backend.host()
-        known = (self.corpus.vocabulary, vectors, self.config.dim)
-        return Moment(position.epoch + 1, progress, *known, self.backend.plan.objective)
+        progress, plan = self.progress(position, mean_loss), self.backend.plan
+        known = (self.corpus.vocabulary, self.backend.host(), self.config.dim)
+        return Moment(position.epoch + 1, progress, *known, plan.objective, plan.inputs)
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
         """Of the run, by all processes."""

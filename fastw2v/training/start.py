@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.backends import Backend
+from fastw2v.backends import Backend, n_buckets_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
-from fastw2v.model.plan import Schedule, outside_is_of_words
+from fastw2v.model.plan import Schedule
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.training.health import require_healthy
-from fastw2v.training.hooks import START, Hook, Position, Trained
+from fastw2v.training.hooks import START, Hook, Position, Trained, embeddings_of
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
 from fastw2v.vectors.formats.common import first_not_finite
 
@@ -47,18 +47,21 @@ def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return flat[: n_words * dim].reshape(n_words, dim)
 
 
-def matrix_bytes(n_words: int, dim: int) -> int:
-    """Bytes of the two matrices in training."""
-    return 2 * n_words * padded(dim) * 4
+def matrix_bytes(n_words: int, dim: int, n_buckets: int = 0) -> int:
+    """Bytes of the two matrices in training, of which V has rows for buckets of n-grams too."""
+    return (2 * n_words + n_buckets) * padded(dim) * 4
 
 
-def require_memory(n_words: int, dim: int, n_copies: int = 1) -> None:
+def require_memory(n_words: int, dim: int, n_copies: int = 1, n_buckets: int = 0) -> None:
     """Raise OutputError where so many copies of the two matrices cannot fit the memory that is free."""
-    need, free = n_copies * matrix_bytes(n_words, dim), free_memory()
+    need, free = n_copies * matrix_bytes(n_words, dim, n_buckets), free_memory()
+    if n_buckets:
+        need += 4 * n_words * dim  # the vectors of words, which are made of rows in the end
     if free is not None and need > free:
+        more, cure = (f" and {n_buckets:,} buckets", "--buckets, ") if n_buckets else ("", "")
         raise OutputError(
-            f"{('two', 'four')[n_copies > 1]} matrices of {n_words:,} x {dim} need {need / 1e9:.1f} GB and "
-            f"{free / 1e9:.1f} GB are free: lower --dim or --max-vocab, or raise --min-count"
+            f"{('two', 'four')[n_copies > 1]} matrices of {n_words:,} x {dim}{more} need {need / 1e9:.1f} GB "
+            f"and {free / 1e9:.1f} GB are free: lower {cure}--dim or --max-vocab, or raise --min-count"
         )
 
 
@@ -159,6 +162,12 @@ def require_usable(corpus: Corpus) -> None:
 
 def require_known(config: TrainConfig, init: Embeddings | None) -> None:
     """Raise UsageError for vectors to start from that do not fit the run."""
+    if init is not None and config.subwords:
+        raise UsageError(
+            "the vectors to start from are of words, and with subwords those are made of n-grams: leave one "
+            "of them out",
+            ["subwords"],
+        )
     if init is not None and init.dim != config.dim:
         raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
     for matrix in (init.center_vectors, init.outside_vectors) if init is not None else ():
@@ -193,9 +202,10 @@ def begin(
 
     Raises OutputError where so many copies of them do not fit the memory.
     """
-    n_words = len(corpus.vocabulary)
-    require_memory(n_words, config.dim, n_copies)
-    vectors = Vectors(aligned_zeros(n_words, config.dim), aligned_zeros(n_words, config.dim))
+    n_words, n_buckets = len(corpus.vocabulary), n_buckets_of(config)
+    require_memory(n_words, config.dim, n_copies, n_buckets)
+    n_rows = n_words + n_buckets
+    vectors = Vectors(aligned_zeros(n_rows, config.dim), aligned_zeros(n_words, config.dim))
     for start in filter(None, (hook.restore(vectors) for hook in hooks)):
         return vectors, start
     fill_initial(vectors.center[:, : config.dim], config.seed)
@@ -231,10 +241,9 @@ def finish(
         raise CorpusError(line)
     vectors, mean_loss = backend.host(), end.totals.mean_loss
     require_healthy(vectors, mean_loss, backend.plan.objective, config.learning_rate)
-    center, outside = (unpadded(matrix, config.dim) for matrix in vectors)
-    of_words = outside if outside_is_of_words(backend.plan.objective) else None
+    vectors = Vectors(*(unpadded(matrix, config.dim) for matrix in vectors))
     return Trained(
-        embeddings=Embeddings(corpus.vocabulary.words, center, of_words, corpus.vocabulary.counts),
+        embeddings=embeddings_of(corpus.vocabulary, vectors, backend.plan.inputs, backend.plan.objective),
         words=words,
         kept_words=end.totals.n_kept,
         pairs=end.totals.n_pairs,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.options.checks import few, shown
 from fastw2v.vectors.components import require_components, without_components
+from fastw2v.vectors.ngrams import InputRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,8 @@ class Embeddings:
     center_vectors   float32 (n_words, dim), C-contiguous; V of CS224n, the vectors that are used
     outside_vectors  float32 (n_words, dim), or None when they were not kept; U of CS224n
     counts           int64 (n_words,), occurrences in the corpus, or None when unknown
+    made_of          InputRows that the centre vectors are means of, or None where words are whole: with them
+                     a word that is not there has a vector too, that of its n-grams
 
     Raises UsageError when the shapes or types do not fit together.
     """
@@ -40,6 +43,7 @@ class Embeddings:
     center_vectors: NDArray[np.float32]
     outside_vectors: NDArray[np.float32] | None = None
     counts: NDArray[np.int64] | None = None
+    made_of: InputRows | None = None
 
     def __post_init__(self) -> None:
         _check_matrix("center_vectors", self.center_vectors, len(self.words))
@@ -56,6 +60,9 @@ class Embeddings:
             raise UsageError(
                 f"counts have shape {self.counts.shape}; {len(self.words):,} words need one each"
             )
+        if self.made_of is not None:
+            n_rows = len(self.words) + self.made_of.spans.n_buckets
+            _check_matrix("rows that vectors are made of", self.made_of.rows, n_rows)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -74,16 +81,24 @@ class Embeddings:
     def __getitem__(self, word: str | Sequence[str]) -> NDArray[np.float32]:
         """The centre vector of a word, float32 (dim,), or a copy of those of several, (n, dim).
 
-        KeyError for a word that is not there, UsageError for what is no word.
+        KeyError for a word that is not there and has no n-grams that are, UsageError for what is no word.
         """
         if isinstance(word, str):
-            row: NDArray[np.float32] = self.center_vectors[self.index[word]]
-            return row
+            return self._vector(word)
         several = list(word) if isinstance(word, Iterable) else [word]
         if isinstance(word, Iterable) and all(isinstance(one, str) for one in several):
-            rows: NDArray[np.float32] = self.center_vectors[[self.index[one] for one in several]]
-            return rows
+            return np.array([self._vector(one) for one in several], np.float32).reshape(-1, self.dim)
         raise UsageError(f"{shown(word)} is no word: give a str or a list of them, or index center_vectors")
+
+    def _vector(self, word: str) -> NDArray[np.float32]:
+        known = self.index.get(word)
+        if known is not None:
+            row: NDArray[np.float32] = self.center_vectors[known]
+            return row
+        vector = self.made_of.unseen(word) if self.made_of else None
+        if vector is None:
+            raise KeyError(word)
+        return vector
 
     if TYPE_CHECKING:  # methods that need the rest of the folder, which `vectors.methods` attaches
 
@@ -193,6 +208,27 @@ def with_outside(embeddings: Embeddings, outside: Embeddings) -> Embeddings:
         )
     counts = outside.counts if embeddings.counts is None else embeddings.counts
     return replace(embeddings, outside_vectors=outside.center_vectors, counts=counts)
+
+
+def only_words(embeddings: Embeddings, words: Sequence[str], *, unseen: bool = True) -> Embeddings:
+    """The vectors of these words, in this order; of unseen ones those of their n-grams, and no outside ones.
+
+    unseen   whether a word may be that is not there
+
+    Raises UsageError for a word that has no vector.
+    """
+    rows, made_of = [embeddings.index.get(word) for word in words], embeddings.made_of if unseen else None
+    for word, row in zip(words, rows, strict=True):
+        if row is None and (made_of is None or made_of.unseen(word) is None):
+            raise UsageError(f"{shown(word)} has no vector: it is not among the {len(embeddings):,} words")
+    known = np.array([-1 if row is None else row for row in rows])
+    counts, outside = embeddings.counts, embeddings.outside_vectors
+    return Embeddings(
+        list(words),
+        embeddings[words],
+        outside[known] if outside is not None and (known >= 0).all() else None,
+        None if counts is None else np.where(known >= 0, counts[known], 0),
+    )
 
 
 def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

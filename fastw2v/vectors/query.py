@@ -31,8 +31,8 @@ def nearest(
     """
     if isinstance(word, np.ndarray) and word.dtype.kind in "biufc":
         return _closest(embeddings, _vector(embeddings, word), [], n)
-    ids = _ids(embeddings, [word] if isinstance(word, str) else word)
-    return _closest(embeddings, _unit_rows(embeddings, ids).mean(axis=0), ids, n)
+    words = _words([word] if isinstance(word, str) else word)
+    return _closest(embeddings, _unit_rows(embeddings, words).mean(axis=0), words, n)
 
 
 def analogy(embeddings: Embeddings, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
@@ -43,14 +43,14 @@ def analogy(embeddings: Embeddings, a: str, b: str, c: str, n: int = 10) -> list
 
     Raises UsageError for an unknown word or n < 1.
     """
-    ids = _ids(embeddings, [a, b, c])
-    unit_a, unit_b, unit_c = _unit_rows(embeddings, ids)
-    return _closest(embeddings, unit_b - unit_a + unit_c, ids, n)
+    words = _words([a, b, c])
+    unit_a, unit_b, unit_c = _unit_rows(embeddings, words)
+    return _closest(embeddings, unit_b - unit_a + unit_c, words, n)
 
 
 def similarity(embeddings: Embeddings, a: str, b: str) -> float:
     """Cosine of two words, in [−1, 1]; 0 when either vector is zero. UsageError for an unknown word."""
-    unit_a, unit_b = _unit_rows(embeddings, _ids(embeddings, [a, b]))
+    unit_a, unit_b = _unit_rows(embeddings, _words([a, b]))
     return float(np.clip(unit_a @ unit_b, -1.0, 1.0))
 
 
@@ -63,7 +63,7 @@ def odd_one_out(embeddings: Embeddings, words: Sequence[str]) -> tuple[str, floa
     words = _words(words)
     if len(words) < 3:
         raise UsageError(f"{len(words)} words were given; the odd one out is of at least 3")
-    unit = _unit_rows(embeddings, _ids(embeddings, words))
+    unit = _unit_rows(embeddings, words)
     mean = unit.mean(axis=0)
     cosines = unit @ mean / max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)
     odd = int(cosines.argmin())
@@ -87,16 +87,6 @@ def _words(words: Iterable[str]) -> list[str]:
     return [text("a word", word, "a str") for word in words]
 
 
-def _ids(embeddings: Embeddings, words: Iterable[str]) -> list[int]:
-    words = _words(words)
-    if not words:
-        raise UsageError("no word was given; give at least one")
-    for word in words:
-        if word not in embeddings:
-            raise UsageError(_unknown(embeddings, word))
-    return [embeddings.index[word] for word in words]
-
-
 def _unknown(embeddings: Embeddings, word: str) -> str:
     frequent = embeddings.words[:SPELLING_WORDS]
     other_case = [near for near in (word.lower(), word.title(), word.upper()) if near in embeddings]
@@ -106,20 +96,29 @@ def _unknown(embeddings: Embeddings, word: str) -> str:
     return f"{shown(word)} is not among the {len(embeddings):,} words; {hint}"
 
 
-def _unit_rows(embeddings: Embeddings, ids: Sequence[int]) -> NDArray[np.float64]:
-    """Unit vectors of the words in float64 (len(ids), dim); a zero vector stays zero."""
-    rows = embeddings.center_vectors[list(ids)].astype(np.float64)
+def _unit_rows(embeddings: Embeddings, words: list[str]) -> NDArray[np.float64]:
+    """Unit vectors of the words in float64 (n, dim), unseen ones of their n-grams; a zero vector stays zero.
+
+    Raises UsageError for no word, and for one that is unknown.
+    """
+    if not words:
+        raise UsageError("no word was given; give at least one")
+    try:
+        rows = embeddings[words].astype(np.float64)
+    except KeyError as error:
+        raise UsageError(_unknown(embeddings, error.args[0])) from None
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(lengths > 0, lengths, 1.0)
 
 
 def _closest(
-    embeddings: Embeddings, query: NDArray[np.float64], exclude: Sequence[int], n: int
+    embeddings: Embeddings, query: NDArray[np.float64], without: Sequence[str], n: int
 ) -> list[tuple[str, float]]:
     n = whole("n", n, 1, NO_LIMIT)
     cosines = _cosines(embeddings, query)
-    cosines[list(exclude)] = -np.inf
-    best = _highest(cosines, min(n, len(embeddings) - len(set(exclude))))
+    exclude = sorted({embeddings.index[word] for word in without if word in embeddings})
+    cosines[exclude] = -np.inf
+    best = _highest(cosines, min(n, len(embeddings) - len(exclude)))
     return [(embeddings.words[i], float(cosines[i])) for i in best]
 
 
