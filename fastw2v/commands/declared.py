@@ -40,7 +40,7 @@ Section = Literal[
     "Settings",
 ]
 SECTIONS: tuple[Section, ...] = get_args(Section)
-FORMATS = ("text", "binary", "npy", "parquet", "safetensors", "tsv")
+FORMATS = ("text", "binary", "fasttext", "npy", "parquet", "safetensors", "tsv")
 VECTORS = ("center", "outside", "sum", "concatenated")
 
 

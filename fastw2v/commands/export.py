@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,10 @@ from fastw2v.commands.places import (
 )
 from fastw2v.errors import UsageError
 
+if TYPE_CHECKING:
+    from fastw2v.vectors.embeddings import Embeddings
+    from fastw2v.vectors.formats import Format
+
 
 @click.command()
 @click.argument("source", type=READ)
@@ -34,6 +38,7 @@ from fastw2v.errors import UsageError
 @click.option("--escape", is_flag=True, help="Tokens of both files are escaped with backslashes.")
 @click.option("--outside", type=READ, metavar="FILE", help="The outside vectors, from train --save-outside.")
 @click.option("--read-vocab", type=READ, metavar="FILE", help="Counts of the words, from train --save-vocab.")
+@click.option("--words", type=READ, metavar="FILE", help="Only the vectors of these words, one a line.")
 @declared(*FORM)
 def export(
     source: str,
@@ -43,6 +48,7 @@ def export(
     escape: bool,
     outside: str | None,
     read_vocab: str | None,
+    words: str | None,
     **form: Any,
 ) -> None:
     """Convert vectors from SOURCE to TARGET.
@@ -50,6 +56,7 @@ def export(
     \b
     .txt .vec     word2vec text
     .bin          word2vec binary
+    .fasttext     fastText's .bin, of vectors with n-grams
     .npy          NumPy, with NAME.vocab.txt
     .parquet      columns word, count, vector
     .safetensors  FOLDER/model.safetensors, loaded by model2vec and sentence-transformers
@@ -60,11 +67,12 @@ def export(
       fastw2v export corpus.vectors.txt corpus.vectors.bin
       fastw2v export corpus.vectors.bin corpus.parquet --read-vocab corpus.vocab.txt
       fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
+      fastw2v export v.fasttext queries.npy --words queries.txt
     """
     from fastw2v.system.files import require_writable
     from fastw2v.vectors import formats
     from fastw2v.vectors.components import require_components
-    from fastw2v.vectors.embeddings import with_outside
+    from fastw2v.vectors.embeddings import only_words, with_outside
 
     if target == "-":
         target_format = target_format or "text"
@@ -79,7 +87,8 @@ def export(
         formats.require_halves(target_format)
     if read_vocab:
         formats.require_counts(target_format)
-    inputs = inputs_of({"source": source, "outside": outside, "read_vocab": read_vocab})
+    chosen = listed(words, target_format) if words else None
+    inputs = inputs_of({"source": source, "outside": outside, "read_vocab": read_vocab, "words": words})
     outputs = [place for one in named for place in vectors_output(one, target_format)]
     check_places((), inputs, outputs)
     for place in outputs:
@@ -91,12 +100,32 @@ def export(
     embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
     if outside:
         embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape, errors="replace"))
+    if chosen:
+        embeddings = only_words(embeddings, chosen, unseen=form["vectors"] == "center")
     if read_vocab:
         embeddings = formats.with_counts(embeddings, Path(read_vocab), escape=escape)
     with reader_may_leave(Path(target)):
         formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
-    if line := formats.counts_line(embeddings, target_format):
+    say_left_out(embeddings, target_format)
+
+
+def listed(path: str, target_format: str) -> list[str]:
+    """The words of --words; raises UsageError for a format that holds them all, CorpusError for no list."""
+    from fastw2v.corpus.vocabulary import listed_words
+
+    if target_format == "fasttext":
+        raise UsageError("--words does nothing with format fasttext, which holds all n-grams: leave it out")
+    return listed_words(path)
+
+
+def say_left_out(embeddings: Embeddings, target_format: Format) -> None:
+    """Tell what the format leaves out of the vectors."""
+    from fastw2v.vectors import formats
+
+    has_ngrams = embeddings.made_of is not None
+    lines = formats.counts_line(embeddings, target_format), formats.ngrams_line(has_ngrams, target_format)
+    for line in filter(None, lines):
         click.echo(line, err=True)
 
 

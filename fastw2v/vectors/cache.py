@@ -56,7 +56,7 @@ def open_vectors(
     if entry is not None and (known := entry.read()) is not None:
         return known
     embeddings = formats.load(path, format=format, unescape=unescape, errors="replace")
-    if entry is not None:
+    if entry is not None and embeddings.made_of is None:  # n-grams are not kept: their file is read each time
         try:
             entry.write(path, embeddings)
         except (OSError, FastW2VError) as error:

@@ -28,6 +28,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
 
     check_judging(config, by_files=bool(options["eval_similarity"] or options["eval_analogy"]))
     parse_interval(options["checkpoint_every"])
+    require_formats(options, config)
     require_components(
         options["remove_components"], config.dim * (1 + (options["vectors"] == "concatenated"))
     )
@@ -42,6 +43,20 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
     if init and outside:
         init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
     require_known(config, init)
+
+
+def require_formats(options: dict[str, Any], config: TrainConfig) -> None:
+    """Raise UsageError for vectors that a format of n-grams cannot hold."""
+    from fastw2v.commands.declared import names_of
+    from fastw2v.vectors import formats
+
+    form = {name: options[name] for name in names_of("form")}
+    places = [(options["output"], options["file_format"], form)]
+    places += [(options["save_outside"], None, {**form, "vectors": "outside"})]
+    for name, given, of_place in places:
+        detected = formats.detect_format(Path(name or ""), given, default="text")
+        if formats.KINDS[detected].ngrams:
+            formats.require_as_trained(detected, of_place, has_ngrams=config.subwords is not None)
 
 
 def require_no_outside(options: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ from fastw2v.system.machine import usable_cores
 from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import Score
 from fastw2v.training.hooks import Trained
-from fastw2v.training.start import no_pair_line
+from fastw2v.training.start import matrix_bytes, no_pair_line
 from fastw2v.training.step_size import chosen_line, few_epochs_line
 from fastw2v.vectors import formats
 from fastw2v.vectors.embeddings import Embeddings, with_outside
@@ -200,6 +200,7 @@ class LeaderJob:
         self.say_step_size(self.run, len(corpus.vocabulary))
         for line in softmax_lines(corpus, self.run):
             self.display.say(" ".join(line.split()))
+        self.say_ngrams(corpus)
         self.say_processes(self.run.communicator)
         self.outputs.require_writable_words(corpus.vocabulary.words)
         return corpus
@@ -213,6 +214,18 @@ class LeaderJob:
             self.display.say(chosen_line(chosen, run.n_tokens, n_words) + before)
         if few:
             self.display.say(few)
+
+    def say_ngrams(self, corpus: Corpus) -> None:
+        """The memory that n-grams take, and whether the output holds them."""
+        config, n_words = self.run.training, len(corpus.vocabulary)
+        if config.subwords:
+            megabytes = [matrix_bytes(n_words, config.dim, n) / 1e6 for n in (config.buckets, 0)]
+            self.display.say(
+                f"n-grams of {config.subwords} characters in {config.buckets:,} buckets: matrices of "
+                f"{megabytes[0]:,.0f} MB, where words alone take {megabytes[1]:,.0f} MB"
+            )
+        if line := formats.ngrams_line(config.subwords is not None, self.outputs.format):
+            self.display.say(line)
 
     def say_processes(self, communicator: Communicator) -> None:
         """How several processes work together."""

@@ -107,19 +107,22 @@ class Outputs:
 
 def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
     """What a run on this corpus takes: tokens, memory, disk; of several processes, ids and memory of one."""
+    from fastw2v.backends import n_buckets_of
     from fastw2v.training.start import matrix_bytes
 
-    n_words, config = len(corpus.vocabulary), run.training
+    n_words, config, n_buckets = len(corpus.vocabulary), run.training, n_buckets_of(run.training)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
     if config.minutes is not None:
         epochs = f"as many epochs as {config.minutes:g} minutes allow"
-    matrices = matrix_bytes(n_words, config.dim)
+    matrices = matrix_bytes(n_words, config.dim, n_buckets)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
     disk += n_words * config.dim * outputs.component_bytes()
+    disk += 4 * (n_words + n_buckets) * config.dim if outputs.format == "fasttext" else 0
+    rows = f"2 x {n_words:,}" if not n_buckets else f"(2 x {n_words:,} + {n_buckets:,} buckets)"
     return [
         f"vocabulary  {n_words:,} words",
         f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
-        f"matrices    {matrices / 1e6:,.1f} MB of memory: 2 x {n_words:,} x {config.dim} float32, padded",
+        f"matrices    {matrices / 1e6:,.1f} MB of memory: {rows} x {config.dim} float32, padded",
         ids_line(corpus),
         *softmax_lines(corpus, run),
         f"output      about {disk / 1e6:,.1f} MB of disk: {outputs.target}, {outputs.format}",

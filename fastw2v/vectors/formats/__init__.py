@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -28,6 +28,7 @@ from fastw2v.options.synonyms import require_known
 from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
 from fastw2v.vectors.formats.binary import read_binary, write_binary
 from fastw2v.vectors.formats.common import READ_BYTES, Source, VectorTable, first_not_finite
+from fastw2v.vectors.formats.fasttext import BREAKS, START, read_fasttext, write_fasttext
 from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
 from fastw2v.vectors.formats.packed import START_BYTES, packing
 from fastw2v.vectors.formats.packed import SUFFIXES as PACKED_SUFFIXES
@@ -47,7 +48,7 @@ from fastw2v.vectors.formats.tokens import (
 
 __all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
 
-Format = Literal["text", "binary", "npy", "parquet", "safetensors", "tsv"]
+Format = Literal["text", "binary", "fasttext", "npy", "parquet", "safetensors", "tsv"]
 
 
 class _Kind(NamedTuple):
@@ -60,6 +61,7 @@ class _Kind(NamedTuple):
     unsafe     characters that its words cannot have
     halves     whether it can hold float16
     counts     whether it can hold the counts of words
+    ngrams     whether it holds n-grams and, so, vectors as they were trained only
     """
 
     suffixes: tuple[str, ...]
@@ -69,11 +71,13 @@ class _Kind(NamedTuple):
     unsafe: re.Pattern[str] = WHITE_SPACE
     halves: bool = False
     counts: bool = False
+    ngrams: bool = False
 
 
 KINDS: dict[Format, _Kind] = {
     "text": _Kind((".txt", ".vec"), write_text, read_text),
     "binary": _Kind((".bin",), write_binary, read_binary),
+    "fasttext": _Kind((".fasttext",), write_fasttext, read_fasttext, unsafe=BREAKS, counts=True, ngrams=True),
     "npy": _Kind(
         (".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True, counts=True
     ),
@@ -97,6 +101,8 @@ SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.
 
 def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
     """`format` if given, else by the suffix: .txt and .vec text, .bin binary, …; else `default`.
+
+    A .bin that is fastText's is found by what it begins with, once it is read.
 
     Raises UsageError for another suffix where there is no default.
     """
@@ -122,6 +128,12 @@ def output_paths(path: Path, format: str | None = None) -> list[Path]:
 
 def check_words(words: Sequence[str], format: Format, *, escape: bool = False) -> None:
     """Raise UsageError naming the first word that a file of this format cannot carry."""
+    broken = [word for word in words if not word or BREAKS.search(word)] if KINDS[format].ngrams else []
+    if broken:
+        raise UsageError(
+            f"token {shown(broken[0])} is empty, or holds white space or a zero, which fastText's files "
+            "cannot carry, and escaped it would have other n-grams; use format parquet, which has none"
+        )
     check_tokens(words, escape=escape, unsafe=KINDS[format].unsafe)
 
 
@@ -139,7 +151,7 @@ def save(
 ) -> None:
     """Write word vectors; each file appears complete or not at all.
 
-    format      text, binary, npy, parquet, safetensors or tsv; by default from the suffix
+    format      text, binary, fasttext, npy, parquet, safetensors or tsv; by default from the suffix
     escape      write white space in words as backslash escapes
     vectors     center, outside, their sum, or both concatenated
     remove_components  subtract the mean of all vectors and so many of their principal components
@@ -158,6 +170,9 @@ def save(
     detected = detect_format(path, format)
     if checks.flag("float16", float16):
         require_halves(detected)
+    if KINDS[detected].ngrams:
+        form = {"vectors": vectors, "remove_components": remove_components, "normalize": normalize}
+        require_as_trained(detected, form | {"escape": escape}, has_ngrams=embeddings.made_of is not None)
     check_words(embeddings.words, detected, escape=escape)
     matrix = select_vectors(embeddings, vectors, remove_components=remove_components, normalize=normalize)
     _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
@@ -166,7 +181,7 @@ def save(
             matrix = matrix.astype(np.float16)
         _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
     words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
-    KINDS[detected].write(VectorTable(path, words, matrix, embeddings.counts))
+    KINDS[detected].write(VectorTable(path, words, matrix, embeddings.counts, embeddings))
 
 
 def _checked_path(path: str | Path) -> Path:
@@ -181,6 +196,22 @@ def require_halves(format: Format) -> None:
     if not KINDS[format].halves:
         able = ", ".join(name for name, kind in KINDS.items() if kind.halves)
         raise UsageError(f"format {format} holds no float16; use {able} or leave out --float16")
+
+
+def require_as_trained(format: Format, form: Mapping[str, Any], *, has_ngrams: bool) -> None:
+    """Raise UsageError for a form that a format of n-grams cannot have, and for vectors without n-grams."""
+    if not has_ngrams:
+        raise UsageError(
+            f"format {format} is for vectors that are made of n-grams, and these are of whole words: train "
+            "with --subwords 3-6, or use format binary"
+        )
+    plain = {"vectors": "center", "remove_components": None, "normalize": False, "escape": False}
+    for name, value in form.items():
+        if name in plain and value != plain[name]:
+            given = f"--{name.replace('_', '-')}" + f" {value}" * (value is not True)
+            raise UsageError(
+                f"format {format} holds what was trained as it is: leave {given} out, or use another format"
+            )
 
 
 def require_counts(format: Format) -> None:
@@ -218,6 +249,13 @@ def with_counts(embeddings: Embeddings, path: Path, *, escape: bool = False) -> 
     return replace(embeddings, counts=np.array([counts[name] for name in names], np.int64))
 
 
+def ngrams_line(has_ngrams: bool, format: Format) -> str | None:
+    """What to tell where a format leaves the n-grams of vectors out."""
+    if not has_ngrams or KINDS[format].ngrams:
+        return None
+    return f"format {format} leaves n-grams out: with --format fasttext unseen words have vectors too"
+
+
 def _require_finite(path: Path, words: Sequence[str], matrix: NDArray[np.floating], cure: str) -> None:
     if (row := first_not_finite(matrix)) is not None:
         raise OutputError(
@@ -236,7 +274,8 @@ def load(
 ) -> Embeddings:
     """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
 
-    format     text, binary, npy, parquet or safetensors; by default from the suffix
+    format     text, binary, fasttext, npy, parquet or safetensors; by default from the suffix, and a .bin of
+               fastText by what it begins with
     unescape   undo the escapes of `save(escape=True)`
     limit      read the first `limit` words only
     errors     "replace" reads words of text and binary files that are not UTF-8, as word2vec.c cuts long
@@ -257,15 +296,16 @@ def load(
     read = KINDS[detected].read
     if read is None:
         raise UsageError(f"{path}: a projector's tsv is only written; read the file it was made from")
-    if limit is not None:
-        limit = checks.whole("limit", limit, 1, checks.NO_LIMIT)
+    limit = None if limit is None else checks.whole("limit", limit, 1, checks.NO_LIMIT)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise CorpusError(f"{path}: is not a file; store the vectors in a file first")
         with path.open("rb", buffering=READ_BYTES) as file:
-            size = status.st_size
-            packed = packing(file.read(START_BYTES))
+            size, begins = status.st_size, file.read(START_BYTES)
+            packed = packing(begins)
+            if format is None and detected == "binary" and begins.startswith(START):
+                detected, read = "fasttext", read_fasttext
             file.seek(0)
             if packed:
                 if detected not in ("text", "binary"):

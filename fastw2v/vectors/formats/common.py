@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import CorpusError, OutputError
 from fastw2v.system.marks import without_mark
+from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats.tokens import shown, unescape_token
 
 READ_BYTES = 1 << 20
@@ -25,12 +26,14 @@ class VectorTable(NamedTuple):
     words    n_words strings, escaped if they are to be
     matrix   (n_words, dim), float32; float16 where the format can hold it
     counts   int64 (n_words,), or None when unknown
+    embeddings  that these are of
     """
 
     path: Path
     words: list[str]
     matrix: NDArray[Any]
     counts: NDArray[np.int64] | None
+    embeddings: Embeddings
 
 
 def chunks(matrix: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
