@@ -267,8 +267,8 @@ def twin_of(problem: Problem) -> Problem:
 def assert_agree(actual: Totals, expected: Totals, problem: Problem, twin: Problem) -> None:
     """The same pairs, losses within 1e-6, vectors within 1e-5, and nothing beside them.
 
-    Within 2e-5 in lockstep: where sentences are as long as a unit rows of length 3 end 1.6e-5 apart; rows that
-    words share are stepped for each of them, and end 2.7e-5 from those of the reference.
+    Within 2e-5 in lockstep: where sentences are as long as a unit rows of length 3 end 1.6e-5 apart; rows
+    that words share are stepped for each of them, and end 2.7e-5 from those of the reference.
     """
     plan = problem.backend.plan
     farthest = 2e-5 if isinstance(plan.estimator, Lockstep) else 1e-5

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 
 from corpora.small import grouped
-from fastw2v.backends import inputs_of
+from fastw2v.backends import inputs_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.ngrams import Spans, bags_of_words
 from fastw2v.model.plan import NegativeSampling, Softmax, Subwords
-from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss
+from fastw2v.model.sampling import noise_probabilities
+from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigmoid
+from fastw2v.reference.ngrams import ngram_step
+from fastw2v.reference.noise import Parts, Seen, outside_words
 from fastw2v.reference.pair import pair_step
+from fastw2v.reference.units import KeptToken
+from fastw2v.run.processes import require_whole_words
 from fastw2v.training import train
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.ngrams import InputRows, mean_rows
@@ -78,8 +83,9 @@ def test_mean_rows__are_means_in_parts(monkeypatch: pytest.MonkeyPatch, rng: Any
     assert mean_rows(matrix, bags_of_words([], SPANS)).shape == (0, 5)
 
 
+@pytest.mark.parametrize("kernel", ["pair", "block"])
 @pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
-def test_train__finds_the_groups_and_unseen_words_have_vectors(architecture: Any) -> None:
+def test_train__finds_the_groups_and_unseen_words_have_vectors(architecture: Any, kernel: Any) -> None:
     corpus = grouped(8, 4000)
     config = TrainConfig(
         dim=16,
@@ -88,7 +94,7 @@ def test_train__finds_the_groups_and_unseen_words_have_vectors(architecture: Any
         threads=2,
         lr=0.05,
         architecture=architecture,
-        kernel="pair",
+        kernel=kernel,
         subwords="3-6",
         buckets=2_000,
     )
@@ -125,3 +131,47 @@ def test_config__takes_pairs_and_refuses_buckets_alone() -> None:
     with pytest.raises(UsageError, match="buckets is 5, but there are no n-grams"):
         TrainConfig(buckets=5)
     assert inputs_of(TrainConfig(subwords="2-3", buckets=7), WORDS).rows.tolist() == BAGS.rows.tolist()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("n_seen", [0, 1_000])
+def test_ngram_step__expectation_is_that_of_pairs(n_seen: int) -> None:
+    """Mean step over 2,000 draws of the shared noise against K fresh negatives a pair, in expectation."""
+    rng = np.random.default_rng(0)
+    n_words, dim, n_negatives, shared = len(WORDS), 3, 4, 8
+    noise = noise_probabilities(np.array([50, 30, 20, 10, 5, 2]))
+    kept = [KeptToken(int(word), 0, 2) for word in rng.integers(0, n_words, 7)]
+    start = Vectors(*(rng.normal(size=(n, dim)) / 2 for n in (n_words + SPANS.n_buckets, n_words)))
+    expected = Vectors(*(np.zeros_like(matrix) for matrix in start))
+    for i, token in enumerate(kept):
+        h, grad_h = start.center[rows_of(token.word)].mean(axis=0), np.zeros(dim)
+        for j in outside_words(kept, i):
+            for word in range(n_words):
+                score = start.outside[word] @ h
+                is_j = word == j  # which then is no negative
+                error = -sigmoid(-score) if is_j else n_negatives * noise[word] * sigmoid(score)
+                grad_h += error * start.outside[word]
+                expected.outside[word] += error * h
+        np.add.at(expected.center, rows_of(token.word), grad_h)
+
+    learning_rate, samples = 1e-5, []  # so small that neither a limit nor the steps of windows before matter
+    for _ in range(2_000):
+        after = Vectors(start.center.copy(), start.outside.copy())
+        seen = Seen(n_seen * (noise @ start.outside), np.array([n_seen]))
+        words, rates = rng.choice(n_words, shared, p=noise), (learning_rate, learning_rate)
+        parts = Parts(lookup=BAGS)
+        _, n_pairs = ngram_step(after, kept, np.arange(7), words, rates, n_negatives / shared, seen, parts)
+        samples.append([*(((a - b) / learning_rate) for a, b in zip(start, after, strict=True))])
+    for k, matrix in enumerate(expected):
+        taken = np.array([sample[k] for sample in samples])
+        error = taken.std(axis=0) / np.sqrt(len(samples))
+        assert (np.abs(taken.mean(axis=0) - matrix) / np.maximum(error, 1e-3)).max() < 4.5
+        assert np.abs(matrix).max() > 10 * error.max()  # the test can see a wrong weight
+    assert n_pairs == sum(len(outside_words(kept, i)) for i in range(7))
+
+
+def test_require_supported__refuses_what_shares_no_rows() -> None:
+    with pytest.raises(UsageError, match="use --threads 1 instead of --deterministic"):
+        require_supported(TrainConfig(subwords="3-6", deterministic=True))
+    with pytest.raises(UsageError, match="subwords are for one process: start it without mpirun"):
+        require_whole_words(TrainConfig(subwords="3-6"))
+    require_whole_words(TrainConfig())

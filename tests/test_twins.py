@@ -22,6 +22,7 @@ TWINS = [
     ("pair", "pair"),
     ("whole", "whole"),
     ("bags", "block/plain_bags"),
+    ("ngrams", "block/plain_ngrams"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
     ("walks", "walks"),

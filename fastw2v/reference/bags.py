@@ -2,7 +2,7 @@
 
 The twin of `fastw2v.kernels.block.plain_bags` and, in tiles, `fastw2v.kernels.block.bags`. A case has one
 output word beside the noise, so there are no windows of pairs: its pair is stepped once noise is scored, its
-bag last.
+bag last. Where words are bags of rows themselves, the bag of a case is of all their rows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import FLOAT32, Operands
+from fastw2v.model.plan import Inputs
+from fastw2v.reference.inputs import rows_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.noise import (
+    PLAIN,
     Numbers,
+    Parts,
     Seen,
     limit_steps,
     noise_gradients,
@@ -26,30 +29,39 @@ from fastw2v.reference.units import Kept, Rates
 
 
 class Bags(NamedTuple):
-    """The input words of a block's cases, one case after the other.
+    """The rows of V of a block's cases, one case after the other.
 
-    words   (n,), input words
+    rows    (n,), of input words
     cases   (n,), whose they are
-    shares  (n,), 1 / |P| of that case: the row of A
+    reads   (n,), what of a row is in h: 1 / |P|, over the rows of its word, the row of A
+    shares  (n,), what of ∂J/∂h a row takes: 1 / |P|
     """
 
-    words: Numbers
+    rows: Numbers
     cases: Numbers
+    reads: Array
     shares: Array
 
 
-def bags_of(kept: Kept, centers: Numbers) -> Bags:
+def bags_of(kept: Kept, centers: Numbers, lookup: Inputs) -> Bags:
     """The bags of a block: of each centre the words of its window but its own."""
-    words = [outside_words(kept, i) for i in centers]
-    sizes = np.array([len(bag) for bag in words], dtype=np.intp)
-    cases = np.repeat(np.arange(len(sizes)), sizes)
-    return Bags(np.concatenate(words), cases, 1 / sizes[cases])
+    return in_bags([outside_words(kept, i) for i in centers], lookup)
+
+
+def in_bags(words: list[Numbers], lookup: Inputs) -> Bags:
+    """The bags of cases with these input words."""
+    of_words = [(t, rows_of(lookup, word), 1 / len(bag)) for t, bag in enumerate(words) for word in bag]
+    rows = [row for _, own, _ in of_words for row in own]
+    sizes = np.array([len(own) for _, own, _ in of_words], dtype=np.intp)
+    cases = np.repeat(np.array([t for t, _, _ in of_words], dtype=np.intp), sizes)
+    shares = np.repeat(np.array([share for _, _, share in of_words]), sizes)
+    return Bags(np.array(rows, dtype=np.intp), cases, shares / np.repeat(sizes, sizes), shares)
 
 
 def read_bags(matrix: Array, bags: Bags, n_cases: int) -> Array:
     """h of each case, the mean of its rows, (n_cases, dim); zeros for a case without input words."""
     h = np.zeros((n_cases, matrix.shape[1]), dtype=matrix.dtype)
-    np.add.at(h, bags.cases, (bags.shares[:, None] * matrix[bags.words]).astype(matrix.dtype))
+    np.add.at(h, bags.cases, (bags.reads[:, None] * matrix[bags.rows]).astype(matrix.dtype))
     return h
 
 
@@ -76,21 +88,21 @@ def bag_step(
     rates: Rates,
     weight: float,
     seen: Seen,
-    operands: Operands = FLOAT32,
+    parts: Parts = PLAIN,
 ) -> tuple[float, int]:
     """One step on cases that share the noise words, in place; returns (loss, cases).
 
     All is read at the start but the rows of output words, which meet the steps of the cases before; each row
     of a bag gets its share of the gradient of h.
     """
-    words, n_words = np.array([kept[i].word for i in centers], dtype=np.intp), len(vectors.outside)
-    bags = bags_of(kept, centers)
+    words = np.array([kept[i].word for i in centers], dtype=np.intp)
+    bags = bags_of(kept, centers, parts.lookup)
     h = read_bags(vectors.center, bags, len(words))
     weights = weigh_bags(bags, words, noise, weight)
-    block = noise_gradients(h, vectors.outside[noise], weights, seen, operands)
+    block = noise_gradients(h, vectors.outside[noise], weights, seen, parts.operands)
     moves = bags.shares * block.center_moves[bags.cases]
-    center_steps = limit_steps(bags.words, moves, rates[0], n_words)
-    outside_steps = limit_steps(noise, block.noise_moves, rates[1], n_words)
+    center_steps = limit_steps(bags.rows, moves, rates[0], len(vectors.center))
+    outside_steps = limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside))
     loss, grads, cases = block.loss, block.grad_centers.astype(h.dtype), np.unique(bags.cases)
     for t in cases:
         step = outside_steps[words[t]]
@@ -98,5 +110,5 @@ def bag_step(
         loss += case_loss
         grads[t] += grad_h
     update_rows(vectors.outside, noise, block.grad_noise, outside_steps)
-    update_rows(vectors.center, bags.words, bags.shares[:, None] * grads[bags.cases], center_steps)
+    update_rows(vectors.center, bags.rows, bags.shares[:, None] * grads[bags.cases], center_steps)
     return loss, len(cases)

@@ -12,22 +12,24 @@ from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import (
-    FLOAT32,
     PLACES,
     RUN,
     Block,
     Cbow,
     Lockstep,
     NegativeSampling,
-    Operands,
     Plan,
     Schedule,
+    Subwords,
 )
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.ngrams import ngram_step
 from fastw2v.reference.noise import (
+    PLAIN,
     Numbers,
+    Parts,
     Seen,
     limit_steps,
     noise_gradients,
@@ -77,7 +79,7 @@ def block_step(
     rates: Rates,
     weight: float,
     seen: Seen,
-    operands: Operands = FLOAT32,
+    parts: Parts = PLAIN,
 ) -> tuple[float, int]:
     """One step on centres that share the noise words, in place; returns (loss, pairs).
 
@@ -86,7 +88,7 @@ def block_step(
     """
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     weights = weigh_noise(kept, centers, noise, weight)
-    block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, seen, operands)
+    block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, seen, parts.operands)
     n_words = len(vectors.outside)
     steps = (
         limit_steps(words, block.center_moves, rates[0], n_words),
@@ -111,8 +113,10 @@ def noise_of(plan: Plan) -> tuple[NegativeSampling, Block | Lockstep, float]:
 
 
 def step_of(plan: Plan) -> Callable[..., tuple[float, int]]:
-    """The step of a block of the plan's architecture."""
-    return bag_step if isinstance(plan.architecture, Cbow) else block_step
+    """The step of a block of the plan's architecture and inputs."""
+    if isinstance(plan.architecture, Cbow):
+        return bag_step
+    return ngram_step if isinstance(plan.inputs, Subwords) else block_step
 
 
 def train_unit(
@@ -122,12 +126,12 @@ def train_unit(
     objective, estimator, weight = noise_of(plan)
     order = order_centers(span)
     step = step_of(plan)
-    loss, n_pairs, seen = 0.0, 0, nothing_seen(vectors)
+    loss, n_pairs, seen, parts = 0.0, 0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
         noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))
         drawn = vectors.outside[noise]
-        block_loss, block_pairs = step(vectors, kept, centers, noise, rates, weight, seen, estimator.operands)
+        block_loss, block_pairs = step(vectors, kept, centers, noise, rates, weight, seen, parts)
         if estimator.control:
             remember(seen, drawn)
         loss += block_loss

@@ -12,7 +12,7 @@ from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.block import noise_of, order_centers, step_of
 from fastw2v.reference.losses import Array
-from fastw2v.reference.noise import Numbers, Seen, nothing_seen, outside_words, remember
+from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, outside_words, remember
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
@@ -59,7 +59,7 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     copies = Vectors(vectors.center[words], vectors.outside[words])
     local_noise = np.searchsorted(words, noise)
     loss, n_pairs = step_of(plan)(
-        copies, kept, centers, local_noise, rates, weight, lane.seen, estimator.operands
+        copies, kept, centers, local_noise, rates, weight, lane.seen, Parts(estimator.operands)
     )
     if estimator.control:
         remember(lane.seen, vectors.outside[noise])

@@ -11,12 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, Float32, Operands
+from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
 from fastw2v.reference.architectures import window_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.units import Kept
 
 Numbers = NDArray[np.intp]
+
+
+class Parts(NamedTuple):
+    """What the step of a block takes of its plan: operands of the estimator, and which rows are a word's."""
+
+    operands: Operands = FLOAT32
+    lookup: Inputs = WORDS
+
+
+PLAIN = Parts()
 
 
 class Seen(NamedTuple):

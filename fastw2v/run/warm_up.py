@@ -25,6 +25,7 @@ CHOICES = {
     "kernel": get_args(Kernel),
     "deterministic": (False, True),
     "precision": get_args(Precision),
+    "subwords": (None, "3-6"),
 }
 
 

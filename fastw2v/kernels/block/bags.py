@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.noise import center_errors, noise_errors, score_noise
 from fastw2v.kernels.block.scratch import (
     DRAWS,
@@ -32,6 +33,7 @@ from fastw2v.kernels.block.updates import (
     update_noise,
 )
 from fastw2v.kernels.block.windows import gather, prefetch
+from fastw2v.kernels.inputs import add_input
 from fastw2v.kernels.intrinsics import tick
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
@@ -51,7 +53,7 @@ def read_bags(vectors, kept, centers, size, scratch):
             side.rows[t, d] = ZERO
         for j in range(low, high):
             if j != i:
-                add_row(side.rows, t, shares[t], vectors.center, kept.ids[j])
+                add_input(scratch.lookup, vectors, kept.ids[j], shares[t], side.rows, t)
         side.norms[t], side.moves[t] = row_dot(side.rows, t, side.rows, t), ZERO
 
 
@@ -86,20 +88,20 @@ def add_bag_moves(kept, centers, size, scratch):
         low, high = window_of(kept, i, size)
         for j in range(low, high):
             if j != i:
-                side.word_moves[kept.ids[j]] += shares[t] * side.moves[t]
+                add_input_move(scratch.lookup, kept.ids[j], shares[t] * side.moves[t], side.word_moves)
 
 
 @inner_jit
 def step_bags(vectors, kept, centers, size, rate, scratch):
     """v_j −= step_j · share · ∂J/∂h for each input word of each case."""
-    side, bags = scratch.centers, scratch.bags
+    side, bags, lookup = scratch.centers, scratch.bags, scratch.lookup
     for t in range(len(centers)):
         i = centers[t]
         low, high = window_of(kept, i, size)
         for j in range(low, high):
             if j != i:
-                step = step_of(side.word_moves, np.int64(kept.ids[j]), rate)
-                add_row(vectors.center, kept.ids[j], -step * bags.shares[t], bags.grads, t)
+                word, share = kept.ids[j], bags.shares[t]
+                step_input_held(lookup, vectors, word, rate, share, side.word_moves, bags.grads, t)
 
 
 @inner_jit
@@ -108,7 +110,7 @@ def clear_bag_moves(kept, centers, size, scratch):
     for i in centers:
         low, high = window_of(kept, i, size)
         for j in range(low, high):
-            scratch.centers.word_moves[kept.ids[j]] = ZERO
+            clear_input_move(scratch.lookup, kept.ids[j], scratch.centers.word_moves)
 
 
 def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):

@@ -25,10 +25,27 @@ def score_window(vectors, window, n_pairs):
 
 
 @inlined_jit
-def pull_window(vectors, center, window, n_pairs):
-    """v_c += Σ_p pulls_p u_p and u_p += steps_p v_c, some rows in a pass."""
+def pull_window(vectors, matrix, row, window, n_pairs):
+    """matrix[row] += Σ_p pulls_p u_p and u_p += steps_p v_c, some rows in a pass."""
     words, pulls, steps = window.words, window.pulls, window.steps
-    pull_several(vectors.center, center, pulls, vectors.outside, words, steps, window.v_c, n_pairs)
+    pull_several(matrix, row, pulls, vectors.outside, words, steps, window.v_c, n_pairs)
+
+
+@level_jit
+def take_errors(vectors, kept, i, size, window):
+    """Fill in the words of centre i's window, and −∂J/∂score of each pair with v_c; returns (loss, pairs)."""
+    low, high = window_of(kept, i, size)
+    n_pairs = 0
+    for j in range(low, high):
+        window.words[n_pairs] = kept.ids[j]
+        n_pairs += j != i
+    score_window(vectors, window, n_pairs)
+    loss = ZERO
+    for p in range(whole_lines(n_pairs)):  # a remainder would be done one by one
+        score = window.scores[p]
+        loss += softplus(-score)
+        window.scores[p] = ONE - sigmoid(score)
+    return loss, n_pairs
 
 
 @level_jit
@@ -38,24 +55,14 @@ def step_window(vectors, kept, i, size, rates, window, word_moves):
     word_moves  of the block's centres and of its noise, as in their Side
     """
     center = np.int64(kept.ids[i])
-    low, high = window_of(kept, i, size)
-    n_pairs = 0
-    for j in range(low, high):
-        window.words[n_pairs] = kept.ids[j]
-        n_pairs += j != i
     copy_row(window.v_c, 0, vectors.center, center)
-    score_window(vectors, window, n_pairs)
-    loss = ZERO
-    for p in range(whole_lines(n_pairs)):  # a remainder would be done one by one
-        score = window.scores[p]
-        loss += softplus(-score)
-        window.scores[p] = ONE - sigmoid(score)
+    loss, n_pairs = take_errors(vectors, kept, i, size, window)
     if max(rates[0], rates[1]) > ZERO:
         center_step = step_of(word_moves[0], center, rates[0])
         for p in range(n_pairs):
             window.pulls[p] = center_step * window.scores[p]
             window.steps[p] = step_of(word_moves[1], window.words[p], rates[1]) * window.scores[p]
-        pull_window(vectors, center, window, n_pairs)
+        pull_window(vectors, vectors.center, center, window, n_pairs)
     return loss, n_pairs
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.plain_bags import bag_step
+from fastw2v.kernels.block.plain_ngrams import ngram_step
 from fastw2v.kernels.block.plain_noise import (
     add_moves,
     clear_moves,
@@ -28,7 +29,7 @@ from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, SkipGram
+from fastw2v.model.plan import Cbow, SkipGram, Subwords, Words
 
 ZERO = np.float32(0.0)
 
@@ -62,7 +63,7 @@ def step_window(vectors, kept, i, size, rates, scratch):
     return loss, n_pairs
 
 
-def block_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     """One step on centres that share the words of scratch.noise; returns (loss, pairs)."""
     n_centers, noise = len(centers), scratch.noise
     for t in range(n_centers):
@@ -86,8 +87,17 @@ def block_step(architecture, vectors, kept, centers, size, rates, scratch, seen)
     return loss, n_pairs
 
 
+# (lookup, vectors, kept, centers, size, rates, scratch, seen)
+step_words = by_type({Words: block_step, Subwords: ngram_step})
+
+
+def centers_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+    """One step on the centres of skip-gram, by which rows of V their words are."""
+    return step_words(scratch.lookup, vectors, kept, centers, size, rates, scratch, seen)
+
+
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: block_step, Cbow: bag_step})
+step_block = by_type({SkipGram: centers_step, Cbow: bag_step})
 
 
 @inner_jit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.plain_noise import (
     add_moves,
     clear_moves,
@@ -16,6 +17,7 @@ from fastw2v.kernels.block.plain_noise import (
     step_of,
     update_rows,
 )
+from fastw2v.kernels.inputs import add_input
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 
@@ -23,7 +25,7 @@ ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
 
 @inner_jit
-def read_bags(matrix, kept, centers, size, h):
+def read_bags(vectors, kept, centers, size, lookup, h):
     """h of each case, the mean of its rows; zeros for a case without input words."""
     for t in range(len(centers)):
         h[t] = ZERO
@@ -31,8 +33,7 @@ def read_bags(matrix, kept, centers, size, h):
         share = ONE / np.float32(max(high - low - 1, 1))
         for j in range(low, high):
             if j != centers[t]:
-                for d in range(matrix.shape[1]):
-                    h[t, d] += share * matrix[kept.ids[j], d]
+                add_input(lookup, vectors, kept.ids[j], share, h, t)
 
 
 @inner_jit
@@ -60,41 +61,42 @@ def step_output(outside, word, h, grad_h, step):
 
 
 @inner_jit
-def add_bag_moves(kept, centers, size, side):
+def add_bag_moves(kept, centers, size, lookup, side):
     """Sum the moves of bags by input word, each its share."""
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
         for j in range(low, high):
             if j != centers[t]:
-                side.word_moves[kept.ids[j]] += side.moves[t] / np.float32(high - low - 1)
+                move = side.moves[t] / np.float32(high - low - 1)
+                add_input_move(lookup, kept.ids[j], move, side.word_moves)
 
 
 @inner_jit
-def step_bags(matrix, kept, centers, size, rate, side):
+def step_bags(vectors, kept, centers, size, rate, lookup, side):
     """v_j −= step_j · share · ∂J/∂h for each input word of each case; then their moves are zero."""
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
         for j in range(low, high):
             if j != centers[t] and rate > ZERO:
-                step = step_of(side.word_moves, kept.ids[j], rate) / np.float32(high - low - 1)
-                for d in range(matrix.shape[1]):
-                    matrix[kept.ids[j], d] -= step * side.grads[t, d]
+                word, share = kept.ids[j], ONE / np.float32(high - low - 1)
+                step_input_held(lookup, vectors, word, rate, share, side.word_moves, side.grads, t)
     for i in centers:
         low, high = window_of(kept, i, size)
         for j in range(low, high):
-            side.word_moves[kept.ids[j]] = ZERO
+            clear_input_move(lookup, kept.ids[j], side.word_moves)
 
 
 def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     """One step on cases that share the words of scratch.noise; returns (loss, cases)."""
     n_cases, noise, side = len(centers), scratch.noise, scratch.centers
     h, grads, weight, weights = side.rows, side.grads, scratch.weight, scratch.weights
-    read_bags(vectors.center, kept, centers, size, h)
+    lookup = scratch.lookup
+    read_bags(vectors, kept, centers, size, lookup, h)
     weigh_bags(kept, centers, size, noise.words, weight, weights)
     gather(vectors.outside, noise, len(noise.words))
     side.moves[:] = ZERO
     loss, n_pairs = noise_gradients(side, noise, n_cases, weights, seen), 0
-    add_bag_moves(kept, centers, size, side)
+    add_bag_moves(kept, centers, size, lookup, side)
     add_moves(noise, len(noise.words))
     for t in range(n_cases):
         low, high = window_of(kept, centers[t], size)
@@ -106,5 +108,5 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     if rates[1] > ZERO:
         update_rows(vectors.outside, noise, len(noise.words), rates[1])
     clear_moves(noise, len(noise.words))
-    step_bags(vectors.center, kept, centers, size, rates[0], side)
+    step_bags(vectors, kept, centers, size, rates[0], lookup, side)
     return loss, n_pairs

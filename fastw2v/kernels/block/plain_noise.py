@@ -12,7 +12,7 @@ from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import aligned_rows
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import LARGEST_MOVE
+from fastw2v.model.plan import LARGEST_MOVE, Inputs
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -20,7 +20,7 @@ ONE, ZERO = np.float32(1.0), np.float32(0.0)
 class Side(NamedTuple):
     """Rows of one matrix that a block's noise is about.
 
-    words       int64 (n,), whose rows
+    words       int64 (n,), whose rows; of V they stand for words, or for the means of their bags
     rows        float32 (n, padded_dim), as gathered
     grads       float32 (n, padded_dim), ∂J/∂row
     moves       float32 (n,), Σ |∂J/∂score|·‖other row‖² over the scores that a row is part of
@@ -44,6 +44,7 @@ class Scratch(NamedTuple):
     order    int64 (UNIT,), the centres of a unit as blocks take them
     v_c      float32 (padded_dim,), the centre's row before the step of its window
     errors   float32 (2·reach,), of its pairs
+    lookup   which rows of V are a word's: the plan's inputs
     """
 
     centers: Side
@@ -53,6 +54,7 @@ class Scratch(NamedTuple):
     order: NDArray[np.int64]
     v_c: NDArray[np.float32]
     errors: NDArray[np.float32]
+    lookup: Inputs
 
 
 @inner_jit
@@ -75,6 +77,7 @@ def new_scratch(vectors, plan):
         np.zeros(UNIT, np.int64),
         np.zeros(vectors.center.shape[1], np.float32),
         np.zeros(2 * plan.architecture.reach, np.float32),
+        plan.inputs,
     )
 
 

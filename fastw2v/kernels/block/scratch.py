@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.units import aligned_rows, whole_lines
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import BFloat16, Cbow, Float32, SkipGram
+from fastw2v.model.plan import BFloat16, Cbow, Float32, Inputs, SkipGram, Subwords, Words
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 # Phases of a block, for `Scratch.clock`.
@@ -75,12 +75,12 @@ class Window(NamedTuple):
 
 
 class Bags(NamedTuple):
-    """What the cases of CBOW need beside their h, which are in `Scratch.centers.rows`.
+    """What cases whose input is a bag of rows need beside their h, which are in `Scratch.centers.rows`.
 
     words   int64 (T,), 0..T − 1, the rows of grads
     steps   float32 (T,), −1: what `update_tile` subtracts is then added to them
     grads   float32 (T, padded_dim), ∂J/∂h
-    shares  float32 (T,), 1/|P|; 0 for a case without input words
+    shares  float32 (T,), 1/|P| of CBOW; 0 for a case without input words
     """
 
     words: NDArray[np.int64]
@@ -147,10 +147,11 @@ class Scratch(NamedTuple):
     for_seen  float32 (T, 1), what it takes of the sum of the rows seen before
     weights   float32 (T, n_noise), w_is
     window    Window, the pairs of one centre
-    bags      Bags of CBOW, else None
+    bags      Bags where inputs are bags of rows, else None
     order     int64 (UNIT,), the centres of a unit as blocks take them
     ahead     Ahead, rows of the next block
     clock     int64 (phases + 1,) for `tick`, or None
+    lookup    which rows of V are a word's: the plan's inputs
     """
 
     centers: Side
@@ -166,6 +167,7 @@ class Scratch(NamedTuple):
     order: NDArray[np.int64]
     ahead: Ahead
     clock: NDArray[np.int64] | None
+    lookup: Inputs
 
 
 @inner_jit
@@ -190,16 +192,34 @@ def new_window(reach, dim):
     return Window(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), aligned_rows(1, dim))
 
 
-def _no_bags(architecture, n, dim):
+def _no_bags(lookup, n, dim):
     return None
 
 
-def _room_for_bags(architecture, n, dim):
+@inner_jit
+def room_for_bags(n, dim):
+    """Room for the bags of n cases."""
     return Bags(np.arange(n), np.full(n, -ONE), aligned_rows(n, dim), np.zeros(n, np.float32))
 
 
-# (architecture, n, dim): room for n cases.
-new_bags = by_type({SkipGram: _no_bags, Cbow: _room_for_bags})
+def _bags_of_words(lookup, n, dim):
+    return room_for_bags(n, dim)
+
+
+# (lookup, n, dim): room for n cases, each of one word.
+new_word_bags = by_type({Words: _no_bags, Subwords: _bags_of_words})
+
+
+def _bags_of_one(architecture, lookup, n, dim):
+    return new_word_bags(lookup, n, dim)
+
+
+def _bags_of_several(architecture, lookup, n, dim):
+    return room_for_bags(n, dim)
+
+
+# (architecture, lookup, n, dim): room for n cases.
+new_bags = by_type({SkipGram: _bags_of_one, Cbow: _bags_of_several})
 
 
 def _plain_operands(kind, centers, noise, errors):
@@ -242,8 +262,9 @@ def new_scratch(vectors, plan, clock):
         np.zeros((n_centers, 1), np.float32),
         aligned_rows(n_centers, n_noise),
         new_window(plan.architecture.reach, vectors.center.shape[1]),
-        new_bags(plan.architecture, n_centers, vectors.center.shape[1]),
+        new_bags(plan.architecture, plan.inputs, n_centers, vectors.center.shape[1]),
         np.zeros(UNIT, np.int64),
         Ahead(np.zeros(2 * n_centers + n_noise, np.int64), np.zeros(2, np.int64)),
         clock,
+        plan.inputs,
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.block.bags import bag_step
+from fastw2v.kernels.block.ngrams import ngram_step
 from fastw2v.kernels.block.noise import (
     center_errors,
     forget,
@@ -45,7 +46,7 @@ from fastw2v.kernels.jit import by_type, fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, SkipGram
+from fastw2v.model.plan import Cbow, SkipGram, Subwords, Words
 
 
 @level_jit
@@ -70,7 +71,7 @@ def noise_gradients(vectors, kept, centers, size, scratch):
     return loss
 
 
-def block_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     """One step on centres that share the words of scratch.noise; returns (loss, pairs).
 
     rates  learning rates of rows of V and of U; where both are 0 only the loss is taken
@@ -101,8 +102,17 @@ def block_step(architecture, vectors, kept, centers, size, rates, scratch, seen)
     return loss + pair_loss, n_pairs
 
 
+# (lookup, vectors, kept, centers, size, rates, scratch, seen)
+step_words = by_type({Words: block_step, Subwords: ngram_step})
+
+
+def centers_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
+    """One step on the centres of skip-gram, by which rows of V their words are."""
+    return step_words(scratch.lookup, vectors, kept, centers, size, rates, scratch, seen)
+
+
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: block_step, Cbow: bag_step})
+step_block = by_type({SkipGram: centers_step, Cbow: bag_step})
 
 
 @level_jit
