@@ -47,6 +47,7 @@ NO_WORDS = ["word", b"word", 8, [8], [b"word"], {"word": 3}, object()]
 # More than a field takes beside its type: other options that it needs.
 BESIDE = {"patience": {"holdout": 0.1}, "order_by": {"group_by": "g"}, "loss": {"backend": "reference"}}
 BESIDE |= {"phrase_threshold": {"phrases": 1}, "phrase_min_count": {"phrases": 1}}
+BESIDE["buckets"] = {"subwords": "3-6"}
 
 
 def bad_values(hint: Any) -> list[Any]:

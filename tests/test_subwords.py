@@ -24,6 +24,7 @@ from fastw2v.reference.units import KeptToken
 from fastw2v.run.processes import require_whole_words
 from fastw2v.training import train
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.evaluation import SimilarityPair, evaluate_similarity, spearman
 from fastw2v.vectors.ngrams import InputRows, mean_rows
 from tests.chains import chain_corpus
 from tests.gradients import numerical_gradient
@@ -190,3 +191,18 @@ def test_train__block_is_as_stable_as_with_whole_words(n_words: int, learning_ra
     losses = [train(corpus, each).mean_loss for each in configs]
     # 20 words at .1 end 2.60 for 2.39, at .025 2.50 for 2.35; 400 words 2.80 for 2.74 and 2.72 for 2.74.
     assert losses[1] < losses[0] * 1.12
+
+
+def test_evaluate_similarity__knows_pairs_of_unseen_words() -> None:
+    """By the known spelling where there is one; not where one has no n-grams, nor where it is restricted."""
+    made_of = InputRows(SPANS, np.random.default_rng(0).normal(size=(13, 3)).astype(np.float32))
+    vectors = Embeddings(WORDS, made_of.seen(WORDS), made_of=made_of)
+    pairs = [("walk", "swim"), ("WALK", "swam"), ("swam", "talk"), ("</s>", "walk"), ("walk", "walks")]
+    rated = [SimilarityPair(a, b, score) for (a, b), score in zip(pairs, [1, 3, 2, 9, 5], strict=True)]
+    found = evaluate_similarity(vectors, rated)
+    known = [("walk", "swim", 1), ("walk", "swam", 3), ("swam", "talk", 2), ("walk", "walks", 5)]
+    cosines = [vectors.similarity(a, b) for a, b, _ in known]
+    assert (found.n_found, found.n_pairs) == (4, 5)
+    assert found.rho == pytest.approx(spearman(cosines, [score for *_, score in known]))
+    assert evaluate_similarity(vectors, rated, restrict=6).n_found == 2
+    assert evaluate_similarity(replace(vectors, made_of=None), rated).n_found == 2

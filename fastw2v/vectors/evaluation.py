@@ -20,6 +20,7 @@ from fastw2v.errors import CorpusError, UsageError
 from fastw2v.options.checks import NO_LIMIT, choice, flag, refuse, whole
 from fastw2v.system.marks import MARK_BYTES, without_mark
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.query import similarity
 
 AnalogyMethod = Literal["3cosadd", "3cosmul"]
 
@@ -181,6 +182,8 @@ def evaluate_similarity(
 ) -> SimilarityResult:
     """Spearman's ρ between cosines and human scores, over the pairs whose words are both known.
 
+    Where vectors are made of n-grams and nothing is restricted, unseen words are known, too.
+
     case_insensitive   words differing in case only are one word: the first, most frequent, is used
     restrict           only the first `restrict` words are known; None means all
     """
@@ -190,7 +193,22 @@ def evaluate_similarity(
     found = [i for i, both in enumerate(ids) if None not in both]
     first, second = np.array([ids[i] for i in found], dtype=np.int64).reshape(-1, 2).T
     cosines = (_unit_rows(embeddings, first) * _unit_rows(embeddings, second)).sum(axis=1)
+    if embeddings.made_of is not None and restrict is None:
+        more = {i: _of_unseen(embeddings, pairs[i], ids[i]) for i in range(len(pairs)) if None in ids[i]}
+        unseen = {i: cosine for i, cosine in more.items() if cosine is not None}
+        found, cosines = [*found, *unseen], np.append(cosines, list(unseen.values()))
     return SimilarityResult(spearman(cosines, [pairs[i].score for i in found]), len(found), len(pairs))
+
+
+def _of_unseen(
+    embeddings: Embeddings, pair: SimilarityPair, ids: tuple[int | None, int | None]
+) -> float | None:
+    """The cosine of a pair of which not both words were seen; None where one has no n-grams."""
+    words = [word if i is None else embeddings.words[i] for word, i in zip(pair[:2], ids, strict=True)]
+    try:
+        return similarity(embeddings, words[0], words[1])
+    except UsageError:
+        return None
 
 
 def evaluate_analogies(
