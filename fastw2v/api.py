@@ -118,6 +118,7 @@ def train(
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)
     beside = {"init": init is not None, "vocabulary": vocabulary is not None, "preset": preset}
+    beside["graph"] = configs.graph.graph
     require_together(configs.training, configs.running.continue_from, configs.running.save_model, beside)
     require_usable(configs, init)
     communicator = open_communicator(alone=configs.running.alone)

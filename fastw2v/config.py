@@ -144,9 +144,7 @@ class TrainConfig:
     )
     precision: Precision = option("float32", "Model", "Numbers of products with noise (kernel block).")
     loss: Loss = option(
-        "negative-sampling",
-        "Model",
-        "What is minimised; softmax takes time in proportion to the vocabulary.",
+        "negative-sampling", "Model", "What is minimised; softmax takes time in proportion to the vocabulary."
     )
     subwords: str | None = option(
         None,
@@ -177,7 +175,6 @@ class TrainConfig:
         "Stop after so many judgements without a lower held-out loss; keep the best vectors.",
         limits=Whole(1, 1_000_000),
     )
-
     leave_last_out: bool = option(
         False, "Evaluation", "Train without the last item of each sequence of two or more."
     )
@@ -290,10 +287,7 @@ class ReadConfig(KmerOptions, TextOptions, PhraseOptions):
         shown="by the words there",
     )
     min_count: int = option(
-        5,
-        "Frequent",
-        "Drop words that occur less often.",
-        limits=Whole(0, why="; 1 keeps every word"),
+        5, "Frequent", "Drop words that occur less often.", limits=Whole(0, why="; 1 keeps every word")
     )
     max_vocab: int | None = option(
         None,
@@ -306,12 +300,7 @@ class ReadConfig(KmerOptions, TextOptions, PhraseOptions):
         None, "Input", "Only these words, one a line.", flags="--keep-list", metavar="FILE", file="read"
     )
     stop_words: frozenset[str] = option(
-        frozenset(),
-        "Input",
-        "Not these words, one a line.",
-        flags="--stop-list",
-        metavar="FILE",
-        file="read",
+        frozenset(), "Input", "Not these words, one a line.", flags="--stop-list", metavar="FILE", file="read"
     )
 
     def __post_init__(self) -> None:
@@ -386,7 +375,6 @@ class RunConfig:
         file="write",
         is_once=True,
     )
-
     alone: bool = option(
         False,
         "Several processes",

@@ -257,6 +257,8 @@ REFUSED: list[tuple[str, int, str]] = [
     ("--continue model --cache-dir kept", 2, "--cache-dir keeps no counts"),
     ("--save-model new --cache-dir kept", 2, "--cache-dir keeps no counts"),
     ("--save-model new --loss hierarchical-softmax", 2, "leave --save-model out"),
+    ("--save-model new --subwords 3-6", 2, "leave --save-model out"),
+    ("--save-model new --graph", 2, "leave --save-model out"),
     ("--continue model --save-model model", 2, "would replace what is read"),
     ("--continue old.parquet", 2, "holds no model (model.json): give a folder that --save-model wrote"),
     ("--continue absent", 2, "absent holds no model"),

@@ -28,7 +28,10 @@ KEPT_TRAINING = (
     *("dim", "architecture", "loss", "window", "negatives", "sample", "ns_exponent"),
     *("dynamic_window", "context", "kernel", "block_size", "shared_negatives", "precision"),
 )
-KEPT_READING = ("min_count", "max_vocab", "lowercase", "tokenize", "keep_words", "stop_words")
+KEPT_READING = (
+    *("min_count", "max_vocab", "lowercase", "tokenize", "keep_words", "stop_words"),
+    *("kmers", "stride", "reverse_complement"),
+)
 
 
 def kept_options(training: TrainConfig, reading: ReadConfig) -> dict[str, Any]:
@@ -96,6 +99,18 @@ def require_together(
             "nodes of a tree that changes with the counts: leave save_model out, and start later from the "
             "vectors by init; or train with negative-sampling",
             *("save_model", "init", "loss"),
+        )
+    one = "save_model" if save_model else "continue_from"
+    if training.subwords and (save_model or continue_from):
+        raise refused(
+            f"{one} keeps a row for each word, and subwords has rows of n-grams: leave {one} out, and save "
+            "vectors with their n-grams as fastText's .bin",
+            *(one, "subwords"),
+        )
+    if beside.get("graph") and save_model:
+        raise refused(
+            "save_model keeps counts of words, and those of nodes follow from edges: leave save_model out",
+            *("save_model", "graph"),
         )
     if continue_from is None:
         return

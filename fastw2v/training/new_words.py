@@ -70,7 +70,8 @@ def with_new_words(corpus: Corpus, known: Embeddings, window: int, sample: float
         solved = least_squares(means[len(new) :][taught], own)
         starts = means[: len(new)][is_known[: len(new)]] @ solved
         grown.append(np.concatenate([matrix, starts.astype(np.float32)]))
-    return Embeddings([*known.words, *(words[i] for i in started.tolist())], *grown)
+    center, outside = grown
+    return Embeddings([*known.words, *(words[i] for i in started.tolist())], center, outside)
 
 
 def teachers_of(corpus: Corpus, row_of: NDArray[np.int64], dim: int) -> NDArray[np.int64]:

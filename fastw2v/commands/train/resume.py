@@ -70,7 +70,9 @@ def with_model(options: dict[str, Any], *, resumed: bool) -> tuple[dict[str, Any
         Path(options[name]) if options[name] else None for name in ("continue_from", "save_model")
     )
     training = {name: options[name] for name in TrainConfig.__dataclass_fields__}
-    beside = {name: options[name] for name in ("init_vectors", "init_outside", "read_vocab", "preset")}
+    beside = {
+        name: options[name] for name in ("init_vectors", "init_outside", "read_vocab", "preset", "graph")
+    }
     require_together(TrainConfig(**training), place, target, beside)
     model = model_of(place, target)
     if model and not resumed:
