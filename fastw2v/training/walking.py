@@ -24,6 +24,7 @@ from fastw2v.options.graphs import GraphConfig
 
 BUFFER_TOKENS = 1 << 22  # 16 MB of ids: 1,024 units, a few seconds of training on two cores
 COUNTED_TOKENS = 1 << 24  # a second or two
+PART_TOKENS = 1 << 20  # that are counted at once: NumPy makes a copy of twice the size
 
 
 class WalkSource:
@@ -81,7 +82,8 @@ class WalkSource:
         for first in range(0, n_walks, at_once):
             n_here = min(at_once, n_walks - first)
             tokens = self.walked(epoch_key(seed, 0), first, room[: n_here * length])
-            counts += np.bincount(tokens.ids, minlength=n_nodes)
+            for start in range(0, len(tokens.ids), PART_TOKENS):
+                counts += np.bincount(tokens.ids[start : start + PART_TOKENS], minlength=n_nodes)
         self.n_tokens = int(counts.sum()) * self.config.walks // n_rounds
         return np.maximum(counts * self.config.walks // n_rounds, 1)
 

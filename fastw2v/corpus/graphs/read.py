@@ -94,7 +94,7 @@ def number_nodes(opened: OpenEdges, on_progress: OnEdges | None) -> Numbered:
     encoded = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries()
     chunks.clear()
     ends = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
-    names = encoded.chunk(0).dictionary.cast(TEXT).to_pylist()
+    names = encoded.chunk(0).dictionary.cast(TEXT).to_numpy(zero_copy_only=False).tolist()
     if len(names) > MOST_NODES:
         raise UsageError(f"{opened.name}: has {len(names):,} nodes: there may be {MOST_NODES:,}")
     joined = np.concatenate(weights) if weights else None

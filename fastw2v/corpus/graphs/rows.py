@@ -59,9 +59,8 @@ def rows_of(edges: Edges, n_nodes: int, *, directed: bool) -> Rows:
     is_first = np.ones(len(keys), bool)
     np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
     if not is_first.all():
-        firsts = np.flatnonzero(is_first)
-        weights = None if weights is None else np.add.reduceat(weights, firsts)
-        keys = keys[firsts]
+        weights = None if weights is None else np.add.reduceat(weights, np.flatnonzero(is_first))
+        keys = keys[is_first]
     if weights is not None and len(weights) and weights.min() == weights.max():
         weights = None
     offsets = np.searchsorted(keys, np.arange(n_nodes + 1, dtype=np.int64) * n_nodes)
