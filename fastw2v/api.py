@@ -335,6 +335,8 @@ def sequences(
     own = ("vectors", "corpus", "output", "weighting", "id_column")
     require_options(options, [*SequenceArguments.__annotations__, *own], "sequences")
     require_names(corpus)
+    if isinstance(corpus, Corpus):
+        raise UsageError("a Corpus is read already, and has not all its rows: give what it was read from")
     config = ReadConfig(**options, min_count=1)
     embeddings = vectors if isinstance(vectors, Embeddings) else load_file(checks.path("vectors", vectors))
     found = SequenceVectors(embeddings, corpus, config, weighting, id_column)

@@ -253,7 +253,9 @@ def test_command__bad_input_is_one_line_and_leaves_nothing(
     assert sorted(folder.iterdir()) == before
 
 
-def test_python__names_unknown_options(folder: Path) -> None:
+def test_python__refuses_what_it_cannot_use(folder: Path) -> None:
+    with pytest.raises(fastw2v.errors.UsageError, match="a Corpus is read already"):
+        fastw2v.sequences(VECTORS, fastw2v.corpus.read_corpus("texts.txt", min_count=1))
     with pytest.raises(fastw2v.errors.UsageError, match="min_count is no option of sequences"):
         fastw2v.sequences(VECTORS, "texts.txt", min_count=1)  # type: ignore[call-arg]
     with pytest.raises(fastw2v.errors.UsageError, match="weighting is 'idf': it must be one of mean, sif"):

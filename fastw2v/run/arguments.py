@@ -90,13 +90,13 @@ class Options(TypedDict, total=False):
     lines: Lines
     encoding: str
     errors: DecodingErrors
+    kmers: int | None
+    stride: int
+    reverse_complement: bool
     column: str | None
     group_by: str | None
     order_by: str | None
     ids: Ids | None
-    kmers: int | None
-    stride: int
-    reverse_complement: bool
     min_count: int
     max_vocab: int | None
     lowercase: bool
