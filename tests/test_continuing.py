@@ -234,7 +234,7 @@ def test_save_model__in_the_folder_of_the_corpus_is_no_text(
 
 @pytest.mark.parametrize(
     ("n_tokens", "n_before", "expected"),
-    [(40e6, 45e6, 0.024), (1e6, 84e6, 0.0125), (80e6, 5e6, 0.047), (1e6, 1e6, 0.05)],
+    [(40e6, 45e6, 0.024), (1e6, 84e6, 0.0025), (80e6, 5e6, 0.047), (1e6, 1e6, 0.05)],
 )
 def test_continued_learning_rate__is_where_one_run_would_be(
     n_tokens: float, n_before: float, expected: float

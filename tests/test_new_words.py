@@ -9,10 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 import fastw2v
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.training import new_words
 from fastw2v.training.new_words import Around, mean_contexts, with_new_words
-from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.embeddings import Embeddings, fill_initial
+
+CONFIG = TrainConfig(dim=8, window=5, sample=0.0, seed=3)
 
 
 def naive_contexts(
@@ -46,15 +49,15 @@ def test_mean_contexts__are_those_of_a_plain_loop(window: int, monkeypatch: pyte
     rng = np.random.default_rng(0)
     rows = [[f"w{i}" for i in rng.integers(0, 20, rng.integers(1, 12))] for _ in range(60)]
     corpus = read_corpus(rows, min_count=1)
-    matrices = tuple(rng.normal(size=(11, 3)).astype(np.float32) for _ in range(2))
+    matrix = rng.normal(size=(11, 3)).astype(np.float32)
     row_of, slot_of = np.full((2, len(corpus.vocabulary)), -1, np.int64)
     row_of[4:15], slot_of[10:20] = np.arange(11), np.arange(10)
     weights = rng.random(len(corpus.vocabulary)).astype(np.float32)
     around = Around(row_of, slot_of, 10, weights, window)
-    actual, is_known = mean_contexts(corpus, around, matrices)
+    actual, is_known = mean_contexts(corpus, around, matrix)
     assert is_known.all()
-    for means, matrix in zip(actual, matrices, strict=True):
-        np.testing.assert_allclose(means, naive_contexts(corpus, around, matrix, 9), rtol=1e-4, atol=1e-5)
+    expected = naive_contexts(corpus, around, matrix, 9)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 def topics(n_rows: int, seed: int) -> list[list[str]]:
@@ -78,24 +81,32 @@ def renamed(rows: list[list[str]]) -> list[list[str]]:
 
 
 def test_with_new_words__starts_where_the_same_words_are(known: Embeddings) -> None:
-    """A word under a new name starts near what it was called, far from the other topics, in both matrices."""
+    """The outside vector of a word under a new name is near what it was called, far from other topics."""
     corpus = read_corpus(renamed(topics(400, seed=2)), min_count=1)
-    start = with_new_words(corpus, known, window=5, sample=0.0)
+    start = with_new_words(corpus, known, CONFIG)
     assert start.words[: len(known)] == known.words
     np.testing.assert_array_equal(start.center_vectors[: len(known)], known.center_vectors)
     assert sorted(start.words[len(known) :]) == [f"t{topic}new" for topic in range(8)]
-    for matrix in (start.center_vectors, start.outside_vectors):
-        assert matrix is not None
-        unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-        for topic in range(8):
-            cosines = unit @ unit[start.index[f"t{topic}new"]]
-            assert cosines[start.index[f"t{topic}w0"]] > 0.85
-            assert max(cosines[start.index[f"t{other}w0"]] for other in range(8) if other != topic) < 0.5
+    assert start.outside_vectors is not None
+    unit = start.outside_vectors / np.linalg.norm(start.outside_vectors, axis=1, keepdims=True)
+    for topic in range(8):
+        cosines = unit @ unit[start.index[f"t{topic}new"]]
+        assert cosines[start.index[f"t{topic}w0"]] > 0.85
+        assert max(cosines[start.index[f"t{other}w0"]] for other in range(8) if other != topic) < 0.5
+
+
+def test_with_new_words__centre_vectors_are_drawn_as_without_it(known: Embeddings) -> None:
+    corpus = read_corpus(renamed(topics(400, seed=2)), min_count=1)
+    start = with_new_words(corpus, known, CONFIG)
+    drawn = np.empty((len(corpus.vocabulary), known.dim), np.float32)
+    fill_initial(drawn, CONFIG.seed)
+    for topic in range(8):
+        np.testing.assert_array_equal(start[f"t{topic}new"], drawn[corpus.vocabulary.index[f"t{topic}new"]])
 
 
 def test_with_new_words__words_alone_among_new_ones_start_as_usual(known: Embeddings) -> None:
     rows = [*renamed(topics(400, seed=2)), ["x", "y", "x", "y"]]
-    start = with_new_words(read_corpus(rows, min_count=1), known, window=5, sample=0.0)
+    start = with_new_words(read_corpus(rows, min_count=1), known, CONFIG)
     assert "t0new" in start
     assert "x" not in start
 
@@ -104,10 +115,10 @@ def test_with_new_words__words_alone_among_new_ones_start_as_usual(known: Embedd
 def test_with_new_words__without_new_words_or_teachers_nothing_is_added(
     known: Embeddings, rows: list[list[str]]
 ) -> None:
-    assert with_new_words(read_corpus(rows, min_count=1), known, window=5, sample=0.0) is known
+    assert with_new_words(read_corpus(rows, min_count=1), known, CONFIG) is known
 
 
 def test_with_new_words__without_outside_vectors_nothing_is_added(known: Embeddings) -> None:
     alone = Embeddings(known.words, known.center_vectors)
     corpus = read_corpus(renamed(topics(400, seed=2)), min_count=1)
-    assert with_new_words(corpus, alone, window=5, sample=0.0) is alone
+    assert with_new_words(corpus, alone, CONFIG) is alone

@@ -175,7 +175,7 @@ def start_of(model: SavedModel, config: TrainConfig) -> Callable[[Corpus], Embed
     """What gives the vectors that a training of a corpus starts from: the model's, and those of new words."""
 
     def start(corpus: Corpus) -> Embeddings:  # reads them then: two matrices more for as short as can be
-        return with_new_words(corpus, model.embeddings(), config.window, config.sample)
+        return with_new_words(corpus, model.embeddings(), config)
 
     return start
 

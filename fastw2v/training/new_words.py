@@ -1,8 +1,9 @@
-"""Where words that join a model start: at what their first contexts say, by what the model's words teach.
+"""Where words that join a model start: outside vectors as their first contexts say, centre ones at random.
 
-A la carte embedding (Khodak et al. 2018, arXiv 1805.05388): v_w = A·c_w, with c_w the mean vector of the
-words around w, and A the map by which the contexts of known words in the new text give their own vectors, by
-least squares. Here once for V and once for U.
+A la carte embedding (Khodak et al. 2018, arXiv 1805.05388): u_w = A·c_w, with c_w the mean of the outside
+vectors around w, and A the map by which the contexts of known words in the new text give their own vectors,
+by least squares. For centre vectors the same was measured, and is worse than a random start where words that
+join are rare: docs/going-on.md has the figures.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.sampling import keep_probabilities
-from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.embeddings import Embeddings, fill_initial
 
 FIRST = 32  # occurrences of a word that are looked at
 LEAST = 5  # occurrences in the new text of a word that teaches
@@ -43,35 +45,32 @@ class Around(NamedTuple):
     window: int
 
 
-def with_new_words(corpus: Corpus, known: Embeddings, window: int, sample: float) -> Embeddings:
+def with_new_words(corpus: Corpus, known: Embeddings, config: TrainConfig) -> Embeddings:
     """The known vectors, and those to start from of other words, as their contexts say.
 
     Words that are not among them start as usual: those alone among new words, and all new ones where too few
-    known words occur in the corpus to teach.
-
-    sample   the threshold of subsampling: a context counts as often as it would be kept
+    known words occur in the corpus to teach. A context counts as often as subsampling would keep it.
     """
-    words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+    words, counts, outside = corpus.vocabulary.words, corpus.vocabulary.counts, known.outside_vectors
     row_of = np.array([known.index.get(word, -1) for word in words], np.int64)
     new, teachers = np.flatnonzero(row_of < 0), teachers_of(corpus, row_of, known.dim)
-    if not len(new) or len(teachers) < 2 * known.dim or known.outside_vectors is None:
+    if not len(new) or len(teachers) < 2 * known.dim or outside is None:
         return known
     slot_of = np.full(len(words), -1, np.int64)
     slot_of[np.concatenate([new, teachers])] = np.arange(len(new) + len(teachers))
-    weights = keep_probabilities(counts, sample).astype(np.float32)
-    around = Around(row_of, slot_of, len(new) + len(teachers), weights, window)
-    matrices = (known.center_vectors, known.outside_vectors)
-    contexts, is_known = mean_contexts(corpus, around, matrices)
-    started = new[is_known[: len(new)]]
-    taught = is_known[len(new) :]
-    grown = []
-    for matrix, means in zip(matrices, contexts, strict=True):
-        own = matrix[row_of[teachers[taught]]].astype(np.float64)
-        solved = least_squares(means[len(new) :][taught], own)
-        starts = means[: len(new)][is_known[: len(new)]] @ solved
-        grown.append(np.concatenate([matrix, starts.astype(np.float32)]))
-    center, outside = grown
-    return Embeddings([*known.words, *(words[i] for i in started.tolist())], center, outside)
+    weights = keep_probabilities(counts, config.sample).astype(np.float32)
+    around = Around(row_of, slot_of, len(new) + len(teachers), weights, config.window)
+    means, is_known = mean_contexts(corpus, around, outside)
+    started, taught = is_known[: len(new)], is_known[len(new) :]
+    own = outside[row_of[teachers[taught]]].astype(np.float64)
+    starts = means[: len(new)][started] @ least_squares(means[len(new) :][taught], own)
+    drawn = np.empty((len(words), known.dim), np.float32)
+    fill_initial(drawn, config.seed)
+    return Embeddings(
+        [*known.words, *(words[i] for i in new[started].tolist())],
+        np.concatenate([known.center_vectors, drawn[new[started]]]),
+        np.concatenate([outside, starts.astype(np.float32)]),
+    )
 
 
 def teachers_of(corpus: Corpus, row_of: NDArray[np.int64], dim: int) -> NDArray[np.int64]:
@@ -96,14 +95,13 @@ def least_squares(contexts: NDArray[np.float64], own: NDArray[np.float64]) -> ND
 
 
 def mean_contexts(
-    corpus: Corpus, around: Around, matrices: tuple[NDArray[np.float32], ...]
-) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
-    """The mean of the rows around each word that is asked for, float64 (n_slots, dim) for each matrix.
+    corpus: Corpus, around: Around, matrix: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The mean of the rows around each word that is asked for, float64 (n_slots, dim).
 
     Second, bool (n_slots,): whether there was any; without one the mean is zeros.
     """
-    sums = [np.zeros((around.n_slots, matrix.shape[1])) for matrix in matrices]
-    total = np.zeros(around.n_slots)
+    sums, total = np.zeros((around.n_slots, matrix.shape[1])), np.zeros(around.n_slots)
     for positions in first_occurrences(corpus, around):
         for at in range(0, len(positions), AT_ONCE):
             some = positions[at : at + AT_ONCE]
@@ -113,12 +111,10 @@ def mean_contexts(
             firsts = np.flatnonzero(np.diff(slots, prepend=-1))
             rows, weights = rows_near(corpus, around, some)
             np.add.at(total, slots, weights.sum(1))
-            for matrix, into in zip(matrices, sums, strict=True):
-                weighted = np.matmul(weights[:, None, :], matrix[rows])[:, 0]
-                into[slots[firsts]] += np.add.reduceat(weighted, firsts, dtype=np.float64)
+            weighted = np.matmul(weights[:, None, :], matrix[rows])[:, 0]
+            sums[slots[firsts]] += np.add.reduceat(weighted, firsts, dtype=np.float64)
     is_known = total > 0
-    for of_matrix in sums:
-        of_matrix[is_known] /= total[is_known, None]
+    sums[is_known] /= total[is_known, None]
     return sums, is_known
 
 
