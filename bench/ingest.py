@@ -75,6 +75,7 @@ def readers_of(session: Session, source: Path) -> dict[str, Reader]:
         f"fastw2v, {threads} thread{'s' * (threads > 1)}": ours(session, source, threads)
         for threads in dict.fromkeys((options.config.threads or 1, 1))
     }
+    table["fastw2v vocab, its start included"] = command(session, source)
     if importlib.util.find_spec("gensim"):
         table["gensim build_vocab"] = gensim(session, source)
     else:
@@ -98,6 +99,19 @@ def ours(session: Session, source: Path, threads: int) -> Reader:
 
     def read() -> None:
         read_corpus(source, column=options.column, min_count=options.min_count, threads=threads)
+
+    return read
+
+
+def command(session: Session, source: Path) -> Reader:
+    """The vocabulary alone, by a process of its own: imports and the loading of machine code count."""
+    options = session.options
+    words = [sys.executable, "-m", "fastw2v", "vocab", str(source), "--threads", str(options.config.threads)]
+    words += ["--min-count", str(options.min_count), "-o", str(session.folder / "words.vocab.txt"), "-q"]
+    words += ["--column", options.column] if options.column else []
+
+    def read() -> None:
+        subprocess.run(words, capture_output=True, check=True)
 
     return read
 

@@ -42,7 +42,7 @@ def write(path: Path, column: pa.Array | list[Any], name: str = "text", **option
     return path
 
 
-def write_texts(path: Path, *texts: str) -> Path:
+def write_texts(path: Path, *texts: str | None) -> Path:
     return write(path, pa.array(texts, pa.string()))
 
 

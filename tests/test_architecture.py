@@ -390,3 +390,18 @@ print(njit(lambda a: a @ a)(np.eye(2))[1, 1])
     assert finished.returncode == 0, finished.stderr
     first, *product = finished.stdout.splitlines()
     assert (first, product) == ("False True", ["1.0"])
+
+
+@pytest.mark.slow
+def test_reading__takes_kept_code_without_numbas_runtime() -> None:
+    """A sixth of a second, which functions that count no references do not need."""
+    code = """
+from numba.core.runtime import rtsys
+from fastw2v.corpus import read_corpus
+corpus = read_corpus(iter(["new york", "new é"]), min_count=1)
+print(rtsys._init, *corpus.vocabulary.words, *corpus.ids)
+"""
+    first, second = (run_python("-c", code) for _ in range(2))  # the first one may have to compile
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.split() == ["False", "new", "york", "é", "0", "1", "0", "2"]
+    assert first.stdout.split()[1:] == second.stdout.split()[1:]

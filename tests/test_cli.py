@@ -325,6 +325,21 @@ def test_vocab__shows_coverage_plot_and_words_and_writes_the_file(corpus, tmp_pa
     assert run(capfd, "vocab", corpus, "-q", "-o", output) == (0, "", "")
 
 
+PAIRS = ["--phrases", "1", "--phrase-threshold", "0.000001", "--phrase-min-count", "1"]
+
+
+@pytest.mark.parametrize("options", [PAIRS, ["--cache-dir", "kept"]], ids=lambda options: options[0])
+def test_vocab__makes_ids_for_who_needs_them(corpus, tmp_path, monkeypatch, capfd, options):
+    """Phrases are found in ids, and a cache keeps them; else words are only counted."""
+    monkeypatch.chdir(tmp_path)
+    assert run(capfd, "vocab", corpus, "-q", "-o", "words.txt")[0] == 0
+    plain = (tmp_path / "words.txt").read_text()
+    for _ in range(2):
+        assert run(capfd, "vocab", corpus, "-q", "-o", "words.txt", *options)[0] == 0
+        assert ((tmp_path / "words.txt").read_text() == plain) == (options[0] == "--cache-dir")
+    assert any((tmp_path / "kept").rglob("*")) == (options[0] == "--cache-dir")
+
+
 def test_vocab__wants_one_thing_to_look_at(corpus, tmp_path, capfd):
     for arguments in ([], [corpus, "--read-vocab", corpus]):
         code, _, err = run(capfd, "vocab", *arguments)

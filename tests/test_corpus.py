@@ -14,7 +14,7 @@ from fastw2v.config import Ids
 from fastw2v.corpus import count, number
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.count import BatchQueue
-from fastw2v.corpus.ids.memory import Budget
+from fastw2v.corpus.ids.memory import Budget, Memory
 from fastw2v.corpus.ids.storage import pages_of
 from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
@@ -77,6 +77,16 @@ def test_read_corpus__does_not_depend_on_threads_or_batches(
     monkeypatch.setattr(layouts, "BATCH_ROWS", batch_rows)
     actual = as_plain(read_corpus(path, min_count=3, threads=threads))
     assert actual == naive_corpus(rows, min_count=3)
+
+
+def test_read_corpus__counts_without_ids(tmp_path: Path) -> None:
+    write_texts(tmp_path / "c.parquet", "b a b", None, "c")
+    corpus = read_corpus(tmp_path / "c.parquet", min_count=1)
+    counted = read_corpus(tmp_path / "c.parquet", min_count=1, memory=Memory(keeps_ids=False))
+    assert (counted.ids.tolist(), counted.offsets.tolist()) == ([], [0])
+    assert counted.vocabulary.words == corpus.vocabulary.words == ["b", "a", "c"]
+    assert counted.vocabulary.counts.tolist() == [2, 1, 1]
+    assert counted[3:6] == corpus[3:6] == (4, 3, 1)
 
 
 def test_read_corpus__types_and_shapes(tmp_path: Path) -> None:

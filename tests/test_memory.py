@@ -41,6 +41,11 @@ def test_budget__is_all_of_the_limit_in_use() -> None:
     assert expected - 10 < room.ids + 2 * 3 * room.table <= expected
 
 
+def test_budget__is_of_words_alone_where_no_ids_are_kept() -> None:
+    both = budget(2_000_000_000, 2)
+    assert budget(2_000_000_000, 2, keeps_ids=False) == (0, both.ids // 6 + both.table)
+
+
 def test_budget__names_the_least_it_needs() -> None:
     least = LIBRARIES + 4 * WORKER + SMALLEST
     assert budget(least, 4).ids == SMALLEST // 2

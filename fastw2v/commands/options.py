@@ -173,7 +173,8 @@ def load_corpus(
         on_pass=phrases_shown(display),
         **vars(config),
     )
-    say_read(corpus, len(corpus.ids), time.perf_counter() - started, display)
+    n_tokens = len(corpus.ids) or int(corpus.vocabulary.counts.sum())  # no ids where words are counted only
+    say_read(corpus, n_tokens, time.perf_counter() - started, display)
     return corpus
 
 

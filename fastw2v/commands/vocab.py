@@ -103,6 +103,7 @@ def count_words(
     from fastw2v.show.progress import Display
 
     TrainConfig(threads=threads)  # refuses a number that is none
+    memory = memory._replace(keeps_ids=bool(memory.cache_dir or config.phrases))
     display = Display(sys.stderr, quiet=quiet, verbose=False)
     try:
         corpus = load_corpus(source, config, display, threads, memory=memory)

@@ -17,7 +17,7 @@ from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
-from fastw2v.corpus.ids.storage import SpillBuffer
+from fastw2v.corpus.ids.storage import NoIds, SpillBuffer
 from fastw2v.corpus.row_numbers import RowNumbers
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
@@ -126,9 +126,9 @@ def worker_pool(
     Raises UsageError for options out of range, OutputError when memory ends.
     """
     threads = whole("threads", threads, 1, MAX_THREADS)
-    room = budget(memory.limit, threads, memory.n_sharing)
+    room = budget(memory.limit, threads, memory.n_sharing, keeps_ids=memory.keeps_ids)
     try:
-        with contextlib.closing(SpillBuffer(room.ids)) as spill:
+        with contextlib.closing(SpillBuffer(room.ids) if memory.keeps_ids else NoIds()) as spill:
             sorting = sorting_room(threads, memory, room.ids, spill.leave_memory)
             yield WorkerPool(threads, spill, room.ids, room.table, on_progress, sorting)
     except MemoryError as error:

@@ -102,7 +102,8 @@ def read_corpus(
     vocabulary   use this one, in any order, with its counts, instead of counting; min_count and max_vocab do
                  not apply. Counts of 0 alone are replaced by those of the corpus, and then both apply
     threads      workers; the result does not depend on it (but where words had to be dropped, see `dropped`)
-    memory       how much to use, and a folder that keeps the ids of files for the next run
+    memory       how much to use, a folder that keeps the ids of files for the next run, or that ids are not
+                 wanted: then those of the Corpus are none
     on_progress  called about ten times a second with the share of rows handed out, 0 where it is not known,
                  and the words read so far; before the first word, of groups, with the share that is sorted
     with_rows    tell the row of each sentence and the keys of groups, and take nothing from the cache

@@ -129,8 +129,9 @@ class Code(CompileResultCacheImpl):  # type: ignore[misc]
 class CodeCache(FunctionCache):  # type: ignore[misc]
     """The cache of one function.
 
-    folder     to keep code in; None to keep none
-    readable   folders to look in, the first first
+    folder             to keep code in; None to keep none
+    readable           folders to look in, the first first
+    counts_references  whether code needs Numba's runtime, which takes a sixth of a second to set up
 
     Trouble with files is no error: the code is compiled. `compiled` counts how often, over all functions;
     `announce` is called once, before the next time.
@@ -139,10 +140,13 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
     compiled = 0
     announce: Callable[[], None] | None = None
 
-    def __init__(self, function: Any, folder: str | None, readable: Sequence[str]) -> None:
+    def __init__(
+        self, function: Any, folder: str | None, readable: Sequence[str], *, counts_references: bool = True
+    ) -> None:
         self._name = repr(function)
         self._py_func = function
         self._folder = folder
+        self._counts_references = counts_references
         places = [Place(name, function) for name in dict.fromkeys([*([folder] if folder else []), *readable])]
         self._impl = Code(function, places[0])
         self._cache_path = places[0].folder
@@ -157,8 +161,9 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function for a signature, or None where it is not kept."""
-        import_without_scipy()
-        target_context.refresh()
+        if self._counts_references:
+            import_without_scipy()
+            target_context.refresh()
         key = self._index_key(sig, target_context.codegen())
         for file in self._files:
             try:
@@ -167,6 +172,7 @@ class CodeCache(FunctionCache):  # type: ignore[misc]
                     return self._impl.rebuild(target_context, data)
             except Exception:  # whatever is wrong with it, it can be compiled
                 continue
+        import_without_scipy()
         CodeCache.compiled += 1
         announce, CodeCache.announce = CodeCache.announce, None
         if announce:

@@ -50,16 +50,28 @@ SETTINGS = (
 
 PACKAGE = Path(__file__).parent.parent
 IMPORT = re.compile(rb"^from (fastw2v[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+WORD = re.compile(r"\w+")
 
 
-def imported_files(content: bytes) -> set[Path]:
-    """The files of the package that a source imports at its top, be they modules or names in them."""
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name, and its file."""
+    found = {}
+    for folder, _, files in os.walk(PACKAGE):  # pathlib's own way takes three times as long
+        room = ".".join(["fastw2v", *Path(folder).relative_to(PACKAGE).parts])
+        for name in files:
+            if name.endswith(".py"):
+                module = room if name == "__init__.py" else f"{room}.{name[:-3]}"
+                found[module] = Path(folder, name)
+    return found
+
+
+def imported(content: bytes) -> set[str]:
+    """What a source imports of the package at its top, by name: modules, and names in them."""
     found = set()
     for source, names in IMPORT.findall(content):
-        module = PACKAGE.joinpath(*source.decode().split(".")[1:])
-        places = [module, *(module / name for name in re.findall(r"\w+", names.decode()))]
-        found |= {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
-    return {path for path in found if path.is_file()}
+        module = source.decode()
+        found |= {module, *(f"{module}.{name}" for name in WORD.findall(names.decode()))}
+    return found
 
 
 def jitted_files() -> set[Path]:
@@ -67,19 +79,19 @@ def jitted_files() -> set[Path]:
 
     Raises FileNotFoundError where there is none: a package that is not made of files has no fingerprint.
     """
-    contents = {file: file.read_bytes() for file in PACKAGE.rglob("*.py")}
-    named = {file: content for file, content in contents.items() if b"jit" in content}  # to look into fewer
-    decorators = PACKAGE / "kernels" / "jit.py"
-    waiting = [file for file, content in named.items() if decorators in imported_files(content)]
+    files = modules()
+    contents = {name: file.read_bytes() for name, file in files.items()}
+    named = [name for name, content in contents.items() if b"jit" in content]  # to look into fewer
+    waiting = [name for name in named if "fastw2v.kernels.jit" in imported(contents[name])]
     if not waiting:
         raise FileNotFoundError(f"{PACKAGE}: no file imports the decorators of kernels")
-    found: set[Path] = set()
+    found: set[str] = set()
     while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting += imported_files(contents[file])
-    return found
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imported(contents[name]) & files.keys()
+    return {files[name] for name in found}
 
 
 @functools.cache
@@ -200,7 +212,8 @@ def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             return compiled  # the function itself
         compiled._compiler.compile = uncollected(compiled._compiler.compile)
         if CACHE_FOLDER or READABLE:
-            compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE)  # what cache=True sets
+            needs_runtime = options.get("_nrt", True)  # what cache=True sets is _cache
+            compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE, counts_references=needs_runtime)
         return compiled
 
     return decorate

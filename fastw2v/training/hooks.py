@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.model.ngrams import Rows
 from fastw2v.model.plan import WORDS, Inputs, Objective, Subwords, outside_is_of_words
 from fastw2v.options.checks import unwrapped
-from fastw2v.vectors.embeddings import Embeddings
-from fastw2v.vectors.ngrams import InputRows, mean_rows
+
+if TYPE_CHECKING:  # which `fastw2v vocab` does not need
+    from fastw2v.vectors.embeddings import Embeddings
 
 
 class Progress(NamedTuple):
@@ -71,9 +72,13 @@ def embeddings_of(
     vocabulary: Vocabulary, vectors: Vectors, inputs: Inputs, objective: Objective
 ) -> Embeddings:
     """Matrices of rows without padding as vectors of words: means where words are bags of rows."""
+    from fastw2v.vectors.embeddings import Embeddings
+
     center, outside = vectors.center, vectors.outside if outside_is_of_words(objective) else None
     if not isinstance(inputs, Subwords):
         return Embeddings(vocabulary.words, center, outside, vocabulary.counts)
+    from fastw2v.vectors.ngrams import InputRows, mean_rows
+
     means, made_of = mean_rows(center, Rows(inputs.starts, inputs.rows)), InputRows(inputs.spans, center)
     return Embeddings(vocabulary.words, means, outside, vocabulary.counts, made_of)
 

@@ -22,11 +22,13 @@ class Memory(NamedTuple):
     limit      bytes of memory beside the matrices; None for half of what is free
     cache_dir  folder to keep the ids in for the next run; None keeps nothing
     n_sharing  processes that share what is free
+    keeps_ids  False where words are only counted: no ids are made, and words have all memory
     """
 
     limit: int | None = None
     cache_dir: Path | None = None
     n_sharing: int = 1
+    keeps_ids: bool = True
 
 
 class Budget(NamedTuple):
@@ -47,8 +49,10 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * UNITS[match[2]])
 
 
-def budget(limit: int | None, threads: int, n_sharing: int = 1) -> Budget:
+def budget(limit: int | None, threads: int, n_sharing: int = 1, *, keeps_ids: bool = True) -> Budget:
     """Half of what the limit leaves for ids, which may also go to a file, half for the tables of words.
+
+    All of it for the tables where no ids are kept.
 
     A table needs room for itself and for the smaller one it grows from, and at the end all are merged:
     a third of its worker's share is what one may hold.
@@ -65,4 +69,5 @@ def budget(limit: int | None, threads: int, n_sharing: int = 1) -> Budget:
             ("memory_limit", "threads"),
         )
     left = limit - least + SMALLEST
-    return Budget(ids=left // 2, table=left // 2 // threads // 3)
+    of_ids = left // 2 if keeps_ids else 0
+    return Budget(ids=of_ids, table=(left - of_ids) // threads // 3)

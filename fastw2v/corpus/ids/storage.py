@@ -125,6 +125,14 @@ class SpillBuffer:
             self._file.close()
 
 
+class NoIds(SpillBuffer):
+    """Keeps none: what words are counted with, where nobody wants the ids."""
+
+    def keep(self, block: NDArray[np.int32], n_ids: int) -> tuple[StoredIds, NDArray[np.int32]]:
+        """No ids, and the whole block again."""
+        return block[:0], block
+
+
 class Slice(NamedTuple):
     """Where a segment's ids and sentences go: n_ids from first_id on, n_ends from first_end on.
 

@@ -55,8 +55,10 @@ def valid_words(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
 
 
 def _is_utf_8(words: pa.Array) -> bool:
+    """Of large_binary. Checked in place: a cast would load pyarrow.compute, 40 ms."""
     try:
-        words.cast(pa.large_string())
+        texts = pa.Array.from_buffers(pa.large_string(), len(words), words.buffers(), offset=words.offset)
+        texts.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
