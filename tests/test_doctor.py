@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -34,7 +35,18 @@ def run_doctor(*arguments: str, **environment: str) -> str:
 def healthy() -> Findings:
     """A machine with nothing to improve."""
     compiler = Compiler("znver5", 512, False, "/home/user/.cache/fastw2v/kernels-1", 20, False)
-    return Findings({"python": "3.11.7"}, {"gensim": None}, "a CPU", 8, 8, 1 << 34, "madvise", compiler)
+    return Findings(
+        {"python": "3.11.7"},
+        {"gensim": None},
+        "a CPU",
+        8,
+        8,
+        [[*range(8)]],
+        90.0,
+        1 << 34,
+        "madvise",
+        compiler,
+    )
 
 
 def test_examine__agrees_with_the_machine() -> None:
@@ -74,8 +86,41 @@ def test_advice__one_line_for_each_cause(
     assert "\n" not in line
 
 
+def test_describe__names_cache_domains_and_the_speed_to_expect(healthy: Findings) -> None:
+    parts = [[0, 1, 2, 3, 8], [5, 6]]
+    shown = dict(describe(dataclasses.replace(healthy, cache_domains=parts, core_gflops=100.0)))
+    assert shown["cache domains"] == "0-3+8, 5-6"
+    assert shown["to expect"].startswith("8.0 M words/s (dim 300, -k 10)")
+    assert dict(describe(healthy))["cache domains"] == "0-7"
+
+
+def test_core_gflops__is_of_the_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that says a microsecond passes with each look at it."""
+    ticks = itertools.count()
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(ticks) * 1e-6)
+    assert doctor.core_gflops() == pytest.approx(2 * 32 * 32 * 256 / 1e-6 / 1e9)
+
+
+def test_cache_domains__are_the_cores_of_one_last_level(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "CORES", tmp_path)
+    monkeypatch.setattr(machine, "core_numbers", lambda: [0, 1, 2, 5])
+    assert machine.cache_domains() == []
+    for core in range(6):
+        for index, (level, shared) in enumerate([(1, f"{core}"), (3, "0-1" if core < 2 else "2-5"), (2, "")]):
+            folder = tmp_path / f"cpu{core}" / "cache" / f"index{index}"
+            folder.mkdir(parents=True)
+            (folder / "level").write_text(f"{level}\n")
+            (folder / "shared_cpu_list").write_text(f"{shared}\n")
+    assert machine.cache_domains() == [[0, 1], [2, 5]]
+
+
 def test_describe__says_what_is_unknown(healthy: Findings) -> None:
-    shown = dict(describe(dataclasses.replace(healthy, memory_free=None, huge_pages=None, cpu=None)))
+    shown = dict(
+        describe(dataclasses.replace(healthy, memory_free=None, huge_pages=None, cpu=None, cache_domains=[]))
+    )
+    assert shown["cache domains"] == "unknown"
     assert shown["memory free"] == shown["huge pages"] == "unknown"
     assert shown["processor"] == "unknown (znver5)"
     assert shown["extras"] == "none"

@@ -10,6 +10,7 @@ from pathlib import Path
 from fastw2v.errors import UsageError
 
 CONTAINER = Path("/sys/fs/cgroup")
+CORES = Path("/sys/devices/system/cpu")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -53,6 +54,24 @@ def core_numbers() -> list[int]:
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(core_numbers())
+
+
+def cache_domains() -> list[list[int]]:
+    """The cores that this process may run on, those together that share the last level of cache.
+
+    None where the system does not say.
+    """
+    usable, domains = core_numbers(), dict[str, list[int]]()
+    for core in usable:
+        levels = CORES / f"cpu{core}" / "cache"
+        shared = {
+            int(read_or_nothing(index / "level") or 0): read_or_nothing(index / "shared_cpu_list")
+            for index in levels.glob("index*")
+        }
+        if not shared:
+            return []
+        domains.setdefault(shared[max(shared)], []).append(core)
+    return list(domains.values())
 
 
 def free_memory() -> int | None:
