@@ -16,6 +16,7 @@ from bench.graphs import GraphOptions
 from bench.graphs import graphs as measure_graphs
 from bench.ingest import ingest
 from bench.models import models
+from bench.narrow import go_on_without_avx512
 from bench.options import Options, Peer, open_session
 from bench.records import Records, read_records
 from bench.runs import quality, throughput, time_to_quality
@@ -119,6 +120,9 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="float32", help="Of kernel block."
 )
+@click.option(
+    "--without-avx512", is_flag=True, help="Compile our kernels as for a processor that has AVX2 alone."
+)
 @click.option("--epochs", type=int, default=5, help="Of quality, models and continue; others train one.")
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Each side runs once in a round.")
@@ -173,6 +177,7 @@ def main(
     json_file: Path | None,
     figures: Path | None,
     write: tuple[Path, ...],
+    without_avx512: bool,
     **given: Any,
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
@@ -190,11 +195,14 @@ def main(
       python -m bench throughput --corpus text8.parquet --word2vec ./word2vec --rounds 5 --json results.jsonl
       python -m bench quality --corpus text8.parquet --eval sets --epochs 1
       python -m bench time-to-quality --corpus text8.parquet --eval sets --pword2vec ./pword2vec
+      python -m bench kernels --corpus text8.parquet --without-avx512
       python -m bench ingest --corpus text8.parquet --word2vec ./word2vec
       python -m bench graphs --nodes 20000 --edges 200000 --peer-python peer/bin/python
       python -m bench faults --share 0.1 --row kill --row signals
       python -m bench report --json results.jsonl --figures bench/figures --write bench/README.md
     """
+    if without_avx512:
+        go_on_without_avx512()
     to_measure = [name for name in MEASURES if name in measures]
     if set(measures) == {"report"} and json_file is None:
         raise click.UsageError("report tells of the results in a file: give --json FILE")

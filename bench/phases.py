@@ -15,6 +15,7 @@ from bench.trainers import first_tokens
 from fastw2v.backends import plan_of
 from fastw2v.kernels.block.scratch import PHASES
 from fastw2v.kernels.block.step import train_units
+from fastw2v.kernels.compiler import compiler
 from fastw2v.model.arrays import KEPT, PAIRS, UNIT, Tokens, Vectors, Work, new_totals, padded
 from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
 from fastw2v.vectors.embeddings import fill_initial
@@ -89,7 +90,8 @@ def require_below(most: NDArray[np.float64], rates: NDArray[np.float64]) -> None
 def kernels(session: Session) -> None:
     """GFLOP/s of each phase on one core. The best of the rounds, as for the peak it is held against."""
     peak, copy = fma_peak(), bandwidth()
-    say(f"one core: {peak:.0f} GFLOP/s of multiply-adds in registers, {copy:.1f} GB/s of copying")
+    bits = compiler().vector_bits
+    say(f"one core: {peak:.0f} GFLOP/s in registers of {bits} bits, {copy:.1f} GB/s of copying")
     streams = [clocked_run(session) for _ in range(session.options.rounds + 1)][1:]  # the first compiles
     each = np.array([s.cycles / s.cycles.sum() * s.seconds / s.n_kept * 1e9 for s in streams])
     nanoseconds = each.min(axis=0)
@@ -104,7 +106,11 @@ def kernels(session: Session) -> None:
             flops=float(work),
             row_bytes=float(moved),
             dense=phase in DENSE,
+            vector_bits=bits,
             peak_gflops=peak,
             copy_gigabytes=copy,
         )
         say(f"{phase}: {ns:.0f} ns a kept word" + (f", {work / ns:.0f} GFLOP/s" if work else ""))
+    own = np.array([phase in DENSE for phase in PHASES])
+    rate = flops[own].sum() / nanoseconds[own].sum()
+    say(f"dense products: {rate:.0f} GFLOP/s, {rate / peak:.0%} of the peak")

@@ -130,7 +130,8 @@ def threads_against_processes(rows: list[Row]) -> str:
 def kernels(rows: list[Row]) -> str:
     """Where a block's time goes on one core."""
     parts = []
-    for own in newest_run(of_bench(rows, "kernels"), *SETTINGS, "precision"):
+    measured = [{"vector_bits": 512} | row for row in of_bench(rows, "kernels")]  # older results do not tell
+    for own in newest_run(measured, *SETTINGS, "precision", "vector_bits"):
         total = sum(row["nanoseconds"] for row in own)
         peak, copy = own[0]["peak_gflops"], own[0]["copy_gigabytes"]
         dense = [row for row in own if row["dense"]]
@@ -140,11 +141,11 @@ def kernels(rows: list[Row]) -> str:
         head = ["phase", "ns a kept word", "share", "GFLOP/s", "of the FMA peak"]
         moved = sum(row["row_bytes"] for row in own)
         note = (
-            f"One core: {peak:.0f} GFLOP/s of multiply-adds in registers, {copy:.1f} GB/s of copying. "
+            f"One core: {peak:.0f} GFLOP/s of multiply-adds in registers of "
+            f"{own[0]['vector_bits']} bits, {copy:.1f} GB/s of copying. "
             f"Rows read and written back: {2 * moved / total:.1f} GB/s if none were in cache. "
             f"T = {own[0]['block_size']}, S = {own[0]['shared_negatives']}, products with the noise of "
-            f"{own[0]['precision']}; only work on pairs and draws "
-            "counts, not padding."
+            f"{own[0]['precision']}; only work on pairs and draws counts, not padding."
         )
         parts.append(f"{table(head, lines)}\n\n{note}\n\n{caption(own[0])}")
     return "\n\n".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,10 +11,24 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from llvmlite import binding
 
 import bench.__main__ as command
-from bench import distributed, ingest, judges, peak, phases, reached, report, scaling, sharing, trainers
+from bench import (
+    distributed,
+    ingest,
+    judges,
+    narrow,
+    peak,
+    phases,
+    reached,
+    report,
+    scaling,
+    sharing,
+    trainers,
+)
 from corpora.planted import Plan, generate
+from fastw2v.kernels.tiles import registers
 
 ROOT = Path(__file__).parent.parent
 COMMON = {
@@ -257,6 +272,22 @@ def test_kernels__rates_are_of_useful_work():
     assert "| noise scores | 100 | 50% | 80 | 80% |" in text
     assert "| **all** | 200 | 100% | 40 | 40% |" in text
     assert "written back: 4.0 GB/s" in text
+    narrow = [{**row, "vector_bits": 256, "run": "another", "nanoseconds": 200.0} for row in rows]
+    assert report.kernels(rows + narrow) == f"{text}\n\n{report.kernels(narrow)}"
+    assert "in registers of 256 bits" in report.kernels(narrow)
+
+
+def test_without_avx512__begins_the_process_anew_once(monkeypatch: pytest.MonkeyPatch):
+    begun: list[list[str]] = []
+    monkeypatch.setattr(narrow.os, "execv", lambda program, command: begun.append(command))
+    monkeypatch.setattr(narrow.sys, "argv", ["bench", "kernels", "--without-avx512"])
+    monkeypatch.delenv(narrow.FEATURES, raising=False)
+    for _ in range(2):  # the second as in the process that begun anew
+        narrow.go_on_without_avx512()
+    assert [command[1:] for command in begun] == [["-m", "bench", "kernels", "--without-avx512"]]
+    features = dict(binding.get_host_cpu_features())
+    told = registers.features(None, os.environ[narrow.FEATURES])
+    assert told == {name: has and not name.startswith("avx512") for name, has in features.items()}
 
 
 def test_ingest__is_one_table_of_speeds_shares_and_memory():

@@ -3,60 +3,31 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
+from typing import Any
 
 import click
 import numpy as np
 import pytest
-from llvmlite import binding, ir
+from llvmlite import ir
 
 from bench import peak
 from bench.peak import CHAINS, FLOATS, fma_peak, multiply_adds, n_chains, spin
 from bench.phases import limits, require_below
 from fastw2v.kernels.block.scratch import PHASES
 from fastw2v.kernels.tiles.registers import FEATURES, WIDE
+from tests.assembly import ARM, FMA, STACK, X86, assembly_for, hot_loop
 
-X86, ARM = "x86_64-linux-gnu", "aarch64-linux-gnu"
-FMA = re.compile(r"^\s*(vfn?m(?:add|sub)\w*ps|fml[as]|fmadd)\s", re.MULTILINE)
-STACK = re.compile(r"\(%[re][sb]p|\[sp|\[x29")
 HAS_FMA = bool(FEATURES.get("fma")) or platform.machine().lower() in ("arm64", "aarch64")
 
 
-def hot_loop(assembly: str) -> str:
-    """The lines of the longest loop: from a label to the last jump back to it."""
-    lines = assembly.splitlines()
-    labels = {
-        line.partition(":")[0].strip(): n for n, line in enumerate(lines) if re.match(r"\.?L\w+:", line)
-    }
-    loops = []
-    for n, line in enumerate(lines):
-        target = re.match(r"\s+(?:j\w+|b\.\w+|cbn?z .*,)\s+(\.?L\w+)", line)
-        if target and labels.get(target[1], n) < n:
-            loops.append("\n".join(lines[labels[target[1]] : n]))
-    return max(loops, key=len)
+def chains_for(triple: str, cpu: str, chains: int) -> str:
+    """The loop of the chains."""
 
+    def build(builder: Any, function: Any) -> None:
+        builder.ret(multiply_adds(builder, function.args[0], chains))
 
-def assembly_for(triple: str, cpu: str, chains: int) -> str:
-    """What LLVM makes of the chains for a processor, as it does within Numba."""
-    module = ir.Module()
-    module.triple = triple
-    function = ir.Function(module, ir.FunctionType(ir.FloatType(), [ir.IntType(64)]), "spin")
-    builder = ir.IRBuilder(function.append_basic_block())
-    builder.ret(multiply_adds(builder, function.args[0], chains))
-    machine = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
-    parsed = binding.parse_assembly(str(module))
-    options = binding.create_pipeline_tuning_options(3)
-    binding.create_pass_builder(machine, options).getModulePassManager().run(
-        parsed, binding.create_pass_builder(machine, options)
-    )
-    return str(machine.emit_assembly(parsed))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def targets() -> None:
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
+    return hot_loop(assembly_for(triple, cpu, [ir.IntType(64)], ir.FloatType(), build))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +45,7 @@ def test_multiply_adds__are_as_many_as_claimed_and_stay_in_registers(
     triple: str, cpu: str, wide: bool, floats: int
 ) -> None:
     chains = n_chains(wide, triple.partition("-")[0])
-    loop = hot_loop(assembly_for(triple, cpu, chains))
+    loop = chains_for(triple, cpu, chains)
     n_a_round = chains * FLOATS // floats  # the loop holds some rounds
     assert len(FMA.findall(loop)) >= n_a_round
     assert len(FMA.findall(loop)) % n_a_round == 0
@@ -84,7 +55,7 @@ def test_multiply_adds__are_as_many_as_claimed_and_stay_in_registers(
 
 def test_hot_loop__shows_what_was_wrong() -> None:
     """Twelve chains in 16 registers of 256 bits are spilled."""
-    assert STACK.findall(hot_loop(assembly_for(X86, "znver3", 12)))
+    assert STACK.findall(chains_for(X86, "znver3", 12))
 
 
 @pytest.mark.skipif(not HAS_FMA, reason="no fused multiply-add")

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import binding, ir
 from numba import njit
 from numpy.typing import NDArray
 
+from fastw2v.kernels.tiles import registers, several
 from fastw2v.kernels.tiles import rows as row_operations
-from fastw2v.kernels.tiles import several
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16, pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import (
+    SCORE_REST,
     SCORE_ROWS,
     SCORE_VECTORS,
+    UPDATE_REST,
     UPDATE_ROWS,
     UPDATE_VECTORS,
+    in_tiles,
+    outer_products,
     product_tile,
+    tiles,
     transpose_tile,
     update_tile,
+    zero_tile,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import BFLOAT16
 from fastw2v.reference.noise import rounded
+from tests.assembly import ARM, FMA, STACK, X86, assembly_for, hot_loop
 
 Matrix = NDArray[Any]
 LINES = [1, 2, 3, 4, 5, 7, 20]  # of a row: every remainder of four, which the row operations take at a time
-SHAPES = sorted({(SCORE_ROWS, SCORE_VECTORS), (SCORE_ROWS, 1), (1, 1), (3, 2)})
-UPDATES = sorted({(UPDATE_ROWS, UPDATE_VECTORS), (UPDATE_ROWS, 2), (UPDATE_ROWS, 1)})
+SHAPES = sorted({*product((SCORE_ROWS, SCORE_REST), (SCORE_VECTORS, 1)), (1, 1), (3, 2)})
+UPDATES = sorted(product({UPDATE_ROWS, UPDATE_REST}, {UPDATE_VECTORS, min(UPDATE_VECTORS, 2), 1}))
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
 precisions = pytest.mark.parametrize("packed", [False, pytest.param(True, marks=needs_bfloat16)])
 
@@ -82,10 +91,10 @@ def product_of(shape: tuple[int, int]) -> Any:
     """product_tile of a shape, which it must know when it is compiled."""
     n_rows, n_vectors = shape
 
-    def product(target: Any, i: Any, j: Any, left: Any, right: Any, depth: Any) -> None:
+    def multiply(target: Any, i: Any, j: Any, left: Any, right: Any, depth: Any) -> None:
         product_tile(target, (i, j), left, right, (n_rows, n_vectors), depth)
 
-    return njit(product)
+    return njit(multiply)
 
 
 @cache
@@ -126,7 +135,7 @@ def test_update_tile__steps_rows_by_sums_of_terms(shape: Any, transposed: int, b
     """One or two sums of any length, none too; a word that occurs twice is stepped twice, −1 is left out."""
     n_rows, width = shape[0], shape[1] * FLOATS_PER_LINE
     matrix = random(6, width + 32)
-    words = np.array([9, 4, 2, 4, -1, 9], np.int64)[: n_rows + 1]
+    words = np.array([9, 4, 2, 4, -1, 0, 5], np.int64)[: n_rows + 1]
     steps = random(len(words))
     terms = tuple(
         (random(20, 20), random(20, width + 32) * (n + 1), first, last)
@@ -142,6 +151,89 @@ def test_update_tile__steps_rows_by_sums_of_terms(shape: Any, transposed: int, b
             expected[words[r], 16 : 16 + width] -= steps[r] * total
     update_of(shape, transposed)(matrix, words, steps, 1, FLOATS_PER_LINE, terms)
     close(matrix, expected)
+
+
+def test_features__are_those_that_numba_compiles_for() -> None:
+    here = dict(binding.get_host_cpu_features())
+    assert registers.features(None, None) == registers.features("znver5", None) == here
+    assert registers.features(None, "-avx512f,+sse2") == here | {"avx512f": False, "sse2": True}
+    assert registers.features(binding.get_host_cpu_name(), "-fma") == here | {"fma": False}
+    assert registers.features("i486", "+avx2") == {"avx2": True}
+    assert registers.features("generic", "") == {}
+
+
+@pytest.mark.parametrize("wide", [True, False])
+@pytest.mark.parametrize("n", [*range(1, 34), 64])
+def test_in_tiles__every_row_is_in_one_and_none_beyond_a_line(wide: bool, n: int) -> None:
+    for tile in tiles(wide):
+        high, every = in_tiles(n, tile.rows, tile.rest)
+        assert high % tile.rows == (every - high) % tile.rest == 0
+        assert n <= every <= -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
+        assert every - high < tile.rows * tile.rest
+        assert tile.rows == tile.rest or not wide  # `HAS_REST`
+
+
+PLACE = registers.FLOAT.as_pointer()
+# (triple, processor, floats of a register, whether tiles are those of 32 registers of 512 bits)
+PROCESSORS = [
+    (X86, "znver4", 16, True),
+    (X86, "znver5", 16, True),
+    (X86, "znver3", 8, False),
+    (X86, "haswell", 8, False),
+    (ARM, "neoverse-n1", 4, False),
+    (ARM, "neoverse-v1", 4, False),
+]
+
+
+def matrix_at(builder: Any, data: Any, stride: Any) -> registers.Matrix:
+    """What the tiles take of an array, without Numba."""
+    matrix = registers.Matrix.__new__(registers.Matrix)
+    matrix.builder, matrix.data, matrix.halves, matrix.stride = builder, data, False, stride
+    return matrix
+
+
+def tile_for(triple: str, cpu: str, shape: tuple[int, int], across: bool) -> str:
+    """The inner loop of a tile for a processor; its factors lie along a row or across rows."""
+
+    def build(builder: Any, function: Any) -> None:
+        for argument in function.args[:3]:
+            argument.add_attribute("noalias")
+        target, by, source = (matrix_at(builder, *function.args[n::3]) for n in range(3))
+
+        def factor_at(r: int, q: Any) -> Any:
+            row, column = (q, registers.whole(r)) if across else (registers.whole(r), q)
+            return by.splat(by.index(row, column))
+
+        body = outer_products(builder, source, registers.whole(0), factor_at, shape)
+        sums = registers.counted_loop(builder, target.stride, zero_tile(*shape), body)
+        for n, total in enumerate(sums):
+            target.store(total, registers.whole(0), n)
+        builder.ret_void()
+
+    takes = [PLACE] * 3 + [registers.I64] * 3
+    return hot_loop(assembly_for(triple, cpu, takes, ir.VoidType(), build))
+
+
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize(("triple", "cpu", "floats", "wide"), PROCESSORS)
+def test_tiles__fill_the_registers_and_stay_there(
+    triple: str, cpu: str, floats: int, wide: bool, across: bool
+) -> None:
+    """As many multiply-adds a round as the tile has sums, enough to hide their latency, none on the stack."""
+    for tile in tiles(wide):
+        for rows in (tile.rows, tile.rest):
+            loop = tile_for(triple, cpu, (rows, tile.vectors), across)
+            n_sums = rows * tile.vectors * FLOATS_PER_LINE // floats
+            assert len(FMA.findall(loop)) % n_sums == 0 != len(FMA.findall(loop))
+            assert n_sums >= 8
+            assert not STACK.findall(loop)
+
+
+def test_tiles__are_as_high_as_the_registers_allow() -> None:
+    """One row more is spilled with 16 registers of 256 bits, and with 32 of 128."""
+    high = tiles(False)[0].rows + 1
+    assert STACK.findall(tile_for(X86, "znver3", (high, 1), False))
+    assert STACK.findall(tile_for(ARM, "neoverse-n1", (high, 1), False))
 
 
 @needs_bfloat16

@@ -7,10 +7,18 @@ import numpy as np
 from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.scratch import ONE, ZERO
 from fastw2v.kernels.block.windows import prefetch
-from fastw2v.kernels.jit import inner_jit
+from fastw2v.kernels.jit import inner_jit, level_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.bfloat16 import pack_across, pack_along, products_in
-from fastw2v.kernels.tiles.products import SCORE_ROWS, SCORE_VECTORS, product_tile, transpose_tile
+from fastw2v.kernels.tiles.products import (
+    HAS_REST,
+    SCORE_REST,
+    SCORE_ROWS,
+    SCORE_VECTORS,
+    in_tiles,
+    product_tile,
+    transpose_tile,
+)
 from fastw2v.kernels.tiles.rows import add_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
@@ -53,27 +61,38 @@ def pack_rows(scratch, n_centers):
         pack_across(operands.noise_across, noise, q)
 
 
+@level_jit
+def score_rows(vectors, scratch, i, rows, depth):
+    """errors[i : i + rows, s] for all draws; rows is a compile-time constant."""
+    centers, columns = scratch.operands.centers_along, scratch.operands.noise_columns
+    s, n_noise = 0, columns.shape[1]
+    while s + SCORE_WIDTH <= n_noise:
+        prefetch(vectors, scratch.ahead, 2)
+        product_tile(scratch.errors, (i, s), centers, columns, (rows, SCORE_VECTORS), depth)
+        s += SCORE_WIDTH
+    if SCORE_VECTORS > 1:  # known to Numba, which else compiles nothing of it
+        while s < n_noise:
+            prefetch(vectors, scratch.ahead, 2)
+            product_tile(scratch.errors, (i, s), centers, columns, (rows, 1), depth)
+            s += FLOATS_PER_LINE
+
+
 @inner_jit
 def score_noise(vectors, scratch, n_centers):
     """errors[i, s] = v_iᵀ u_s, from the noise rows transposed: whole registers of draws, no sums across."""
     pack_rows(scratch, n_centers)
     rows, columns = scratch.operands.noise_along, scratch.operands.noise_columns
-    centers = scratch.operands.centers_along
     n_noise = columns.shape[1]
     depth = scratch.centers.rows.shape[1] // products_in(columns)
     for s in range(0, n_noise, FLOATS_PER_LINE):
         for d in range(0, depth, FLOATS_PER_LINE):
             transpose_tile(columns, d, rows, s)
-    for i in range(0, n_centers, SCORE_ROWS):
-        s = 0
-        while s + SCORE_WIDTH <= n_noise:
-            prefetch(vectors, scratch.ahead, 2)
-            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, SCORE_VECTORS), depth)
-            s += SCORE_WIDTH
-        while s < n_noise:
-            prefetch(vectors, scratch.ahead, 2)
-            product_tile(scratch.errors, (i, s), centers, columns, (SCORE_ROWS, 1), depth)
-            s += FLOATS_PER_LINE
+    high, every = in_tiles(n_centers, SCORE_ROWS, SCORE_REST)
+    for i in range(0, high, SCORE_ROWS):
+        score_rows(vectors, scratch, i, SCORE_ROWS, depth)
+    if HAS_REST:
+        for i in range(high, every, SCORE_REST):
+            score_rows(vectors, scratch, i, SCORE_REST, depth)
 
 
 @inner_jit

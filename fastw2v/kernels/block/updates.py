@@ -6,7 +6,14 @@ from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit, level_jit
 from fastw2v.kernels.tiles.bfloat16 import products_in
-from fastw2v.kernels.tiles.products import UPDATE_ROWS, UPDATE_VECTORS, update_tile
+from fastw2v.kernels.tiles.products import (
+    HAS_REST,
+    UPDATE_REST,
+    UPDATE_ROWS,
+    UPDATE_VECTORS,
+    in_tiles,
+    update_tile,
+)
 from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import LARGEST_MOVE
 
@@ -14,22 +21,22 @@ UPDATE_WIDTH = UPDATE_VECTORS * FLOATS_PER_LINE
 
 
 @level_jit
-def update_rows(matrix, side, i, terms, transposed, ahead):
-    """Row −= step·gradient for UPDATE_ROWS rows of a side; terms and transposed are those of update_tile.
+def update_rows(matrix, side, i, rows, terms, transposed, ahead):
+    """Row −= step·gradient for some rows of a side; terms and transposed are those of update_tile.
 
+    rows   how many, a compile-time constant
     ahead  what `prefetch` takes, (vectors, rows): a row is asked for before each wide tile
     """
     d, stop = 0, matrix.shape[1]
     while d + UPDATE_WIDTH <= stop:
         prefetch(ahead[0], ahead[1], 1)
-        shape = (UPDATE_ROWS, UPDATE_VECTORS)
-        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, shape)
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (rows, UPDATE_VECTORS))
         d += UPDATE_WIDTH
-    if d + 2 * FLOATS_PER_LINE <= stop:
-        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 2))
+    if UPDATE_VECTORS > 2 and d + 2 * FLOATS_PER_LINE <= stop:  # Numba compiles nothing of what cannot be
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (rows, 2))
         d += 2 * FLOATS_PER_LINE
-    if d < stop:
-        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (UPDATE_ROWS, 1))
+    if UPDATE_VECTORS > 1 and d < stop:
+        update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (rows, 1))
 
 
 @inner_jit
@@ -41,8 +48,12 @@ def update_with_noise(matrix, side, vectors, scratch, n, seen):
         (operands.errors_along, operands.noise_across, 0, depth),
         (scratch.for_seen, seen.total, 0, 1),
     )
-    for i in range(0, n, UPDATE_ROWS):
-        update_rows(matrix, side, i, terms, 0, (vectors, scratch.ahead))
+    high, every = in_tiles(n, UPDATE_ROWS, UPDATE_REST)
+    for i in range(0, high, UPDATE_ROWS):
+        update_rows(matrix, side, i, UPDATE_ROWS, terms, 0, (vectors, scratch.ahead))
+    if HAS_REST:
+        for i in range(high, every, UPDATE_REST):
+            update_rows(matrix, side, i, UPDATE_REST, terms, 0, (vectors, scratch.ahead))
 
 
 @inner_jit
@@ -64,8 +75,12 @@ def update_noise(vectors, scratch, n_centers):
     n_products = products_in(operands.errors_across)
     depth = (n_centers + n_products - 1) // n_products
     terms = ((operands.errors_across, operands.centers_across, 0, depth),)
-    for s in range(0, scratch.weights.shape[1], UPDATE_ROWS):
-        update_rows(vectors.outside, scratch.noise, s, terms, 1, (vectors, scratch.ahead))
+    high, every = in_tiles(scratch.weights.shape[1], UPDATE_ROWS, UPDATE_REST)
+    for s in range(0, high, UPDATE_ROWS):
+        update_rows(vectors.outside, scratch.noise, s, UPDATE_ROWS, terms, 1, (vectors, scratch.ahead))
+    if HAS_REST:
+        for s in range(high, every, UPDATE_REST):
+            update_rows(vectors.outside, scratch.noise, s, UPDATE_REST, terms, 1, (vectors, scratch.ahead))
 
 
 @inner_jit

@@ -6,7 +6,7 @@ import platform
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import types
+from numba.core import config, types
 from numba.np import arrayobj
 
 from fastw2v.model.arrays import FLOATS_PER_LINE
@@ -14,8 +14,21 @@ from fastw2v.model.arrays import FLOATS_PER_LINE
 FLOAT, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, FLOATS_PER_LINE)
 FAST = ("contract", "nsz", "arcp", "afn", "reassoc")
-# Sums of a tile that fit the registers beside the operands: 32 of 512 bits, or 16 of 256 (two a vector).
-FEATURES = binding.get_host_cpu_features()
+
+
+def features(cpu: str | None, told: str | None) -> dict[str, bool]:
+    """What the processor that Numba compiles for has: this one's features, but for what is told of it.
+
+    Those of another processor are those that are told, as far as they are.
+
+    cpu, told   NUMBA_CPU_NAME and NUMBA_CPU_FEATURES
+    """
+    is_another = told is not None and cpu not in (None, binding.get_host_cpu_name())
+    own = {} if is_another else dict(binding.get_host_cpu_features())
+    return own | {name[1:]: name[0] == "+" for name in (told or "").split(",") if name}
+
+
+FEATURES = features(config.CPU_NAME, config.CPU_FEATURES)
 WIDE = bool(FEATURES.get("avx512f"))
 # Processors with vectors of 128 bits at least. Where these are all there is (SSE2) a vector is four registers
 # and most sums of a tile are in memory, and yet tiles take half the time of plain loops.
