@@ -1,0 +1,101 @@
+"""A model in one file: NumPy's npz of plain arrays, words and settings as JSON among them; no pickle.
+
+center, outside   float32 (n_words, vector_size)
+counts            int64 (n_words,)
+words, settings   UTF-8 of JSON, uint8
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.errors import CorpusError
+from fastw2v.gensim.arguments import SAVED
+from fastw2v.gensim.faults import ArgumentError
+from fastw2v.gensim.keyed_vectors import keyed_vectors
+from fastw2v.system.files import atomic_writer
+
+if TYPE_CHECKING:
+    from fastw2v.gensim.model import Model
+
+Kind = TypeVar("Kind", bound="Model")
+FORMAT = "fastw2v gensim 1"
+STATE = ("corpus_count", "corpus_total_words", "effective_min_count", "train_count", "total_train_time")
+
+
+def as_json(value: Any) -> NDArray[np.uint8]:
+    """A value as the bytes of its JSON. Raises ArgumentError for what has none."""
+    try:
+        return np.frombuffer(json.dumps(value, default=plain).encode(), np.uint8)
+    except TypeError as error:
+        raise ArgumentError(
+            f"the model cannot be saved ({error}): set numbers, texts and None only"
+        ) from None
+
+
+def plain(value: Any) -> Any:
+    """A NumPy number as Python's; TypeError for others."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} is no setting")
+
+
+def from_json(stored: NDArray[np.uint8]) -> Any:
+    """What `as_json` was given."""
+    return json.loads(stored.tobytes())
+
+
+def save(model: Model, path: Path) -> None:
+    """Write a model; the file appears complete or not at all. Raises OutputError."""
+    vocabulary = model.vocabulary or Vocabulary([], np.zeros(0, np.int64))
+    settings = {name: getattr(model, name) for name in (*SAVED, *STATE)}
+    arrays: dict[str, Any] = {
+        "settings": as_json({"format": FORMAT, **settings}),
+        "words": as_json(vocabulary.words),
+        "counts": vocabulary.counts,
+        "center": model.wv.vectors,
+        "outside": model.outside_vectors,
+    }
+    with atomic_writer(path) as file:
+        np.savez(file, **arrays)
+
+
+def arrays_of(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Some arrays of an npz file. Raises CorpusError where they are not there, and for pickles."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); give a saved file") from None
+    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise CorpusError(
+            f"{path}: is not what this class of fastw2v.gensim saved ({str(error).splitlines()[0][:80]}); "
+            "gensim's own files are pickles, which run code: load them there, and wv.save_word2vec_format"
+        ) from None
+
+
+def load(kind: type[Kind], path: Path) -> Kind:
+    """Read a model. Raises CorpusError for a file that is none."""
+    parts = arrays_of(path, ("settings", "words", "counts", "center", "outside"))
+    settings, words = from_json(parts["settings"]), from_json(parts["words"])
+    if settings["format"] != FORMAT:
+        raise CorpusError(f"{path}: is of format {settings['format']!r}: this release reads {FORMAT!r}")
+    model = kind.__new__(kind)
+    for name in SAVED:
+        setattr(model, name, settings[name])
+    model.prepare()
+    for name in STATE:
+        setattr(model, name, settings[name])
+    if words:
+        model.vocabulary = Vocabulary(words, parts["counts"])
+        model.outside_vectors = parts["outside"]
+        model.wv = keyed_vectors(words, parts["center"], parts["counts"])
+    return model
