@@ -54,7 +54,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "knows what is shown: vectors, what hooks of training are told, the machine",
         {"kernels.compiler", "system", "training.hooks", "vectors"},
     ),
-    "api commands gensim": ("may know everything but the command line", ALL),
+    "api commands gensim sklearn": ("may know everything but the command line", ALL),
     "cli __main__ the_door": (
         "cli alone knows commands, __main__ alone cli, and the door only the api and the machine",
         set(),
@@ -68,7 +68,7 @@ BESIDES = {
     "the_door": {"api", "system.machine"},
 }
 ROOMS = {room: may | BESIDES.get(room, set()) for rooms, (_, may) in RULES.items() for room in rooms.split()}
-ONLY = {"cli": {"__main__"}, "commands": {"cli"}, "api": {"the_door", "gensim"}, "__main__": set()}
+ONLY = {"cli": {"__main__"}, "commands": {"cli"}, "api": {"the_door", "gensim", "sklearn"}, "__main__": set()}
 AT_THE_TOP = {"__init__", "__main__", "api", "backends", "cli", "config", "errors", "version"}
 
 # Names that are passed on from a module of the folder, imported when they are used.
@@ -93,7 +93,7 @@ LIBRARIES = {
     "gensim": {"gensim.keyed_vectors", "vectors.embeddings"},
     "mpi4py": {"distributed.mpi"},
     "matplotlib": {"show.maps.picture", "show.pictures"},
-    "sklearn": {"show.maps.projection"},
+    "sklearn": {"show.maps.projection", "sklearn.transformer"},
     "umap": {"show.maps.projection"},
 }
 MAX_LINES = 50
