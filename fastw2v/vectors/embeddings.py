@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Which = Literal["center", "outside", "sum", "concatenated"]
 
+SHOWN = 5  # words, and numbers of each, that a table in a notebook shows
 CHUNK_NUMBERS = 1 << 20  # 4 MB of float32 or 8 MB of float64 at a time
 
 
@@ -70,6 +72,44 @@ class Embeddings:
     def __repr__(self) -> str:
         """Size and first words; a notebook shows this, so not all of them."""
         return f"<Embeddings of {len(self):,} words x {self.dim}: {few(self.words)}>"
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook: the first words, their counts and the first of their numbers."""
+        rows = [
+            (word, "" if self.counts is None else f"{self.counts[i]:,}", *(f"{x:.4f}" for x in row[:SHOWN]))
+            for i, (word, row) in enumerate(zip(self.words[:SHOWN], self.center_vectors, strict=False))
+        ]
+        more = ["…"] if self.dim > SHOWN else []
+        head = ["word", "count", *map(str, range(min(self.dim, SHOWN))), *more]
+        cells = [[html.escape(cell) for cell in [*row, *more]] for row in rows]
+        body = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
+        return (
+            f"<table><caption>{len(self):,} words x {self.dim}</caption>"
+            f"<thead><tr><th>{'</th><th>'.join(head)}</th></tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the words and both kinds of vectors are the same, number by number; counts may differ."""
+        if not isinstance(other, Embeddings):
+            return NotImplemented
+        if self is other:
+            return True
+        pairs = (
+            (self.center_vectors, other.center_vectors),
+            (self.outside_vectors, other.outside_vectors),
+        )
+        return self.words == other.words and all(
+            mine is theirs or (mine is not None and theirs is not None and np.array_equal(mine, theirs))
+            for mine, theirs in pairs
+        )
+
+    def __hash__(self) -> int:
+        """Of the size and the first words: the vectors would take as long as comparing them."""
+        return hash((len(self), self.dim, *self.words[:SHOWN]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: not the index and the norms, which are made anew."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __iter__(self) -> Iterator[str]:
         """The words, most frequent first."""
