@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
+from fastw2v.commands.cache import cache
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
@@ -95,7 +96,8 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
 ANSWERS = (*QUESTIONS, recommend, sequences)
-COMMANDS = (train, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, doctor, warm_up)
+OF_MACHINE = (doctor, warm_up, cache)
+COMMANDS = (train, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, *OF_MACHINE)
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -168,7 +168,7 @@ def test_open_vectors__a_changed_file_is_read_anew_and_the_old_one_forgotten(
     changed = Embeddings(many.words[::-1], many.center_vectors)
     formats.save(path, changed)
     assert_same(cache.open_vectors(path, tmp_path / "c"), changed)
-    assert len(list((tmp_path / "c").iterdir())) == 3
+    assert len(list((tmp_path / "c").iterdir())) == 4
 
 
 def test_open_vectors__an_npy_file_with_other_words_is_read_anew(tmp_path: Path, many: Embeddings) -> None:

@@ -4,6 +4,7 @@ A file of many vectors takes up to minutes to read and check. What came of it is
 
     KEY.npy         the matrix, float32 (n_words, dim); for an npy file a link to that file
     KEY.norms.npy   lengths of the vectors, float64 (n_words,)
+    KEY.source      the name of the file, for who looks what is kept (`copies`)
     KEY.words       the words, a line each; written last, so that it says that the others are complete
 
 KEY names the file and the state it is in (path, size and time of change of each of its parts), so that a
@@ -124,6 +125,7 @@ class _Entry(NamedTuple):
         else:
             write_array(self.part(".npy"), embeddings.center_vectors)
         write_array(self.part(".norms.npy"), embeddings.norms)
+        self.part(".source").write_bytes(os.fsencode(path.resolve()))
         with atomic_writer(self.part(".words")) as file:
             file.write(joined.encode(errors="surrogatepass"))
 
