@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from fastw2v import cli
 from fastw2v.errors import UsageError
+from fastw2v.show import progress
 from fastw2v.show.maps.page import write_page
 from fastw2v.show.maps.picture import labelled, write_picture
 from fastw2v.show.maps.projection import WordMap, lay_out
@@ -308,3 +310,46 @@ def test_map__a_missing_library_is_one_line(
     assert code == 2
     assert message in err
     assert list(tmp_path.iterdir()) == [vectors]
+
+
+# ---- Progress ----------------------------------------------------------------------------------------------
+
+
+def test_lay_out__tells_what_it_does(groups: Embeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastw2v.show.maps.projection.PLACES_AT_ONCE", 60 * 20)
+    told: list[str] = []
+    lay_out(groups, 60, "pca", 1, on_progress=told.append)
+    shares = [f"finding neighbours {share}" for share in ("  0.0%", " 33.3%", " 66.7%")]
+    assert told == ["laying out 60 words", *shares]
+
+
+@pytest.mark.parametrize("after", [0.0, 3600.0])
+def test_map__shows_progress_where_it_takes_long(
+    after: float,
+    groups: Embeddings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """One that is quick says nothing; one that is not, here for it waits until it is shown, does."""
+    shown = threading.Event()
+    update = progress.Display.update
+
+    def seen(self: progress.Display, line: str, *, final: bool = False) -> None:
+        update(self, line, final=final)
+        shown.set()
+
+    def slow(unit: Any, seed: int) -> Any:
+        assert after or shown.wait(60)
+        return np.array(unit[:, :2], np.float64)
+
+    monkeypatch.setattr(progress, "WAITING_SECONDS", after)
+    monkeypatch.setattr(progress.Display, "update", seen)
+    monkeypatch.setattr("fastw2v.show.maps.projection._pca", slow)
+    formats.save(tmp_path / "v.parquet", groups)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["map", str(tmp_path / "v.parquet"), "-o", str(tmp_path / "m.html")])
+    said = capfd.readouterr().err
+    assert stop.value.code == 0
+    assert (re.search(r"^(reading v.parquet|laying out 60 words)  \d", said) is not None) is (not after)
+    assert said.endswith(f"wrote a map of 60 words to {tmp_path / 'm.html'}\n")

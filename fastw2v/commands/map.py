@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
     from fastw2v.show.maps.page import write_page
     from fastw2v.show.maps.picture import write_picture
     from fastw2v.show.maps.projection import lay_out
+    from fastw2v.show.progress import Display, Waiting
     from fastw2v.system.files import require_writable
 
     path = Path(output)
@@ -56,11 +58,13 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
     check_places((), inputs_of({"vectors": vectors}), [NamedFile("-o", path)])
     require_vectors(vectors, options["file_format"])
     require_writable(path)
-    word_map = lay_out(load_vectors(vectors, **options), number, method, seed)
     title = Path(vectors).name
-    if kind == "html":
-        caption = f"The {len(word_map.words):,} most frequent words, by {METHODS[method]}"
-        write_page(path, word_map, title, caption)
-    else:
-        write_picture(path, word_map, title, kind)
+    with Waiting(Display(sys.stderr), f"reading {title}") as waiting:
+        word_map = lay_out(load_vectors(vectors, **options), number, method, seed, on_progress=waiting.tell)
+        waiting.tell(f"writing {output}")
+        if kind == "html":
+            caption = f"The {len(word_map.words):,} most frequent words, by {METHODS[method]}"
+            write_page(path, word_map, title, caption)
+        else:
+            write_picture(path, word_map, title, kind)
     click.echo(f"wrote a map of {len(word_map.words):,} words to {output}", err=True)

@@ -9,9 +9,10 @@ import errno
 import math
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Self, TextIO
 
 from fastw2v.system.machine import resident_memory
 from fastw2v.system.streams import SafeStream
@@ -19,6 +20,7 @@ from fastw2v.training.hooks import Evaluation, Progress
 
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
+WAITING_SECONDS = 2.0  # before a command that is usually quick says what it does
 
 
 def clock(seconds: float) -> str:
@@ -161,3 +163,35 @@ class Display:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
+
+
+class Waiting:
+    """Shows what goes on, and for how long, within a `with` block that takes more than two seconds.
+
+    A thread of its own writes, as what is waited for may be one call of a library.
+    """
+
+    def __init__(self, display: Display, what: str) -> None:
+        self.display, self.what = display, what
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+
+    def tell(self, what: str) -> None:
+        """Something else goes on, or it went on."""
+        self.what = what
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self.display.close()
+
+    def _show(self) -> None:
+        """Until the block is over."""
+        started, pause = time.perf_counter(), WAITING_SECONDS
+        while not self._over.wait(pause):
+            self.display.update(f"{self.what}  {clock(time.perf_counter() - started)}")
+            pause = LIVE_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -31,8 +32,17 @@ class WordMap(NamedTuple):
     cosines: NDArray[np.float32]
 
 
-def lay_out(embeddings: Embeddings, n_words: int, method: Method, seed: int, n_near: int = 8) -> WordMap:
+def lay_out(
+    embeddings: Embeddings,
+    n_words: int,
+    method: Method,
+    seed: int,
+    n_near: int = 8,
+    on_progress: Callable[[str], None] = lambda what: None,
+) -> WordMap:
     """The first n_words in the plane, by the directions of their vectors.
+
+    on_progress   told in a few words what goes on, and how far the neighbours are
 
     Raises UsageError for no words, an unknown method, or a library that is missing.
     """
@@ -42,8 +52,9 @@ def lay_out(embeddings: Embeddings, n_words: int, method: Method, seed: int, n_n
     methods = {"pca": _pca, "tsne": _tsne, "umap": _umap}
     if method not in methods:
         raise UsageError(f"method {method!r} is unknown; use {', '.join(methods)}")
+    on_progress(f"laying out {len(unit):,} words")
     places = _fitted(methods[method](unit, seed))
-    neighbours, cosines = _nearest(unit, min(n_near, len(unit) - 1))
+    neighbours, cosines = _nearest(unit, min(n_near, len(unit) - 1), on_progress)
     counts = None if embeddings.counts is None else embeddings.counts[:n_words].tolist()
     return WordMap(embeddings.words[:n_words], counts, places, neighbours, cosines)
 
@@ -97,11 +108,14 @@ def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((places - (low + high) / 2) / size + 0.5)
 
 
-def _nearest(unit: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _nearest(
+    unit: NDArray[np.float32], k: int, on_progress: Callable[[str], None]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     neighbours = np.empty((len(unit), k), dtype=np.int64)
     cosines = np.empty((len(unit), k), dtype=np.float32)
     rows = max(1, PLACES_AT_ONCE // len(unit))
     for start in range(0, len(unit), rows):
+        on_progress(f"finding neighbours {start / len(unit):6.1%}")
         scores = unit[start : start + rows] @ unit.T
         own = np.arange(len(scores))
         scores[own, own + start] = -np.inf
