@@ -57,8 +57,9 @@ def test_arguments__are_those_of_gensim_with_its_defaults() -> None:
 @pytest.mark.parametrize("name", sorted(IDLE.keys() & CONSTRUCTOR.keys()))
 def test_arguments__without_effect_warn_by_name(name: str) -> None:
     given = {"hashfxn": len, "sorted_vocab": 0}.get(name, 7)
-    with pytest.warns(IdleArgumentWarning, match=f"^{name}="):
+    with pytest.warns(IdleArgumentWarning, match=f"^{name}=") as warned:
         Word2Vec(**{name: given})
+    assert [warning.filename for warning in warned] == [__file__]  # the line to change is the caller's
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,9 @@ def test_arguments__come_to_options_of_training(given: dict[str, Any], expected:
 
 
 def test_hierarchical_softmax__says_that_it_is_alone() -> None:
-    with pytest.warns(IdleArgumentWarning, match="hs=1 leaves negative=5 without effect"):
+    with pytest.warns(IdleArgumentWarning, match="hs=1 leaves negative=5 without effect") as warned:
         Word2Vec(hs=1)
+    assert [warning.filename for warning in warned] == [__file__]
 
 
 # ---- words -----------------------------------------------------------------------------------------------

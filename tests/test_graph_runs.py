@@ -358,3 +358,12 @@ def test_train__errors_of_edges_have_their_exit_code(edges: str, capfd: pytest.C
     assert stop.value.code == CorpusError.exit_code == 3
     assert "from 'b' to 'c' has weight -2" in capfd.readouterr().err
     assert not list(Path().glob("bad.vectors*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("p", "return_parameter"), ("q", "in_out_parameter"), ("num_walks", "walks"), ("edges", "graph")],
+)
+def test_train__names_of_other_programs_lead_to_those_here(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean {meant}"):
+        fastw2v.train([("a", "b")], graph=True, **{name: 1})

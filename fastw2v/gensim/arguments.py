@@ -108,7 +108,7 @@ def bound(
     for argument in IDLE.keys() & values.arguments.keys():
         value = values.arguments[argument]
         if value is not arguments[argument] and value != arguments[argument]:
-            warn(f"{argument}={value!r} has no effect: {IDLE[argument]}", 5)
+            warn(f"{argument}={value!r} has no effect: {IDLE[argument]}", 4)
     return dict(values.arguments)
 
 

@@ -36,8 +36,8 @@ class IdleArgumentWarning(UserWarning):
     """An argument of gensim's that has no effect here, or another one."""
 
 
-def warn(message: str, stacklevel: int = 4) -> None:
-    """Warn of an argument, by default at who called the method that calls this one's caller."""
+def warn(message: str, stacklevel: int = 3) -> None:
+    """Warn of an argument, by default at who called the method that calls this."""
     warnings.warn(message, IdleArgumentWarning, stacklevel=stacklevel)
 
 

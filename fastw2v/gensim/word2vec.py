@@ -53,7 +53,7 @@ class Word2Vec(Model):
             )
         if source is None:
             if given["trim_rule"] is not None:
-                warn("trim_rule has no effect without sentences, and is not kept: give it to build_vocab", 3)
+                warn("trim_rule has no effect without sentences, and is not kept: give it to build_vocab")
             return
         place = {"corpus_iterable": given["sentences"], "corpus_file": given["corpus_file"]}
         self.build_vocab(**place, trim_rule=given["trim_rule"])
@@ -84,7 +84,7 @@ class Word2Vec(Model):
     ) -> None:
         """The same of words that are counted already."""
         if keep_raw_vocab:
-            warn("keep_raw_vocab=True has no effect: counts of words that are left out are not kept", 3)
+            warn("keep_raw_vocab=True has no effect: counts of words that are left out are not kept")
         self._take(counting.counts_of(word_freq, corpus_count or 0), update, trim_rule)
 
     def _take(self, counted: counting.Counts, update: bool, rule: counting.Rule | None) -> None:
@@ -171,7 +171,7 @@ class Word2Vec(Model):
         places = [self.wv.get_index(word, -1) for word in context_words_list]
         rows = self.wv.vectors[[place for place in places if place >= 0]].astype(np.float64)
         if not len(rows):
-            warn("none of the context words is in the vocabulary: there is nothing to predict from", 3)
+            warn("none of the context words is in the vocabulary: there is nothing to predict from")
             return None
         hidden = rows.mean(axis=0) if self.cbow_mean else rows.sum(axis=0)
         scores = self.outside_vectors @ hidden
@@ -195,14 +195,14 @@ class Word2Vec(Model):
         for name in named:
             if name not in ("separately", "sep_limit", "ignore", "pickle_protocol"):
                 raise ArgumentTypeError(f"save has no argument {name}")
-            warn(f"{name} has no effect: the model is one npz file, without pickle", 3)
+            warn(f"{name} has no effect: the model is one npz file, without pickle")
         store.save(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path, mmap: str | None = None) -> Word2Vec:
         """A model that `save` wrote. Raises CorpusError for others, gensim's pickles among them."""
         if mmap:
-            warn(f"mmap={mmap!r} has no effect: the file is read whole; export model.wv to npy to map it", 3)
+            warn(f"mmap={mmap!r} has no effect: the file is read whole; export model.wv to npy to map it")
         return store.load(cls, Path(path))
 
 
