@@ -333,8 +333,7 @@ DAMAGES: list[tuple[Any, str, str]] = [
 @pytest.mark.parametrize(
     ("damage", "name", "message"),
     DAMAGES,
-    ids=str,
-    ids=lambda value: getattr(value, "__name__", None),
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_continue__a_damaged_model_is_one_line(
     folder: Path, capfd: pytest.CaptureFixture[str], damage: Any, name: str, message: str

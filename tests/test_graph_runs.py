@@ -230,7 +230,7 @@ def test_graph_config__defaults() -> None:
     [
         ([], {"dim": 128, "window": 10, "sample": 0.0, "min-count": 1, "epochs": 1}),
         (["--dim", "8", "--epochs", "2"], {"dim": 8, "window": 10, "epochs": 2}),
-        (["--preset", "items"], {"window": 10, "sample": 1e-4, "epochs": 20, "dim": 128}),
+        (["--preset", "items"], {"window": 10, "sample": 1e-4, "epochs": 40, "dim": 128}),
         (["--p", "0.5", "--q", "2"], {"return-parameter": 0.5, "in-out-parameter": 2.0}),
     ],
     ids=["none", "dim", "preset", "p and q"],
@@ -305,7 +305,7 @@ def test_train__refuses_a_vocabulary_a_corpus_and_several_processes(edges: str) 
     with pytest.raises(UsageError, match="this corpus is read"):
         fastw2v.train(read_corpus([["a", "b"]], min_count=1), graph=True)
     request = Request(
-        edges, TrainConfig(), ReadConfig(), ReplicaConfig(), None, Memory(), GraphConfig(graph=True)
+        edges, TrainConfig(), ReadConfig(), ReplicaConfig(), None, Memory(), graph=GraphConfig(graph=True)
     )
     require_walkable(request, 1)
     with pytest.raises(UsageError, match="start it without mpirun, or with alone"):

@@ -274,7 +274,7 @@ def assert_agree(actual: Totals, expected: Totals, problem: Problem, twin: Probl
     farthest = 2e-5 if isinstance(plan.estimator, Lockstep) else 1e-5
     farthest = 5e-5 if isinstance(plan.inputs, Subwords) else farthest
     assert actual[1:] == expected[1:]
-    assert actual.loss == pytest.approx(expected.loss, rel=1e-6, abs=1e-6)
+    assert actual.loss == pytest.approx(expected.loss, rel=farthest / 10, abs=1e-6)
     for matrix, double in zip(problem.backend.host(), twin.backend.host(), strict=True):
         np.testing.assert_allclose(matrix, double, rtol=0, atol=farthest)
     assert_nothing_beside(problem)
@@ -372,8 +372,9 @@ def test_workers__train_the_same_pairs_to_about_the_same_loss(row: Row, problem_
     problems = [problem_of(row, corpus, dim=33, n_workers=n, sample=2e-3) for n in (1, 2, 3)]
     totals = [problem.train() for problem in problems]
     assert len({each[1:] for each in totals}) == 1
-    # Workers that meet on one of 50 words lose steps: three ended 2.9 % over one.
-    assert [each.mean_loss for each in totals] == pytest.approx([totals[0].mean_loss] * 3, rel=0.06)
+    # Workers that meet on one of 50 words lose steps: three ended 2.9 % over one, 13 % where rows are shared.
+    near = 0.2 if row.has(Subwords) else 0.06
+    assert [each.mean_loss for each in totals] == pytest.approx([totals[0].mean_loss] * 3, rel=near)
     for problem in problems:
         assert_nothing_beside(problem)
     if row.has(*SAME_FOR_ALL_WORKERS):

@@ -541,8 +541,10 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """Every step that the trainer takes, written down instead of taken."""
     steps: list[Step] = []
 
-    def record(vectors: Any, inputs: Any, outside: int, negatives: Any, objective: Any, rates: Any) -> float:
-        (center,) = inputs
+    def record(
+        vectors: Any, words: Any, outside: int, negatives: Any, objective: Any, rates: Any, inputs: Any
+    ) -> float:
+        (center,) = words
         steps.append(Step(center, outside, negatives, rates[0]))
         return 1.0
 
