@@ -1,4 +1,4 @@
-"""Skip-gram word vectors with negative sampling, from Parquet, at the speed of the machine.
+"""The models of word2vec, from text, tables and graphs, at the speed of the machine.
 
     vectors = fastw2v.train("corpus.parquet", dim=300, negatives=10)
     vectors.nearest("paris")

@@ -65,7 +65,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="fastw2v")
 def cli() -> None:
-    """Skip-gram word vectors with negative sampling, from Parquet, at the speed of the machine.
+    """The models of word2vec, from text, tables and graphs, at the speed of the machine.
 
     \b
     Examples:

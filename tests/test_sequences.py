@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import fastw2v
 from fastw2v import cli
-from fastw2v.corpus import row_by_row as rows_module
+from fastw2v.corpus import rows as rows_module
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.files import sequences as sequences_module
 from fastw2v.corpus.files import text as text_module

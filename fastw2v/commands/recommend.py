@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,17 +119,30 @@ def write(
     """Write the answers for each sequence of a corpus, or for each item."""
     import numpy as np
 
-    from fastw2v.corpus.read import read_corpus
-    from fastw2v.vectors.formats.answers import BASKET, Names, as_names, write_answers
+    from fastw2v.config import ReadConfig
+    from fastw2v.corpus.rows import open_rows
+    from fastw2v.vectors.formats.answers import BASKET, ITEMS, NUMBERS, Names, as_names, write_answers
+    from fastw2v.vectors.recommend import Ranked
     from fastw2v.vectors.recommend import recommend as ranked
 
     words = embeddings.words
+
+    def named(baskets: Any, ids: Any, offsets: Any) -> Iterator[tuple[Any, Ranked]]:
+        for part in ranked(embeddings, ids, offsets, n):
+            yield baskets.slice(part.first, len(part.items)), part
+
     if baskets is None:
-        parts = ranked(embeddings, np.arange(len(words)), np.arange(len(words) + 1), n)
-        write_answers(path, parts, Names(words, as_names(words), titles))
+        every = named(as_names(words), np.arange(len(words)), np.arange(len(words) + 1))
+        write_answers(path, every, Names(words, titles, BASKET, ITEMS))
         return
-    corpus = read_corpus(baskets, min_count=1, with_rows=True, **reading)
-    rows = np.array([embeddings.index.get(item, -1) for item in corpus.vocabulary.words], np.int64)
-    parts = ranked(embeddings, rows[corpus.ids], np.asarray(corpus.offsets), n)
-    keys = as_names(corpus.rows) if corpus.keys is None else corpus.keys.take(as_names(corpus.rows))
-    write_answers(path, parts, Names(words, keys, titles, reading["group_by"] or BASKET))
+    opened = open_rows(baskets, words, ReadConfig(min_count=1, **reading))
+
+    def answers() -> Iterator[tuple[Any, Ranked]]:
+        first = 0
+        for rows in opened.rows:
+            last = first + len(rows.offsets) - 1
+            called = as_names(np.arange(first, last)) if rows.keys is None else rows.keys
+            yield from named(called, rows.ids.astype(np.int64), rows.offsets)
+            first = last
+
+    write_answers(path, answers(), Names(words, titles, opened.key or BASKET, opened.key_type or NUMBERS))

@@ -18,7 +18,6 @@ from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import NoIds, SpillBuffer
-from fastw2v.corpus.row_numbers import RowNumbers
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.candidates import InvalidWords
@@ -173,21 +172,19 @@ def count_words(
     config: ReadConfig,
     vocabulary: Vocabulary | None,
     workers: WorkerPool,
-    rows: RowNumbers | None = None,
 ) -> WordCounts:
-    """Read a source: count its words and number them provisionally; rows notes what it read.
+    """Read a source: count its words and number them provisionally.
 
     Raises what `read_corpus` does, but for too small a vocabulary.
     """
     given = given_vocabulary(vocabulary, column, config)
-    grouping = Grouping(column, opened.n_rows, workers.sorting, with_keys=rows is not None)
+    grouping = Grouping(column, opened.n_rows, workers.sorting)
     pieces = checked_pieces(opened.read(column), column, given)
     counters = workers.counters(words_to_keep(given, config))
     of_letters = config.kmers and any(file.text for file in opened.files)
     row_bytes = GUESSED_LINE if of_letters else 0  # a record of FASTA may be a chromosome
     with contextlib.closing(grouping.lists(pieces)) as lists:
-        batches = as_batches(rows.seen(lists, column) if rows else lists, column)
-        queue = BatchQueue(batches, opened.n_rows, row_bytes)
+        queue = BatchQueue(as_batches(lists, column), opened.n_rows, row_bytes)
         _count(queue, counters, workers.on_progress, tokenizer_of(config), grouping)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.config import MAX_THREADS, ReadConfig
@@ -30,7 +29,6 @@ from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
-from fastw2v.corpus.row_numbers import RowNumbers
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.where import left_out, places_named
@@ -42,7 +40,7 @@ from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.synonyms import require_known
 
 HALF_OF_FREE = Memory()
-READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "with_rows", "tally")
+READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "tally")
 
 
 class Corpus(NamedTuple):
@@ -56,8 +54,6 @@ class Corpus(NamedTuple):
     n_null        null rows and null list items, which are skipped, and rows without item, group or order
     dropped          what was dropped while counting, where memory did not suffice for all words
     notes         lines for the user: what was found in the cache, or dropped
-    rows          int64 (n_sentences,), the row of each sentence, from 0, where it was asked for
-    keys          (n_rows,) of a table of one item a row, the groups' values, where it was asked for
     source        what makes the tokens of each epoch anew, as of walks on a graph: ids are empty then, and
                   rows are edges; None where ids are all there is
 
@@ -72,8 +68,6 @@ class Corpus(NamedTuple):
     n_null: int
     dropped: Dropped = Dropped()
     notes: tuple[str, ...] = ()
-    rows: NDArray[np.int64] | None = None
-    keys: pa.Array | None = None
     source: TokenSource | None = None
 
     @property
@@ -90,7 +84,6 @@ def read_corpus(
     memory: Memory = HALF_OF_FREE,
     on_progress: Callable[[float, int], None] | None = None,
     on_pass: OnPass | None = None,
-    with_rows: bool = False,
     tally: Tally | None = None,
     **options: Any,
 ) -> Corpus:
@@ -106,7 +99,6 @@ def read_corpus(
                  wanted: then those of the Corpus are none
     on_progress  called about ten times a second with the share of rows handed out, 0 where it is not known,
                  and the words read so far; before the first word, of groups, with the share that is sorted
-    with_rows    tell the row of each sentence and the keys of groups, and take nothing from the cache
     on_pass      the same of phrases, with the number of the pass and its share
     tally        counts of earlier texts, of which and of this one's the vocabulary is made; holds their sum
                  in the end, also of words too rare for the vocabulary
@@ -124,13 +116,10 @@ def read_corpus(
     if tally is not None:
         require_counting(config, vocabulary, memory)
     if config.phrases:
-        if with_rows:
-            raise UsageError("phrases have no rows of their own: leave phrases out", ["phrases"])
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
         return with_phrases(source, config, vocabulary, reading, on_pass)
-    rows = RowNumbers() if with_rows else None
     with worker_pool(threads, memory, on_progress) as workers:
-        cache = None if rows else cache_of(source, config, vocabulary, memory.cache_dir)
+        cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source, config)
@@ -138,18 +127,16 @@ def read_corpus(
             common_column(opened.schemas, config),
             list(mixed_notes(source, config)) if names_files(source) else [],
         )
-        counted = count_words(opened, column, config, vocabulary, workers, rows)._replace(tally=tally)
+        counted = count_words(opened, column, config, vocabulary, workers)._replace(tally=tally)
         with places_named(opened.files, column):
             encoder, vocabulary = number_words(counted, config, workers)
         notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad] + counted.notes
-        places = rows.of_sentences(encoder.has_ids()) if rows else None
         if cache and not counted.numbers["n_dropped"]:
             ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
         else:
             ids, offsets = encoder.stored(workers.ids_bytes)
     notes += [cache.note] if cache and cache.note else []
-    corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
-    return corpus._replace(rows=places, keys=rows.keys) if rows else corpus
+    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
 
 
 def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: Memory) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastw2v.config import ReadConfig
-from fastw2v.corpus.row_by_row import open_rows
+from fastw2v.corpus.rows import open_rows
 from fastw2v.errors import CorpusError
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.sequences import Means, Sums, means, sums, weights_of

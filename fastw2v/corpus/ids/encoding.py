@@ -125,21 +125,6 @@ class Encoder:
         """
         return stored(self.n_ids, self.n_sentences, most_bytes, self.write)
 
-    def has_ids(self) -> NDArray[np.bool_]:
-        """Of each row that is not null whether it has ids, and so makes a sentence; to ask before `write`."""
-        parts, n_open = [np.empty(0, np.bool_)], 0
-        for number in sorted(self._waiting):
-            provisional, mapping = self._load(self._waiting[number])
-            is_end = provisional == ROW_END
-            kept = np.zeros(len(provisional), np.int64)
-            kept[~is_end] = mapping[provisional[~is_end]] >= 0
-            at_ends = np.cumsum(kept)[is_end]
-            n_of_rows = np.diff(at_ends, prepend=0)
-            n_of_rows[:1] += n_open
-            n_open = int(kept.sum()) - (int(at_ends[-1]) if len(at_ends) else -n_open)
-            parts.append(n_of_rows > 0)
-        return np.concatenate(parts)
-
     def ids_before(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many ids the batches before each of these hold."""
         firsts = np.array([*(place.first_id for place in self._places), self.n_ids], np.int64)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from fastw2v.errors import CorpusError
@@ -16,26 +15,27 @@ from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.recommend import Ranked
 
 BASKET = "basket"
+ITEMS, NUMBERS = pa.string(), pa.int64()  # what baskets without keys are called
 
 
 class Names(NamedTuple):
     """What answers are called.
 
     items    the words, by place
-    baskets  (n_baskets,) what each is called: a number, an item, or the key of its group
     titles   by item, or None where none are asked for
-    column   of the baskets
+    column   of what the baskets are called
+    kind     of that, an Arrow type: of a number, an item, or the key of a group
     """
 
     items: list[str]
-    baskets: pa.Array
     titles: dict[str, str] | None
-    column: str = BASKET
+    column: str
+    kind: Any
 
 
-def as_names(values: Sequence[str] | NDArray[np.int64] | None) -> pa.Array:
-    """Names or numbers of baskets as an array."""
-    return pa.array([] if values is None else values)
+def as_names(values: Any) -> pa.Array:
+    """Items or numbers as an array."""
+    return pa.array(values)
 
 
 def read_titles(path: Path, item_column: str, title_column: str) -> dict[str, str]:
@@ -61,26 +61,28 @@ def read_titles(path: Path, item_column: str, title_column: str) -> dict[str, st
     return dict(reversed(pairs))
 
 
-def write_answers(path: Path, parts: Iterable[Ranked], names: Names) -> None:
+def write_answers(path: Path, parts: Iterable[tuple[Any, Ranked]], names: Names) -> None:
     """Write columns basket, rank, item, score and title, complete or not at all. Raises OutputError.
 
-    The first is called as `names` says, unless another is.
+    The first is called as `names` says, unless another is. With each part an Arrow array of what its baskets
+    are called.
     """
     kinds = [("rank", pa.int32()), ("item", pa.string()), ("score", pa.float32())]
     kinds += [] if names.titles is None else [("title", pa.string())]
     column = BASKET if names.column in dict(kinds) else names.column
-    schema = pa.schema([(column, names.baskets.type), *kinds])
+    schema = pa.schema([(column, names.kind), *kinds])
     with atomic_writer(path) as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for part in parts:
-            writer.write_batch(pa.record_batch(list(columns_of(part, names)), schema=schema))
+        for baskets, part in parts:
+            columns = list(columns_of(part, baskets.cast(names.kind), names))
+            writer.write_batch(pa.record_batch(columns, schema=schema))
 
 
-def columns_of(part: Ranked, names: Names) -> Iterator[pa.Array]:
+def columns_of(part: Ranked, baskets: pa.Array, names: Names) -> Iterator[pa.Array]:
     """The columns of some answers, a row for each item of each basket."""
     there = part.items >= 0
     basket, rank = np.nonzero(there)
     items = [names.items[item] for item in part.items[there].tolist()]
-    yield names.baskets.take(pa.array(part.first + basket))
+    yield baskets.take(pa.array(basket))
     yield pa.array(rank + 1, pa.int32())
     yield pa.array(items, pa.string())
     yield pa.array(part.scores[there], pa.float32())
