@@ -291,3 +291,21 @@ def test_read_corpus__of_walks(make: Callable[[], Any]) -> None:
 )
 def test_read_corpus__names_a_row_that_holds_no_integers(rows: Any, message: str) -> None:
     assert message in error_of(UsageError, rows, min_count=1)
+
+
+@pytest.mark.parametrize("texts", [TEXTS, tuple(TEXTS), ["the cat [sat]", "", "3.5", "it is at www.x.org"]])
+def test_read_corpus__a_list_of_texts_is_what_its_words_are(texts: list[str]) -> None:
+    expected = read_corpus([text.split() for text in texts], min_count=1)
+    assert as_plain(read_corpus(texts, min_count=1)) == as_plain(expected)
+
+
+@pytest.mark.parametrize("names", [["a cat.txt"], ["the cat", "b.parquet"], ["a cat", "s3://b/c d"], ["the"]])
+def test_are_texts__not_what_may_be_files(names: list[str]) -> None:
+    assert not objects.are_texts(names)
+
+
+def test_are_texts__not_files_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert objects.are_texts(["my text", "another one"])
+    Path("my text").write_text("a b c\n")
+    assert not objects.are_texts(["my text", "another one"])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import common_column
-from fastw2v.corpus.arrow.objects import open_object
+from fastw2v.corpus.arrow.objects import are_texts, open_object
 from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
@@ -257,9 +257,9 @@ def corpus_of(
 
 
 def names_files(source: Any) -> bool:
-    """Whether a source is names of files, not an object that holds a corpus."""
+    """Whether a source is names of files, not an object that holds a corpus, as a list of texts does."""
     names = source if isinstance(source, list | tuple) else [source]
-    return all(isinstance(name, str | Path) for name in names)
+    return not are_texts(source) and all(isinstance(name, str | Path) for name in names)
 
 
 def open_source(source: Any, config: ReadConfig) -> OpenSource:

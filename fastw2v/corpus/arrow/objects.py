@@ -25,7 +25,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.arrow.columns import COLUMNLESS, IDS, ROWS, Column, is_empty_type, layout_of
+from fastw2v.corpus.arrow.columns import (
+    COLUMNLESS,
+    FASTA_FILES,
+    IDS,
+    LINE_FILES,
+    ROWS,
+    Column,
+    is_empty_type,
+    layout_of,
+)
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, BATCH_ROWS, Piece, arrow_errors, rows_a_batch
 from fastw2v.corpus.arrow.promised import ONLY, Promise, promise_of, reader_of
 from fastw2v.corpus.files.delta import files_of
@@ -36,6 +45,7 @@ from fastw2v.options.checks import shown
 
 ARROW = "the Arrow data"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
+MOST_ASKED = 1_000  # texts of a list, whether they are files
 MAX_NAME = 256  # characters; a text may be longer, hardly a name
 TEXTS, TOKENS = pa.large_string(), pa.large_list(pa.large_string())
 INTEGERS = pa.large_list(pa.int64())
@@ -79,14 +89,37 @@ def open_object(source: Any) -> OpenSource:
 def require_names(source: Any) -> None:
     """Raise UsageError for strings that are no file and look like text, where names are expected.
 
-    A corpus of another kind passes.
+    A corpus of another kind passes, as do several texts.
     """
+    if are_texts(source):
+        return
     for name in source if isinstance(source, list | tuple) else [source]:
         if isinstance(name, str) and _is_text(name):
             raise UsageError(
                 f"{shown(name)} is no file: strings name files; give text as lists of tokens, "
                 "such as (s.split() for s in texts)"
             )
+
+
+def are_texts(source: Any) -> bool:
+    """Whether a list of strings is one of texts: some have several words, and none is a file, or may be one.
+
+    By the first MOST_ASKED: asking for files takes a microsecond each.
+    """
+    if not isinstance(source, list | tuple) or not all(isinstance(text, str) for text in source):
+        return False
+    first = source[:MOST_ASKED]
+    return any(_is_text(text) for text in first) and not any(map(_may_be_file, first))
+
+
+def _may_be_file(text: str) -> bool:
+    """Whether there is a file of that name, or a corpus is usually called so."""
+    if "://" in text or text.lower().endswith((".parquet", *LINE_FILES, *FASTA_FILES)):
+        return True
+    try:
+        return bool(text.strip()) and Path(text).exists()
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return False
 
 
 def _is_text(name: str) -> bool:
