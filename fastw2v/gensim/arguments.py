@@ -8,6 +8,7 @@ from typing import Any
 
 from fastw2v.config import TrainConfig
 from fastw2v.gensim.faults import ArgumentError, ArgumentTypeError, gensim_names, warn
+from fastw2v.training.step_size import CBOW_TIMES
 
 # Of the constructor, in gensim 4's order. Those from vector_size on are attributes of the model, too.
 CONSTRUCTOR: dict[str, Any] = {
@@ -80,10 +81,6 @@ SAVED = tuple(
     if name not in ("sentences", "corpus_file", "hashfxn", "trim_rule", "callbacks")
 )
 
-# gensim steps each word of a window by the whole gradient of their mean, fastw2v by that of the mean, which
-# is a window's length less. Kōan (arXiv 2012.15332) found such a CBOW best at three times the step size.
-CBOW_STEP = 3.0
-
 
 def signature(arguments: dict[str, Any]) -> inspect.Signature:
     """The signature of these arguments, by position or by name."""
@@ -151,5 +148,5 @@ def config_of(model: Any, n_words: int = 0, epochs: int | None = None) -> TrainC
         )
     if model.sg:
         return config
-    least = config.min_learning_rate * CBOW_STEP
-    return replace(config, lr=config.learning_rate * CBOW_STEP, min_lr=least)
+    least = config.min_learning_rate * CBOW_TIMES
+    return replace(config, lr=config.learning_rate * CBOW_TIMES, min_lr=least)
