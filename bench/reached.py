@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench
+from bench.tables import caption, table
 
 MEASURE = "time-to-quality"
 SHARE = 0.95  # of the best peer's scores, that are to be reached where no others are given
@@ -112,3 +113,37 @@ def front_lines(found: Reached) -> list[list[str]]:
         for name, own in found.by_trainer.items()
         for row in front(own)
     ]
+
+
+def first_table(own: list[Row]) -> str:
+    """Seconds of training to the scores, each trainer at the settings that reach them first."""
+    found = reached(own)
+    wanted = ", ".join(f"{judge} {scored(one, judge)}" for judge, one in found.targets.items())
+    head = ["trainer", "seconds", "block is faster by", "lr", "epochs", *found.targets]
+    return f"To {wanted} ({found.origin}):\n\n{table(head, reached_lines(found))}"
+
+
+def what(own: list[Row]) -> str:
+    """What was tried, on what."""
+    tried = ", ".join(f"{lr:g}" for lr in sorted({row["lr"] for row in own}))
+    epochs = ", ".join(f"{n}" for n in sorted({row["epochs"] for row in own}))
+    how = f"lr {tried} and {epochs} epochs tried, {own[0]['threads']} threads, training time alone"
+    return caption(own[-1], how)
+
+
+def seconds_to_scores(rows: list[Row]) -> str:
+    """The first table of each corpus."""
+    return "\n\n".join(f"{first_table(own)}\n\n{what(own)}" for own in newest(rows))
+
+
+def time_to_quality(rows: list[Row]) -> str:
+    """Seconds of training to given scores, each trainer at its best, and what more seconds buy."""
+    parts = []
+    for own in newest(rows):
+        found = reached(own)
+        head = ["trainer", "seconds", "lr", "epochs", "mean", *judges_of(found.by_trainer)]
+        fronts = table(head, front_lines(found))
+        parts.append(
+            f"{first_table(own)}\n\nNo faster run of the trainer is as good:\n\n{fronts}\n\n{what(own)}"
+        )
+    return "\n\n".join(parts)

@@ -287,26 +287,6 @@ def rank_cells(rows: list[Row], one: dict[int, float]) -> list[str]:
     ]
 
 
-def time_to_quality(rows: list[Row]) -> str:
-    """Seconds of training to given scores, each trainer at its best, and what more seconds buy."""
-    parts = []
-    for own in reached.newest(rows):
-        found = reached.reached(own)
-        wanted = ", ".join(f"{judge} {reached.scored(one, judge)}" for judge, one in found.targets.items())
-        head = ["trainer", "seconds", "block is faster by", "lr", "epochs", *found.targets]
-        first = table(head, reached.reached_lines(found))
-        head = ["trainer", "seconds", "lr", "epochs", "mean", *judges_of(found.by_trainer)]
-        second = table(head, reached.front_lines(found))
-        tried = ", ".join(f"{lr:g}" for lr in sorted({row["lr"] for row in own}))
-        epochs = ", ".join(f"{n}" for n in sorted({row["epochs"] for row in own}))
-        how = f"lr {tried} and {epochs} epochs tried, {own[0]['threads']} threads, training time alone"
-        parts.append(
-            f"To {wanted} ({found.origin}):\n\n{first}\n\nNo faster run of the trainer is as good:\n\n"
-            f"{second}\n\n{caption(own[-1], how)}"
-        )
-    return "\n\n".join(parts)
-
-
 def models(rows: list[Row]) -> str:
     """Every model beside the peers that have it."""
     parts = []
@@ -338,7 +318,8 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "headline": headline,
     "throughput": throughput,
     "quality": quality,
-    "time-to-quality": time_to_quality,
+    "reached": reached.seconds_to_scores,
+    "time-to-quality": reached.time_to_quality,
     "models": models,
     "continue": continuing.report,
     "scaling": scaling,

@@ -135,15 +135,15 @@ TRIED = [
 
 
 def test_time_to_quality__is_of_the_fastest_run_that_reaches_all_scores():
-    text = report.time_to_quality(TRIED)
+    text = reached.time_to_quality(TRIED)
     assert "To MEN 0.570, analogy % 28.5 (95% of slow after 5 epochs at lr 0.05):" in text
     assert cells(text, "fastw2v block") == ["fastw2v block", "30.0", "", "0.1", "3", "0.580", "29.0"]
     assert cells(text, "slow")[1:5] == ["510.0", "17.0 x", "0.05", "5"]
     assert cells(text, "slower")[1] == "not reached"
     assert "lr 0.025, 0.05, 0.1 and 1, 3, 5 epochs tried" in text
     given = [row | {"targets": {"MEN": 0.6}} for row in TRIED]
-    assert cells(report.time_to_quality(given), "fastw2v block")[1:5] == ["20.0", "", "0.025", "3"]
-    assert "To MEN 0.600 (as given)" in report.time_to_quality(given)
+    assert cells(reached.time_to_quality(given), "fastw2v block")[1:5] == ["20.0", "", "0.025", "3"]
+    assert "To MEN 0.600 (as given)" in reached.time_to_quality(given)
 
 
 def test_front__drops_what_a_faster_run_equals():
@@ -154,13 +154,13 @@ def test_front__drops_what_a_faster_run_equals():
 
 def test_time_to_quality__leaves_out_judges_without_a_word():
     rows = [{**row, "scores": {**row["scores"], "none": float("nan")}} for row in TRIED]
-    assert report.time_to_quality(rows) == report.time_to_quality(TRIED)
-    assert report.time_to_quality([{**row, "scores": {"none": float("nan")}} for row in TRIED]) == ""
+    assert reached.time_to_quality(rows) == reached.time_to_quality(TRIED)
+    assert reached.time_to_quality([{**row, "scores": {"none": float("nan")}} for row in TRIED]) == ""
 
 
 def test_time_to_quality__uses_the_last_command_and_ours_where_there_is_no_peer():
     ours = [row | {"run": "two"} for row in TRIED if row["trainer"] == "fastw2v block"]
-    text = report.time_to_quality([*TRIED, *ours])
+    text = reached.time_to_quality([*TRIED, *ours])
     assert "95% of fastw2v block after 5 epochs at lr 0.05" in text
     assert "slow" not in text
 
