@@ -85,13 +85,13 @@ def headline_runs(
 ) -> tuple[dict[str, dict[int, float]], dict[str, list[Row]], int]:
     """Words/s by trainer and round, the trainers' rows with scores, and their epochs.
 
-    Of the largest throughput measurement, and the longest quality measurement of the same corpus and dim.
+    Of the largest throughput measurement, and the longest quality measurement with the same settings.
     """
     own = largest(rows)
     if not own:
         return {}, {}, 0
     speeds = speeds_by_round(own)
     same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
-    same = [row for row in same if (row["corpus"], row["dim"]) == (own[0]["corpus"], own[0]["dim"])]
+    same = [row for row in same if all(row[name] == own[0][name] for name in SETTINGS)]
     epochs = max((row["epochs"] for row in same), default=0)
     return speeds, newest_by_label([row for row in same if row["epochs"] == epochs]), epochs

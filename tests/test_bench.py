@@ -212,6 +212,7 @@ def test_headline__joins_speeds_and_scores_of_the_largest_measurement():
         trained("slow", 1, 9.0, bench="quality", epochs=5, scores=scores),
         trained("slow", 1, 9.0, bench="quality", epochs=1, scores={"MEN": 0.1}),
     ]
+    rows.append(trained("fastw2v block", 1, 1.0, scores={"MEN": 0.99}, bench="quality", epochs=9, lr=0.1))
     text = report.headline(rows)
     assert "| slow | 75 | 15.0 x (10.0 to 20.0) | 0.500 |" in text
     assert "`text`" in text
