@@ -26,6 +26,7 @@ from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
 from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
+from fastw2v.model.ngrams import Spans
 from fastw2v.system.files import require_writable
 from fastw2v.training import start
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity
@@ -34,6 +35,7 @@ from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
 from fastw2v.training.hooks import Position, Progress
 from fastw2v.vectors import formats
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.ngrams import InputRows
 
 CALLS = {"open": ["open"], "write": [], "fsync": ["fsync"], "rename": ["rename", "replace", "mkdir"]}
 ERRORS = (errno.ENOSPC, errno.EIO)
@@ -121,6 +123,7 @@ def small_run() -> tuple[RunIdentity, Vectors]:
 
 
 RUN, VECTORS = small_run()
+SPANS = Spans(3, 4, 50)
 OBJECTIVE = objective_of(RUN.config, RUN.corpus.vocabulary.counts)
 
 
@@ -157,7 +160,11 @@ def export(format: str) -> Trial:
 
     def write(path: Path, number: float) -> None:
         matrix = np.full((N_WORDS, DIM), number, np.float32)
-        formats.save(path / name, Embeddings(RUN.corpus.vocabulary.words, matrix), format=format)
+        made_of = None
+        if format == "fasttext":  # which is of words that are made of their n-grams
+            made_of = InputRows(SPANS, np.full((N_WORDS + SPANS.n_buckets, DIM), number, np.float32))
+        words = RUN.corpus.vocabulary.words
+        formats.save(path / name, Embeddings(words, matrix, matrix, made_of=made_of), format=format)
 
     @cache
     def contents(number: float) -> dict[str, bytes]:

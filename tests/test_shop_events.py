@@ -29,6 +29,6 @@ def test_shop_events__page_does_what_it_says(tmp_path: Path) -> None:
     assert len(rows) == 5
     assert not {"item_00001", "item_00002"} & {row[0] for row in rows}
     answers = pq.read_table(tmp_path / "next.parquet").to_pylist()
-    assert {answer["basket"] for answer in answers} == set(range(5000))
+    assert {answer["session"] for answer in answers} == set(range(5000))
     assert all(answer["title"] == titles[answer["item"]] for answer in answers[:50])
     assert pq.read_table(tmp_path / "beside.parquet").num_rows > 10 * 300
