@@ -103,3 +103,11 @@ def test_command__refuses_before_reading(
 def test_command__refuses_fasttext_without_ngrams(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capfd, "train", "c.parquet", "-o", "v.fasttext")
     assert (code, "these are of whole words: train with --subwords 3-6" in err) == (2, True)
+
+
+def test_command__says_that_few_words_train_in_one_thread(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = "words share nearly all n-grams: one thread trains them"
+    assert line not in run(capfd, *TRAIN, "-o", "v.txt")[2]
+    assert line in run(capfd, *TRAIN, "-o", "v.txt", "--threads", "2")[2]
