@@ -221,5 +221,10 @@ def workers_of(plan: Plan, n_wanted: int) -> int:
 
     They would meet on all of them: of 50 words two workers ended 13 % over one, or diverged.
     """
-    few = isinstance(plan.inputs, Subwords) and len(plan.inputs.starts) - 1 < FEW_WORDS
-    return 1 if few else n_wanted
+    is_shared = isinstance(plan.inputs, Subwords) and share_ngrams(len(plan.inputs.starts) - 1)
+    return 1 if is_shared else n_wanted
+
+
+def share_ngrams(n_words: int) -> bool:
+    """Whether so few words share nearly all rows of their n-grams."""
+    return n_words < FEW_WORDS

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import click
 
+from fastw2v.backends import share_ngrams
 from fastw2v.commands.declared import names_of
 from fastw2v.commands.options import default_output, say_read, take_corpus_options
 from fastw2v.commands.places import at_standard_output
@@ -31,7 +32,6 @@ from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolu
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
-from fastw2v.model.plan import FEW_WORDS
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
@@ -225,7 +225,7 @@ class LeaderJob:
                 f"n-grams of {config.subwords} characters in {config.buckets:,} buckets: matrices of "
                 f"{megabytes[0]:,.0f} MB, where words alone take {megabytes[1]:,.0f} MB"
             )
-            if n_words < FEW_WORDS and config.threads != 1:
+            if share_ngrams(n_words) and config.threads != 1:
                 self.display.say(f"{n_words:,} words share nearly all n-grams: one thread trains them")
         if line := formats.ngrams_line(config.subwords is not None, self.outputs.format):
             self.display.say(line)

@@ -47,11 +47,6 @@ def order_values(array: pa.Array) -> pa.Array:
     return array.view(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.int64())  # times
 
 
-def item_values(array: pa.Array) -> pa.Array:
-    """int64, uint64 or bytes, whose words are those of the items."""
-    return order_values(array)
-
-
 def _sortable_bytes(array: pa.Array) -> pa.Array:
     """Decimals as bytes, the highest first, the sign turned so that negative ones come before."""
     width = array.type.byte_width

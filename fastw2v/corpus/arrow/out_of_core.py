@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastw2v.corpus.arrow.comparable import group_values, item_values, of_group_values, order_values
+from fastw2v.corpus.arrow.comparable import group_values, of_group_values, order_values
 from fastw2v.corpus.arrow.sorting import Rows, Sorted
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.system.files import temporary_folder
@@ -175,6 +175,6 @@ class DiskSort:
 def _numbered(rows: Rows, first: int) -> pa.RecordBatch:
     """n, g, i and perhaps o: the number of each row from first on, its group, item and order."""
     group, item, *order = rows
-    columns: list[Any] = [np.arange(first, first + len(group)), group_values(group), item_values(item)]
+    columns: list[Any] = [np.arange(first, first + len(group)), group_values(group), order_values(item)]
     columns += [order_values(values) for values in order]
     return pa.record_batch(columns, list("ngio"[: len(columns)]))
