@@ -73,17 +73,25 @@ SIDES = {"left": -1, "both": 0, "right": 1}
 ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow": Cbow}
 
 
+def has_exact_weights(config: TrainConfig) -> bool:
+    """Whether a window's words are weighed by the radii that reach them, where one could be drawn instead."""
+    is_asked = config.window_weights != "drawn" and config.architecture == "skip-gram"
+    return is_asked and config.dynamic_window
+
+
 def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int, words: Sequence[str] = ()) -> Plan:
     """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
 
     words   of the vocabulary, of which n-grams are made; without them the plan has its types, but no bags
     """
+    weighted = int(has_exact_weights(config))
     architecture = ARCHITECTURES[config.architecture](
         config.window,
-        int(not config.dynamic_window),
+        int(weighted or not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
         as_limits(keep_probabilities(counts, config.sample)),
         SIDES[config.context],
+        weighted,
     )
     return Plan(
         architecture, inputs_of(config, words), objective_of(config, counts), estimator_of(config, counts)

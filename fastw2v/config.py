@@ -24,6 +24,7 @@ Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
 Combine = Literal["adasum", "mean"]
+WindowWeights = Literal["auto", "exact", "drawn"]
 Preset = Literal["text", "relatedness", "similarity", "items", "graph"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
@@ -108,6 +109,11 @@ class TrainConfig:
         "Model",
         "Draw each radius from 1..window, or always use window.",
         flags="--dynamic-window/--fixed-window",
+    )
+    window_weights: WindowWeights = option(
+        "auto",
+        "Model",
+        "Count a window's words by how many radii reach them, or draw one; auto: exact, but cbow.",
     )
     threads: int | None = option(
         None,

@@ -54,6 +54,7 @@ def make_inputs(
     *,
     radius: int = 5,
     fixed: int = 0,
+    weighted: int = 0,
     sample: float = 0.0,
     ids: ArrayLike | None = None,
 ) -> Inputs:
@@ -63,7 +64,7 @@ def make_inputs(
     corpus = corpus_of(ids, n_words, lengths)
     counts = corpus.vocabulary.counts
     reach = min(radius, max(max(lengths) - 1, 1))
-    architecture = SkipGram(radius, fixed, reach, as_limits(keep_probabilities(counts, sample)))
+    architecture = SkipGram(radius, fixed, reach, as_limits(keep_probabilities(counts, sample)), 0, weighted)
     table = unigram_table(noise_probabilities(counts))
     inputs = Inputs(
         Tokens(corpus.ids, corpus.offsets), architecture, table, Schedule(np.uint64(0), 0, 1, 0.0, 0.0)

@@ -26,6 +26,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "sample": 1e-3,
         "ns_exponent": 0.75,
         "dynamic_window": True,
+        "window_weights": "auto",
         "threads": None,
         "seed": 1,
         "shuffle": False,

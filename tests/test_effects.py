@@ -43,6 +43,7 @@ OTHERS: dict[str, Any] = {
     "sample": 1e-2,
     "ns_exponent": 0.0,
     "dynamic_window": False,
+    "window_weights": "drawn",
     "threads": 2,
     "seed": 2,
     "shuffle": True,

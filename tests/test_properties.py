@@ -100,6 +100,7 @@ class Row(NamedTuple):
 SIZES: dict[str, Any] = {
     "radius": 5,
     "fixed": 0,
+    "weighted": 0,
     "n_negatives": 5,
     "block_size": 7,
     "shared_negatives": 5,
@@ -313,6 +314,7 @@ CASES: dict[str, dict[str, Any]] = {
         "block_size": 33,
         "shared_negatives": 17,
     },
+    "weighted window": {"fixed": 1, "weighted": 1, "dim": 20, "radius": 7, "sample": 2e-2},
     "window of several hundred": {"dim": 20, "radius": 300, "fixed": 1, "lengths": GIANT, "sample": 1e-6},
 }
 # Steps so long that almost every row is held back, which kernel pair does not do: it would be chaos.

@@ -542,7 +542,7 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     steps: list[Step] = []
 
     def record(
-        vectors: Any, words: Any, outside: int, negatives: Any, objective: Any, rates: Any, inputs: Any
+        vectors: Any, words: Any, outside: int, negatives: Any, objective: Any, rates: Any, *rest: Any
     ) -> float:
         (center,) = words
         steps.append(Step(center, outside, negatives, rates[0]))

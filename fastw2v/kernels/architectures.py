@@ -39,6 +39,27 @@ def window_of(kept, i, size):
     return low, high
 
 
+@jit
+def share_of(kept, i, j):
+    """What kept token j counts in the window of token i: in a weighted one less the farther it is."""
+    if not kept.weighted:
+        return ONE
+    radius = kept.radius[i]
+    return np.float32(radius + 1 - abs(j - i)) / np.float32(radius)
+
+
+@jit
+def mass_of(kept, i, window):
+    """What all words of the window but token i itself count."""
+    if not kept.weighted:
+        return np.float32(window[1] - window[0] - 1)
+    mass = ZERO
+    for j in range(window[0], window[1]):
+        if j != i:
+            mass += share_of(kept, i, j)
+    return mass
+
+
 def _center(architecture, i, window):
     return Places(i, i + 1, -1)
 
@@ -49,6 +70,14 @@ def _others(architecture, i, window):
 
 def _center_of_some(architecture, i, window):
     return Places(i, i + 1 if window[1] - window[0] > 1 else i, -1)
+
+
+def _share_of_pair(architecture, kept, i, j):
+    return share_of(kept, i, j)
+
+
+def _whole(architecture, kept, i, j):
+    return ONE
 
 
 def _read_one(architecture, lookup, vectors, kept, inputs, scratch, h):
@@ -78,6 +107,8 @@ def _step_each(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
 inputs_of = by_type({SkipGram: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
 outputs_of = by_type({SkipGram: _others, Cbow: _center_of_some})
+# (architecture, kept, i, j): what the loss of output word j, predicted around token i, counts.
+pair_share = by_type({SkipGram: _share_of_pair, Cbow: _whole})
 # (architecture, lookup, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the inputs.
 read_inputs = by_type({SkipGram: _read_one, Cbow: _read_mean})
 # (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.

@@ -88,6 +88,7 @@ def new_lanes(vectors, plan):
             np.empty((n, size), np.int32),
             np.empty((n, size), np.int32),
             plan.architecture.side,
+            plan.architecture.weighted,
         ),
         np.zeros((n, UNIT), np.int64),
         np.zeros((n, 3), np.int64),
@@ -114,7 +115,7 @@ def new_desk(vectors, plan):
 @inner_jit
 def kept_of(kept, lane):
     """The kept tokens of one lane."""
-    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side)
+    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side, kept.weighted)
 
 
 @inner_jit
@@ -234,7 +235,7 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
     take_rows(copies.center, vectors.center, words, n_centers)
     take_rows(copies.outside, vectors.outside, words, n_words)
-    local = Kept(desk.ids, kept.first, kept.radius, kept.side)
+    local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted)
     seen = seen_of(lanes.seen, lane)
     loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
+from fastw2v.kernels.architectures import (
+    inputs_of,
+    outputs_of,
+    pair_share,
+    read_inputs,
+    step_inputs,
+    window_of,
+)
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import find_rows, new_room, step_outputs
@@ -39,7 +46,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     kept, scratch, room = borrowed(kept), borrowed(scratch), borrowed(room)
-    loss, n_pairs = 0.0, 0
+    loss, n_pairs = 0.0, 0.0
     for i in range(begin, end):
         window = window_of(kept, i, size)
         inputs = inputs_of(plan.architecture, i, window)
@@ -49,8 +56,10 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
                 continue
             outside = kept.ids[j]
             draws, rows = find_rows(plan.objective, vectors, draws, outside, room)
-            loss += pair_step(vectors, kept, inputs, outside, rows, plan, rates, scratch)
-            n_pairs += 1
+            share = pair_share(plan.architecture, kept, i, j)
+            of_pair = rates[0] * share, rates[1] * share
+            loss += share * pair_step(vectors, kept, inputs, outside, rows, plan, of_pair, scratch)
+            n_pairs += share
     return loss, n_pairs
 
 

@@ -22,12 +22,14 @@ class Kept(NamedTuple):
     first   int32, index of the first kept token of the same sentence: equal for tokens of one sentence
     radius  int32, drawn window radius
     side    on which of a token its window is: below 0 left, above 0 right, 0 both
+    weighted  whether a window's words count the less the farther they are
     """
 
     ids: NDArray[np.int32]
     first: NDArray[np.int32]
     radius: NDArray[np.int32]
     side: int = 0
+    weighted: int = 0
 
 
 @jit
@@ -49,7 +51,7 @@ def new_kept(architecture):
     """Room for the tokens of one unit and the context on either side."""
     capacity = UNIT + 2 * architecture.reach + 1  # one to write a token to that is not kept
     ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-    return Kept(ids, first, np.empty(capacity, np.int32), architecture.side)
+    return Kept(ids, first, np.empty(capacity, np.int32), architecture.side, architecture.weighted)
 
 
 @jit

@@ -9,7 +9,14 @@ import math
 
 import numpy as np
 
-from fastw2v.kernels.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
+from fastw2v.kernels.architectures import (
+    inputs_of,
+    outputs_of,
+    pair_share,
+    read_inputs,
+    step_inputs,
+    window_of,
+)
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import exp_minus_abs
@@ -63,11 +70,12 @@ def whole_step(vectors, kept, inputs, outputs, plan, rates, scratch, scores):
     read_inputs(plan.architecture, plan.inputs, vectors, kept, inputs, scratch, h)
     scratch[grad_h] = ZERO
     highest = score_words(vectors, scratch, scores)
-    loss, n = np.float64(0.0), 0
+    loss, n = np.float64(0.0), np.float64(0.0)
     for j in range(outputs.start, outputs.stop):
         if j != outputs.without:
-            loss += np.float64(highest - scores[kept.ids[j]])
-            n += 1
+            share = pair_share(plan.architecture, kept, outputs.without, j)
+            loss += share * np.float64(highest - scores[kept.ids[j]])
+            n += share
     total = raise_scores(scores, highest)
     loss += n * math.log(total)
     learning_rate = max(rates[0], rates[1])
@@ -77,7 +85,7 @@ def whole_step(vectors, kept, inputs, outputs, plan, rates, scratch, scores):
             scores[w] *= share
         for j in range(outputs.start, outputs.stop):
             if j != outputs.without:
-                scores[kept.ids[j]] -= ONE
+                scores[kept.ids[j]] -= pair_share(plan.architecture, kept, outputs.without, j)
         moved = h if rates[1] > ZERO else zeros
         for w in range(len(scores)):
             push_row(vectors.outside, w, -learning_rate * scores[w], scratch, moved, scratch, grad_h)
@@ -91,7 +99,7 @@ def train_unit(vectors, kept, span, plan, rates, scratch, scores):
     """All cases of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     kept, scratch, scores = borrowed(kept), borrowed(scratch), borrowed(scores)
-    loss, n_pairs = 0.0, 0
+    loss, n_pairs = 0.0, 0.0
     for i in range(begin, end):
         window = window_of(kept, i, size)
         inputs = inputs_of(plan.architecture, i, window)

@@ -37,6 +37,8 @@ class SkipGram(NamedTuple):
     reach        the smaller of radius and what the longest sentence can fill: sizes buffers
     keep_limits  uint32 (n_words,), of subsampling: see `fastw2v.model.sampling.as_limits`
     side         where the window is: −1 left of the centre, 1 right of it, 0 on both sides
+    weighted     1 where a word d tokens away counts (radius + 1 − d) / radius, the share of the drawn radii
+                 that reach it: what a radius drawn each time is in expectation, without its variance
     """
 
     radius: int
@@ -44,6 +46,7 @@ class SkipGram(NamedTuple):
     reach: int
     keep_limits: NDArray[np.uint32]
     side: int = 0
+    weighted: int = 0
 
 
 class Cbow(NamedTuple):
@@ -52,6 +55,8 @@ class Cbow(NamedTuple):
     h is the mean of their rows of V, and each of the n rows gets its own gradient, ∂J/∂v_j = ∂J/∂h / n: with
     it CBOW is as good as skip-gram (İrsoy, Benton, Stratos 2021, arXiv 2012.15332). word2vec.c and gensim add
     ∂J/∂h whole to each row. A centre without an outside word is no case.
+
+    weighted     0: the mean of a whole window is another model, with vectors that were worse
     """
 
     radius: int
@@ -59,6 +64,7 @@ class Cbow(NamedTuple):
     reach: int
     keep_limits: NDArray[np.uint32]
     side: int = 0
+    weighted: int = 0
 
 
 class Words(NamedTuple):

@@ -11,12 +11,14 @@ from fastw2v.errors import UsageError
 
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
-WITHOUT_EFFECT: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+WITHOUT_EFFECT: dict[tuple[str, str | bool], tuple[tuple[str, ...], str]] = {
     ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
     ("loss", "softmax"): (
         (*(name for name in _NOISE if name != "kernel"), "deterministic"),
         "draws no noise words",
     ),
+    ("dynamic_window", False): (("window_weights",), "counts every word of the window once"),
+    ("architecture", "cbow"): (("window_weights",), "draws every radius"),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }
 

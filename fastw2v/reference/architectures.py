@@ -25,6 +25,22 @@ def window_of(kept: Kept, i: int) -> range:
     return range(low, high + 1)
 
 
+def share_of(kept: Kept, i: int, j: int) -> float:
+    """What kept token j counts in the window of i: in a weighted one (R + 1 − d)/R at d tokens, else 1."""
+    radius = kept[i].radius
+    return (radius + 1 - abs(j - i)) / radius if kept[i].weighted else 1.0
+
+
+def shares_of(kept: Kept, i: int) -> Array:
+    """What each word of the window of token i but its own counts, (n,)."""
+    return np.array([share_of(kept, i, j) for j in window_of(kept, i) if j != i])
+
+
+def pair_share(architecture: Architecture, kept: Kept, i: int, j: int) -> float:
+    """What the loss of output word j, predicted around token i, counts."""
+    return 1.0 if isinstance(architecture, Cbow) else share_of(kept, i, j)
+
+
 def inputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
     """The places of the input words around kept token i. Skip-gram: i; CBOW: the rest of the window."""
     return [j for j in window if j != i] if isinstance(architecture, Cbow) else [i]

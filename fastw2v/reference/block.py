@@ -23,6 +23,7 @@ from fastw2v.model.plan import (
     Subwords,
 )
 from fastw2v.model.streams import noise_stream
+from fastw2v.reference.architectures import shares_of
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.ngrams import ngram_step
@@ -55,20 +56,20 @@ def order_centers(span: range) -> Numbers:
     return np.array(order, dtype=np.intp)
 
 
-def step_window(vectors: Vectors, kept: Kept, i: int, steps: tuple[Array, Array]) -> tuple[float, int]:
+def step_window(vectors: Vectors, kept: Kept, i: int, steps: tuple[Array, Array]) -> tuple[float, float]:
     """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
 
-    J = Σ_j −log σ(u_jᵀv_i). The context rows are stepped one after the other: a word that the window holds
-    twice meets its own first step.
+    J = Σ_j −share_ij log σ(u_jᵀv_i), and the pairs are Σ_j share_ij. The context rows are stepped one after
+    the other: a word that the window holds twice meets its own first step.
     """
-    center, words = kept[i].word, outside_words(kept, i)
+    center, words, shares = kept[i].word, outside_words(kept, i), shares_of(kept, i)
     v_c = vectors.center[center].copy()
     scores = vectors.outside[words] @ v_c
-    errors = -sigmoid(-scores).astype(v_c.dtype)
+    errors = -(shares * sigmoid(-scores)).astype(v_c.dtype)
     for word, error in zip(words, errors, strict=True):
         vectors.center[center] -= steps[0][center] * error * vectors.outside[word]
         vectors.outside[word] -= steps[1][word] * error * v_c
-    return float(softplus(-scores).sum()), len(words)
+    return float((shares * softplus(-scores)).sum()), float(shares.sum())
 
 
 def block_step(
@@ -80,7 +81,7 @@ def block_step(
     weight: float,
     seen: Seen,
     parts: Parts = PLAIN,
-) -> tuple[float, int]:
+) -> tuple[float, float]:
     """One step on centres that share the noise words, in place; returns (loss, pairs).
 
     The noise is scored at the parameters of the block's start and stepped at its end. In between, pairs are
@@ -94,7 +95,7 @@ def block_step(
         limit_steps(words, block.center_moves, rates[0], n_words),
         limit_steps(noise, block.noise_moves, rates[1], n_words),
     )
-    loss, n_pairs = block.loss, 0
+    loss, n_pairs = block.loss, 0.0
     for i in centers:
         window_loss, window_pairs = step_window(vectors, kept, i, steps)
         loss += window_loss
@@ -112,7 +113,7 @@ def noise_of(plan: Plan) -> tuple[NegativeSampling, Block | Lockstep, float]:
     return objective, estimator, objective.n_negatives / estimator.shared_negatives
 
 
-def step_of(plan: Plan) -> Callable[..., tuple[float, int]]:
+def step_of(plan: Plan) -> Callable[..., tuple[float, float]]:
     """The step of a block of the plan's architecture and inputs."""
     if isinstance(plan.architecture, Cbow):
         return bag_step
@@ -121,12 +122,12 @@ def step_of(plan: Plan) -> Callable[..., tuple[float, int]]:
 
 def train_unit(
     vectors: Vectors, kept: Kept, span: range, plan: Plan, draws: Iterator[int], rates: Rates
-) -> tuple[float, int]:
+) -> tuple[float, float]:
     """All blocks of one unit; returns (loss, pairs)."""
     objective, estimator, weight = noise_of(plan)
     order = order_centers(span)
     step = step_of(plan)
-    loss, n_pairs, seen, parts = 0.0, 0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
+    loss, n_pairs, seen, parts = 0.0, 0.0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
         noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))

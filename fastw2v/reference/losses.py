@@ -14,7 +14,8 @@ the end change the matrices in place, as the kernels do. Specification, and wher
  1. The centre word predicts each outside word (CS224n, fastText; word2vec.c and gensim mirror it).
  2. A sentence ends a window; tokens outside the vocabulary are removed before windows are formed.
  3. Subsampling removes tokens before windows are formed, so windows widen (as in word2vec.c).
- 4. The window radius is uniform on 1..window, or always window with fixed windows.
+ 4. The window radius is uniform on 1..window, or always window with fixed windows; or all within window are
+    paired, each pair counting the share of the radii that reach it (weighted windows).
  5. K noise words are drawn for each pair; one equal to the outside word is left out, not drawn again.
  6. A noise word drawn m times counts m times.
  7. The step size falls linearly with the tokens of the whole run, evaluated at each unit's first token.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
+from fastw2v.reference.architectures import shares_of
 from fastw2v.reference.bags import in_bags, read_bags
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.noise import (
@@ -26,17 +27,19 @@ from fastw2v.reference.noise import (
 from fastw2v.reference.units import Kept, Rates
 
 
-def step_contexts(outside: Array, words: Numbers, h: Array, steps: Array) -> tuple[float, Array]:
-    """A step on the rows of a window's contexts by J = Σ_j −log σ(u_jᵀh), in place; returns J and ∂J/∂h.
+def step_contexts(
+    outside: Array, words: Numbers, shares: Array, h: Array, steps: Array
+) -> tuple[float, Array]:
+    """A step on the rows of a window's contexts by J = Σ_j −share_j log σ(u_jᵀh); returns J and ∂J/∂h.
 
     Their errors are taken before it; a word that the window holds twice meets its own first step.
     """
     scores, grad_h = outside[words] @ h, np.zeros_like(h)
-    errors = -sigmoid(-scores).astype(h.dtype)
+    errors = -(shares * sigmoid(-scores)).astype(h.dtype)
     for word, error in zip(words, errors, strict=True):
         grad_h += error * outside[word]
         outside[word] -= steps[word] * error * h
-    return float(softplus(-scores).sum()), grad_h
+    return float((shares * softplus(-scores)).sum()), grad_h
 
 
 def ngram_step(
@@ -48,7 +51,7 @@ def ngram_step(
     weight: float,
     seen: Seen,
     parts: Parts = PLAIN,
-) -> tuple[float, int]:
+) -> tuple[float, float]:
     """One step on centres that share the noise words, in place; returns (loss, pairs).
 
     Rows of U meet the steps of the windows before, and those of noise are stepped last. Each row of a bag
@@ -62,12 +65,12 @@ def ngram_step(
     block = noise_gradients(h, vectors.outside[noise], weights, seen, parts.operands)
     center_steps = limit_steps(bags.rows, block.center_moves[bags.cases], rates[0], len(vectors.center))
     outside_steps = limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside))
-    loss, n_pairs, grads = block.loss, 0, block.grad_centers.astype(h.dtype)
+    loss, n_pairs, grads = block.loss, 0.0, block.grad_centers.astype(h.dtype)
     for t, i in enumerate(centers):
-        contexts = outside_words(kept, i)
-        window_loss, grad_h = step_contexts(vectors.outside, contexts, h[t], outside_steps)
+        contexts, shares = outside_words(kept, i), shares_of(kept, i)
+        window_loss, grad_h = step_contexts(vectors.outside, contexts, shares, h[t], outside_steps)
         loss += window_loss
-        n_pairs += len(contexts)
+        n_pairs += float(shares.sum())
         grads[t] += grad_h
     update_rows(vectors.outside, noise, block.grad_noise, outside_steps)
     update_rows(vectors.center, bags.rows, grads[bags.cases], center_steps)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
-from fastw2v.reference.architectures import window_of
+from fastw2v.reference.architectures import shares_of, window_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.units import Kept
 
@@ -55,9 +55,9 @@ def outside_words(kept: Kept, i: int) -> Numbers:
 
 
 def weigh_noise(kept: Kept, centers: Numbers, noise: Numbers, weight: float) -> Array:
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}, (T, S)."""
-    counts = [(outside_words(kept, i)[:, None] != noise).sum(axis=0) for i in centers]
-    return weight * np.array(counts, dtype=float)
+    """w_is = weight · Σ_{j ∈ P_i : word_j ≠ n_s} share_ij, (T, S), the number of these where all are 1."""
+    masses = [shares_of(kept, i) @ (outside_words(kept, i)[:, None] != noise) for i in centers]
+    return weight * np.array(masses, dtype=float)
 
 
 def rounded(x: Array, operands: Operands) -> Array:
@@ -91,7 +91,7 @@ def noise_gradients(
 
     v        (T, dim), rows of V of the centres
     n        (S, dim), rows of U of the draws
-    weights  (T, S), w_is = (K/S)·#{j ∈ P_i : word_j ≠ n_s}
+    weights  (T, S), w_is of `weigh_noise`
     seen     what the unit's blocks before have drawn: see `center_errors`; nothing, and the gradient is J's
 
     J = −Σ_is w_is log σ(−u_sᵀv_i); with E_is = w_is σ(u_sᵀv_i): ∂J/∂v = E n, ∂J/∂n = Eᵀ v.

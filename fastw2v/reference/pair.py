@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import WORDS, Inputs, Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.architectures import inputs_of, outputs_of, read_inputs, step_inputs, window_of
+from fastw2v.reference.architectures import (
+    inputs_of,
+    outputs_of,
+    pair_share,
+    read_inputs,
+    step_inputs,
+    window_of,
+)
 from fastw2v.reference.objectives import find_rows, step_outputs
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
@@ -34,17 +41,21 @@ def pair_step(
 
 def train_unit(
     vectors: Vectors, kept: Kept, span: range, plan: Plan, draws: Iterator[int], rates: Rates
-) -> tuple[float, int]:
-    """All pairs of one unit, in reading order; returns (loss, pairs)."""
-    loss, n_pairs = 0.0, 0
+) -> tuple[float, float]:
+    """All pairs of one unit, in reading order; returns (loss, pairs), both by what pairs count.
+
+    What a pair counts multiplies its loss, and so its step.
+    """
+    loss, n_pairs = 0.0, 0.0
     for i in span:
         window = window_of(kept, i)
         inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
         for j in outputs_of(plan.architecture, i, window):
-            outside = kept[j].word
+            outside, share = kept[j].word, pair_share(plan.architecture, kept, i, j)
             rows = find_rows(plan.objective, draws, outside)
-            loss += pair_step(vectors, inputs, outside, rows, plan.objective, rates, plan.inputs)
-            n_pairs += 1
+            of_pair = (rates[0] * share, rates[1] * share)
+            loss += share * pair_step(vectors, inputs, outside, rows, plan.objective, of_pair, plan.inputs)
+            n_pairs += share
     return loss, n_pairs
 
 

@@ -20,15 +20,17 @@ Rates = tuple[float, float]  # learning rates of rows of V and of U: equal, or 0
 
 
 class KeptToken(NamedTuple):
-    """A token that subsampling left: word id, sentence, drawn window radius, and the side of its window.
+    """A token that subsampling left: word id, sentence, drawn window radius, and what is said of its window.
 
-    side   below 0 left of it, above 0 right, 0 both
+    side      below 0 left of it, above 0 right, 0 both
+    weighted  whether the words of its window count the less the farther they are
     """
 
     word: int
     sentence: int
     radius: int
     side: int = 0
+    weighted: int = 0
 
 
 Kept = list[KeptToken]
@@ -58,7 +60,7 @@ def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: in
         return None
     drawn = (((bits & LOW_32) * architecture.radius) >> 32) + 1
     radius = architecture.radius if architecture.fixed else drawn
-    return KeptToken(word, sentence_at(tokens.offsets, p), radius, architecture.side)
+    return KeptToken(word, sentence_at(tokens.offsets, p), radius, architecture.side, architecture.weighted)
 
 
 def keep_some(

@@ -24,6 +24,7 @@ from fastw2v.config import (
     ReplicaConfig,
     RunConfig,
     TrainConfig,
+    WindowWeights,
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
@@ -59,6 +60,7 @@ class Options(TypedDict, total=False):
     sample: float
     ns_exponent: float
     dynamic_window: bool
+    window_weights: WindowWeights
     threads: int | None
     seed: int
     shuffle: bool

@@ -26,7 +26,8 @@ AGREE = frozenset(("dim", "architecture", "loss"))
 # one text or one run: where its sentences are, how often and how fast it is trained, how it is judged.
 KEPT_TRAINING = (
     *("dim", "architecture", "loss", "window", "negatives", "sample", "ns_exponent"),
-    *("dynamic_window", "context", "kernel", "block_size", "shared_negatives", "precision"),
+    *("dynamic_window", "window_weights", "context"),
+    *("kernel", "block_size", "shared_negatives", "precision"),
 )
 KEPT_READING = (
     *("min_count", "max_vocab", "lowercase", "tokenize", "keep_words", "stop_words"),

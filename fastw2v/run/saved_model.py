@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastw2v.corpus.tally import Tally
 from fastw2v.errors import OutputError, UsageError
 from fastw2v.system.files import atomic_folder, require_writable
+from fastw2v.training.checkpoint.manifest import with_earlier
 from fastw2v.training.checkpoint.matrices import read_matrix, write_matrix
 from fastw2v.training.checkpoint.sealed import damage_told, read_fields, write_fields
 from fastw2v.vectors.embeddings import Embeddings
@@ -108,7 +109,7 @@ def read_model(path: Path) -> SavedModel:
     with damage_told(path, "the model"):
         manifest = (path / MANIFEST).read_bytes()
         fields = read_fields(path / MANIFEST, KEY, FORMAT, FILES, MAX_BYTES)
-        options = {**fields["options"], "dim": int(fields["options"]["dim"])}
+        options = {**with_earlier(fields["options"]), "dim": int(fields["options"]["dim"])}
         trainings = [
             Training(int(one["words"]), int(one["tokens"]), one["lr"], str(one["fastw2v"]))
             for one in fields["trainings"]

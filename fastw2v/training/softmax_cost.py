@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.backends import has_exact_weights
 from fastw2v.config import TrainConfig
 from fastw2v.model.sampling import keep_probabilities
 from fastw2v.system.machine import usable_cores
@@ -26,7 +27,8 @@ def softmax_seconds(config: TrainConfig, counts: NDArray[np.int64], n_processes:
     """
     work = 3.0 * len(counts) * config.dim * kept_words(config, counts)
     if config.kernel == "pair" and config.architecture == "skip-gram":
-        work *= config.window + 1 if config.dynamic_window else 2 * config.window
+        is_drawn = config.dynamic_window and not has_exact_weights(config)
+        work *= config.window + 1 if is_drawn else 2 * config.window
     threads = 1 if config.backend == "reference" else config.threads or usable_cores()
     return work / (RATES[config.backend] * threads * n_processes)
 

@@ -63,17 +63,17 @@ def read_centers(vectors, kept, centers, scratch):
 
 @inner_jit
 def step_contexts(vectors, kept, i, size, rate, scratch, t):
-    """A step on the rows of centre i's contexts; bags.grads[t] = its ∂J/∂h; returns (loss, pairs)."""
+    """A step on the rows of centre i's contexts; bags.grads[t] = its ∂J/∂h; returns (loss, mass)."""
     window, grads = scratch.window, scratch.bags.grads
     copy_row(window.v_c, 0, scratch.centers.rows, t)
-    loss, n_pairs = take_errors(vectors, kept, i, size, window)
+    loss, n_pairs, mass = take_errors(vectors, kept, i, size, window)
     for d in range(grads.shape[1]):
         grads[t, d] = ZERO
     for p in range(n_pairs):
         window.pulls[p] = -window.scores[p]
         window.steps[p] = step_of(scratch.noise.word_moves, window.words[p], rate) * window.scores[p]
     pull_window(vectors, grads, t, window, n_pairs)
-    return loss, n_pairs
+    return loss, mass
 
 
 @inner_jit
@@ -98,7 +98,7 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_centers)
     tick(scratch.clock, NOISE_SCORES)
-    loss, n_pairs = noise_errors(scratch, n_centers), 0
+    loss, n_pairs = noise_errors(scratch, n_centers), 0.0
     tick(scratch.clock, ERRORS)
     for t in range(n_centers):
         add_input_move(lookup, side.words[t], side.moves[t], side.word_moves)
@@ -107,9 +107,9 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     tick(scratch.clock, STEPS)
     for t in range(n_centers):
         prefetch(vectors, scratch.ahead, 1)
-        window_loss, window_pairs = step_contexts(vectors, kept, centers[t], size, rates[1], scratch, t)
+        window_loss, mass = step_contexts(vectors, kept, centers[t], size, rates[1], scratch, t)
         loss += window_loss
-        n_pairs += window_pairs
+        n_pairs += mass
     clear_moves(scratch.noise, n_noise)
     tick(scratch.clock, PAIR_STEPS)
     if rates[1] > ZERO:

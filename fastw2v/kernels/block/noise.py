@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import mass_of, share_of, window_of
 from fastw2v.kernels.block.scratch import ONE, ZERO
 from fastw2v.kernels.block.windows import prefetch
 from fastw2v.kernels.jit import inner_jit, level_jit
@@ -27,13 +27,13 @@ SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
 
 @inner_jit
 def weigh_noise(kept, centers, size, scratch):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}."""
+    """w_is = weight · Σ_{j ∈ P_i : word_j ≠ n_s} share_ij, the number of these where all shares are 1."""
     noise, weights, weight = scratch.noise.words, scratch.weights, scratch.weight
     n_noise = weights.shape[1]
     for t in range(len(centers)):
         i = centers[t]
         low, high = window_of(kept, i, size)
-        value = weight * np.float32(high - low - 1)
+        value = weight * mass_of(kept, i, (low, high))
         for s in range(n_noise):
             weights[t, s] = value if noise[s] >= 0 else ZERO
         for j in range(low, high):
@@ -41,9 +41,10 @@ def weigh_noise(kept, centers, size, scratch):
             for s in range(n_noise):
                 hits += noise[s] == word
             if hits > 0 and j != i:
+                share = weight * share_of(kept, i, j)
                 for s in range(n_noise):
                     if noise[s] == word:
-                        weights[t, s] -= weight
+                        weights[t, s] -= share
 
 
 @inner_jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.block.scratch import ONE, ZERO
 from fastw2v.kernels.block.updates import step_of
 from fastw2v.kernels.block.windows import prefetch
@@ -33,37 +33,44 @@ def pull_window(vectors, matrix, row, window, n_pairs):
 
 @level_jit
 def take_errors(vectors, kept, i, size, window):
-    """Fill in the words of centre i's window, and −∂J/∂score of each pair with v_c; returns (loss, pairs)."""
+    """Fill in the words of centre i's window, and −∂J/∂score of each pair with v_c.
+
+    Returns (loss, number of pairs, what they count).
+    """
     low, high = window_of(kept, i, size)
-    n_pairs = 0
+    n_pairs, mass, shares = 0, ZERO, window.pulls
     for j in range(low, high):
         window.words[n_pairs] = kept.ids[j]
+        shares[n_pairs] = share_of(kept, i, j) if j != i else ZERO
+        mass += shares[n_pairs]
         n_pairs += j != i
     score_window(vectors, window, n_pairs)
     loss = ZERO
     for p in range(whole_lines(n_pairs)):  # a remainder would be done one by one
         score = window.scores[p]
-        loss += softplus(-score)
-        window.scores[p] = ONE - sigmoid(score)
-    return loss, n_pairs
+        loss += shares[p] * softplus(-score)
+        window.scores[p] = shares[p] * (ONE - sigmoid(score))
+    return loss, n_pairs, mass
 
 
 @level_jit
 def step_window(vectors, kept, i, size, rates, window, word_moves):
-    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
+    """A step on all pairs of centre i, in place, their errors taken before it.
+
+    Returns (loss, what the pairs count).
 
     word_moves  of the block's centres and of its noise, as in their Side
     """
     center = np.int64(kept.ids[i])
     copy_row(window.v_c, 0, vectors.center, center)
-    loss, n_pairs = take_errors(vectors, kept, i, size, window)
+    loss, n_pairs, mass = take_errors(vectors, kept, i, size, window)
     if max(rates[0], rates[1]) > ZERO:
         center_step = step_of(word_moves[0], center, rates[0])
         for p in range(n_pairs):
             window.pulls[p] = center_step * window.scores[p]
             window.steps[p] = step_of(word_moves[1], window.words[p], rates[1]) * window.scores[p]
         pull_window(vectors, vectors.center, center, window, n_pairs)
-    return loss, n_pairs
+    return loss, mass
 
 
 @inner_jit
@@ -72,10 +79,10 @@ def step_pairs(vectors, kept, centers, size, rates, window, word_moves, ahead):
 
     One call for a block: what a call takes is copied, and for each window that took as long as its step.
     """
-    loss, n_pairs = 0.0, 0
+    loss, n_pairs = 0.0, 0.0
     for i in centers:
         prefetch(vectors, ahead, 1)
-        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, window, word_moves)
+        window_loss, mass = step_window(vectors, kept, i, size, rates, window, word_moves)
         loss += window_loss
-        n_pairs += window_pairs
+        n_pairs += mass
     return loss, n_pairs

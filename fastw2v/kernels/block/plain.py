@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.plain_bags import bag_step
 from fastw2v.kernels.block.plain_ngrams import ngram_step
@@ -36,21 +36,22 @@ ZERO = np.float32(0.0)
 
 @inner_jit
 def step_window(vectors, kept, i, size, rates, scratch):
-    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs)."""
+    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, their mass)."""
     center, v_c, errors = kept.ids[i], scratch.v_c, scratch.errors
     low, high = window_of(kept, i, size)
     v_c[:] = vectors.center[center]
-    loss, n_pairs = 0.0, 0
+    loss, p, mass = 0.0, 0, 0.0
     for j in range(low, high):
         if j != i:
-            score = ZERO
+            score, share = ZERO, share_of(kept, i, j)
             for d in range(len(v_c)):
                 score += vectors.outside[kept.ids[j], d] * v_c[d]
-            errors[n_pairs] = -sigmoid(-score)
-            loss += softplus(-score)
-            n_pairs += 1
+            errors[p] = -share * sigmoid(-score)
+            loss += share * softplus(-score)
+            p += 1
+            mass += share
     if max(rates[0], rates[1]) == ZERO:
-        return loss, n_pairs
+        return loss, mass
     center_step, p = step_of(scratch.centers.word_moves, center, rates[0]), 0
     for j in range(low, high):
         if j != i:
@@ -60,7 +61,7 @@ def step_window(vectors, kept, i, size, rates, scratch):
                 vectors.center[center, d] -= center_step * error * vectors.outside[word, d]
                 vectors.outside[word, d] -= step * error * v_c[d]
             p += 1
-    return loss, n_pairs
+    return loss, mass
 
 
 def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
@@ -71,13 +72,13 @@ def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     weigh_noise(kept, centers, size, noise.words, scratch.weight, scratch.weights)
     gather(vectors.center, scratch.centers, n_centers)
     gather(vectors.outside, noise, len(noise.words))
-    loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights, seen), 0
+    loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights, seen), 0.0
     add_moves(scratch.centers, n_centers)
     add_moves(noise, len(noise.words))
     for i in centers:
-        window_loss, window_pairs = step_window(vectors, kept, i, size, rates, scratch)
+        window_loss, mass = step_window(vectors, kept, i, size, rates, scratch)
         loss += window_loss
-        n_pairs += window_pairs
+        n_pairs += mass
     if rates[0] > ZERO:
         update_rows(vectors.center, scratch.centers, n_centers, rates[0])
     if rates[1] > ZERO:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.plain_noise import (
     add_moves,
@@ -27,21 +27,22 @@ ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
 @inner_jit
 def step_contexts(outside, kept, window, h, grad_h, steps, errors):
-    """A step on the rows of a window's contexts, in place; ∂J/∂h is added to grad_h; returns (loss, pairs).
+    """A step on the rows of a window's contexts, in place; ∂J/∂h is added to grad_h; returns (loss, mass).
 
     window  (low, high, i)
     steps   (moves of words, learning rate)
     """
     low, high, i = window
-    loss, n_pairs = 0.0, 0
+    loss, p, mass = 0.0, 0, 0.0
     for j in range(low, high):
         if j != i:
-            score = ZERO
+            score, share = ZERO, share_of(kept, i, j)
             for d in range(len(h)):
                 score += outside[kept.ids[j], d] * h[d]
-            errors[n_pairs] = -sigmoid(-score)
-            loss += softplus(-score)
-            n_pairs += 1
+            errors[p] = -share * sigmoid(-score)
+            loss += share * softplus(-score)
+            p += 1
+            mass += share
     p = 0
     for j in range(low, high):
         if j != i:
@@ -52,7 +53,7 @@ def step_contexts(outside, kept, window, h, grad_h, steps, errors):
                 if step > ZERO:
                     outside[word, d] -= step * error * h[d]
             p += 1
-    return loss, n_pairs
+    return loss, mass
 
 
 def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
@@ -65,7 +66,7 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
         read_input(lookup, vectors, words[t], h, t)
     weigh_noise(kept, centers, size, noise.words, weight, weights)
     gather(vectors.outside, noise, len(noise.words))
-    loss, n_pairs = noise_gradients(side, noise, n_centers, weights, seen), 0
+    loss, n_pairs = noise_gradients(side, noise, n_centers, weights, seen), 0.0
     for t in range(n_centers):
         add_input_move(lookup, words[t], side.moves[t], side.word_moves)
     add_moves(noise, len(noise.words))
@@ -73,11 +74,11 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     for t in range(n_centers):
         i = centers[t]
         low, high = window_of(kept, i, size)
-        window_loss, window_pairs = step_contexts(
+        window_loss, mass = step_contexts(
             vectors.outside, kept, (low, high, i), h[t], grads[t], outside_steps, scratch.errors
         )
         loss += window_loss
-        n_pairs += window_pairs
+        n_pairs += mass
     if rates[1] > ZERO:
         update_rows(vectors.outside, noise, len(noise.words), rates[1])
     clear_moves(noise, len(noise.words))

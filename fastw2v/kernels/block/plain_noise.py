@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import aligned_rows
@@ -83,7 +83,7 @@ def new_scratch(vectors, plan):
 
 @inner_jit
 def weigh_noise(kept, centers, size, noise, weight, weights):
-    """w_is = weight · #{j ∈ P_i : word_j ≠ n_s}."""
+    """w_is = weight · Σ_{j ∈ P_i : word_j ≠ n_s} share_ij."""
     weights[:] = ZERO
     for t in range(len(centers)):
         i = centers[t]
@@ -91,7 +91,7 @@ def weigh_noise(kept, centers, size, noise, weight, weights):
         for j in range(low, high):
             if j != i:
                 for s in range(len(noise)):
-                    weights[t, s] += weight if kept.ids[j] != noise[s] else ZERO
+                    weights[t, s] += weight * share_of(kept, i, j) if kept.ids[j] != noise[s] else ZERO
 
 
 @inner_jit

@@ -62,7 +62,7 @@ class Window(NamedTuple):
 
     words   int64, of its contexts
     scores  float32, of its pairs, then −∂J/∂score of each
-    pulls   float32, the step of the centre's row for each of them, times the latter
+    pulls   float32, what each pair counts; then the step of the centre's row for it, times the latter
     steps   float32, the step of each context's row, likewise
     v_c     float32 (1, padded_dim), the centre's row before the step
     """

@@ -84,14 +84,21 @@ def read_checkpoint(path: Path) -> Saved:
         return _saved(path, read_fields(path / MANIFEST, "run", FORMAT, FILES))
 
 
+def with_earlier(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run, and what those were that it did not know yet."""
+    is_drawn = options.get("dynamic_window", True) and options.get("architecture") != "cbow"
+    weights = "drawn" if is_drawn else "auto"
+    return {"window_weights": weights, **options}
+
+
 def _saved(path: Path, fields: dict[str, Any]) -> Saved:
     """The fields with their types; raises whatever wrong ones make Python raise."""
-    place, options = fields["position"], fields["options"]
+    place, options = fields["position"], with_earlier(fields["options"])
     totals = Totals(float(place["loss"]), int(place["n_pairs"]), int(place["n_kept"]))
     legs = tuple((int(n_ranks), int(units)) for n_ranks, units in place.get("legs", []))
     position = Position(int(place["epoch"]), int(place["unit"]), totals, float(place["seconds"]), legs)
     numbers = (place["epoch"], place["unit"], *totals, position.seconds, *(n for leg in legs for n in leg))
-    if not all(math.isfinite(number) and number >= 0 for number in numbers) or not isinstance(options, dict):
+    if not all(math.isfinite(number) and number >= 0 for number in numbers):
         raise ValueError("the position or the options are none")
     prints = Fingerprints(str(fields["vocabulary"]), str(fields["corpus"]))
     return Saved(path, options, prints, position, int(fields["words"]), int(fields["words_total"]))
