@@ -110,6 +110,7 @@ def chosen(options: Options) -> dict[str, trainers.Trainer]:
     """Our kernels, and the peers that are there; the others are named as absent."""
     table: dict[str, trainers.Trainer] = {
         "fastw2v block": trainers.ours(kernel="block"),
+        "fastw2v block, drawn windows": trainers.ours(kernel="block", window_weights="drawn"),
         "fastw2v block, deterministic": trainers.ours(kernel="block", deterministic=True),
         "fastw2v pair": trainers.ours(kernel="pair"),
     }

@@ -32,14 +32,18 @@ def newest_run(rows: list[Row], *names: str) -> list[list[Row]]:
 
 
 def label(row: Row) -> str:
-    """The trainer, with the options of the block where they are not the defaults at the row's step size."""
+    """The trainer, with the options of the block where they are not the defaults at the row's step size.
+
+    Results that do not tell how windows are weighed are older than the choice: theirs were drawn.
+    """
     own, size = str(row["trainer"]), (row["block_size"], row["shared_negatives"])
+    windows = ", drawn windows" if row.get("window_weights", "drawn") == "drawn" else ""
     if own != OURS:
-        return own
+        return own + windows * own.startswith("fastw2v")
     default = TrainConfig(lr=row["lr"])
     usual = [(default.block_size, default.shared_draws(n)) for n in (1, 1_000_000)]
     sizes = f", T={size[0]} S={size[1]}" if size not in usual else ""
-    return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "")
+    return own + sizes + (", bfloat16" if row.get("precision") == "bfloat16" else "") + windows
 
 
 def speed(row: Row) -> float:
@@ -75,9 +79,9 @@ def judges_of(scored: dict[str, list[Row]]) -> list[str]:
 
 
 def largest(rows: list[Row]) -> list[Row]:
-    """The throughput measurements of the longest vectors and the most words."""
+    """The throughput measurements of the longest vectors and the most words, the newest of them."""
     runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values()
-    return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], len(run)), default=[])
+    return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], run[-1]["run"]), default=[])
 
 
 def headline_runs(
@@ -90,8 +94,9 @@ def headline_runs(
     own = largest(rows)
     if not own:
         return {}, {}, 0
-    speeds = speeds_by_round(own)
-    same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in speeds]
+    speeds, trainers = speeds_by_round(own), {label(row): row["trainer"] for row in own}
+    same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in trainers]
     same = [row for row in same if all(row[name] == own[0][name] for name in SETTINGS)]
     epochs = max((row["epochs"] for row in same), default=0)
-    return speeds, newest_by_label([row for row in same if row["epochs"] == epochs]), epochs
+    scored = newest_by_label([row for row in same if row["epochs"] == epochs])
+    return speeds, {trainers[name]: newest for name, newest in scored.items()}, epochs

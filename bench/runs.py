@@ -11,6 +11,7 @@ from bench import reached, trainers
 from bench.agreement import assert_kernels_agree
 from bench.options import Session, chosen, say
 from bench.rows import OURS
+from fastw2v.backends import has_exact_weights
 from fastw2v.config import TrainConfig
 
 REFERENCE_TOKENS = 4 * 4096  # the reference trains some thousand words a second; a few units are enough
@@ -48,6 +49,7 @@ def note(
         bench=bench,
         trainer=name,
         **session.settings | {"lr": config.learning_rate, "shared_negatives": config.shared_draws(n_words)},
+        window_weights="exact" if has_exact_weights(config) else "drawn",
         epochs=config.epochs,
         seed=config.seed,
         words=words,

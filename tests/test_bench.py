@@ -27,6 +27,7 @@ from bench import (
     sharing,
     trainers,
 )
+from bench.rows import label
 from corpora.planted import Plan, generate
 from fastw2v.kernels.tiles import registers
 
@@ -45,6 +46,7 @@ COMMON = {
     "block_size": 32,
     "shared_negatives": 32,
     "precision": "float32",
+    "window_weights": "exact",
     "cpu": "a CPU",
     "cores": 2,
     "python": "3",
@@ -95,6 +97,15 @@ def test_throughput__uses_the_last_command_only():
         trained("slow", 1, 7.0, run="elsewhere", dim=100),
     ]
     assert "| slow | 125 | 2.0 x |" in report.throughput(rows)
+
+
+def test_label__names_windows_that_were_drawn_and_results_of_before_the_choice():
+    drawn, older = {**COMMON, "window_weights": "drawn"}, dict(COMMON)
+    del older["window_weights"]
+    for trainer in ("fastw2v block", "fastw2v pair"):
+        told = [label({**row, "trainer": trainer}) for row in (COMMON, drawn, older)]
+        assert told == [trainer, f"{trainer}, drawn windows", f"{trainer}, drawn windows"]
+    assert label({**older, "trainer": "gensim"}) == "gensim"
 
 
 def test_quality__means_over_seeds_and_names_other_blocks():
