@@ -166,7 +166,7 @@ def test_features__are_those_that_numba_compiles_for() -> None:
 @pytest.mark.parametrize("n", [*range(1, 34), 64])
 def test_in_tiles__every_row_is_in_one_and_none_beyond_a_line(wide: bool, n: int) -> None:
     for tile in tiles(wide):
-        high, every = in_tiles(n, tile.rows, tile.rest)
+        high, every = in_tiles.py_func(n, tile.rows, tile.rest)
         assert high % tile.rows == (every - high) % tile.rest == 0
         assert n <= every <= -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
         assert every - high < tile.rows * tile.rest

@@ -19,6 +19,7 @@ from numba.extending import overload
 
 from fastw2v.errors import UsageError
 from fastw2v.kernels.code_cache import CodeCache
+from fastw2v.kernels.inlined import Inlined
 
 # Reassociation lets LLVM vectorise a dot product (without it: scalar code, 5 times slower).
 # No nnan and ninf: they would let LLVM fold isfinite() away and hide a diverged run.
@@ -199,19 +200,20 @@ def uncollected(compile: Callable[..., Any]) -> Callable[..., Any]:
     return compile_uncollected
 
 
-def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """An njit with the package's cache and options.
+# nogil: workers, reading ahead and signals go on beside a kernel. error_model: no branch at every division.
+# no_cfunc_wrapper: nobody calls from C.
+EVERYWHERE = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-    nogil: workers, reading ahead and signals go on beside a kernel. error_model: no branch at every division.
-    no_cfunc_wrapper: nobody calls from C.
-    """
+
+def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """An njit with the package's cache and options."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+        compiled = njit(**EVERYWHERE, **options)(function)
         if is_off():
             return compiled  # the function itself
         compiled._compiler.compile = uncollected(compiled._compiler.compile)
-        if CACHE_FOLDER or READABLE:
+        if (CACHE_FOLDER or READABLE) and options.get("pipeline_class") is not Inlined:
             needs_runtime = options.get("_nrt", True)  # what cache=True sets is _cache
             compiled._cache = CodeCache(function, CACHE_FOLDER, READABLE, counts_references=needs_runtime)
         return compiled
@@ -227,19 +229,21 @@ inner_jit = decorator(fastmath=FASTMATH, no_cpython_wrapper=True)
 # For the two functions between a kernel and its steps: inlined before compilation, because LLVM would
 # optimise all their callees again at each level of calls.
 level_jit = decorator(fastmath=FASTMATH, inline="always")
+# Inlined by LLVM, and neither optimised nor kept by themselves.
+INLINED = {"forceinline": True, "no_cpython_wrapper": True, "pipeline_class": Inlined}
 # For a helper that LLVM left as a call: the prefetch between tiles (a kept word 1.32 us, inlined 1.21).
-inlined_jit = decorator(forceinline=True)
+inlined_jit = decorator(**INLINED)
 # For the tokenizer, whose loops end in several ways: there Numba leaves the counting of references to arrays,
 # an atomic instruction each (61 ns a token, without 28). Such a function cannot make arrays.
 bare_jit = decorator(_nrt=False)
-bare_inlined_jit = decorator(forceinline=True, _nrt=False)
+bare_inlined_jit = decorator(**INLINED, _nrt=False)
 
 
 def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
     """A function for kernels that is one of these, chosen at compile time by the type of its first argument.
 
     The keys are NamedTuples, parts of a plan (`fastw2v.model.plan`); the values are plain functions of the
-    same arguments, compiled with the options of `fast_jit` and inlined.
+    same arguments, lowered with the options of `fast_jit` and inlined.
     """
 
     def chosen(*arguments: Any) -> Any:
@@ -248,6 +252,11 @@ def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., An
     def choose(*kinds: Any) -> Callable[..., Any] | None:
         return implementations.get(kinds[0].instance_class)
 
-    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "forceinline": True}
+    options = INLINED | {
+        "fastmath": FASTMATH,
+        "error_model": "numpy",
+        "nogil": True,
+        "no_cfunc_wrapper": True,
+    }
     overload(chosen, strict=False, jit_options=options)(choose)
     return chosen

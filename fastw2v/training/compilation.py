@@ -34,7 +34,7 @@ from fastw2v.training.start import aligned_zeros
 # Seconds that a kernel takes to compile for one of a loop of Python: both are of one core, the loop's 0.02 s
 # long enough to meet those who use it too.
 LOOP = 1_000_000
-LOOPS: dict[type, int] = {Pair: 220, Whole: 220, Block: 580, Lockstep: 880}
+LOOPS: dict[type, int] = {Pair: 220, Whole: 220, Block: 470, Lockstep: 880}
 OTHER_LOOPS = 300
 WAIT_SECONDS = 0.2
 CHILD = """
