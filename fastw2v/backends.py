@@ -31,6 +31,7 @@ from fastw2v.model.plan import (
     NegativeSampling,
     Objective,
     Pair,
+    Panels,
     Plan,
     Schedule,
     SkipGram,
@@ -130,7 +131,7 @@ def objective_of(config: TrainConfig, counts: NDArray[np.int64]) -> Objective:
 def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
     """The centres of a block: as config has it, or so few that no word is expected over REPEATS times.
 
-    Few words learn less in a large block, because the noise of all its centres is scored at one place.
+    Few words learn less in a large block, because what its centres share is scored at one place.
     """
     kept = counts * keep_probabilities(counts, config.sample)
     return max(1, min(config.block_size, int(REPEATS * kept.sum() / kept.max())))
@@ -139,12 +140,12 @@ def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
 def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
     """The estimator that config names for a vocabulary of these counts.
 
-    Without noise to share, a hierarchical softmax goes pair by pair, and one over all words case by case.
+    Without noise to share, a hierarchical softmax goes pair by pair.
 
     Raises UsageError for a deterministic kernel pair, which there is not.
     """
-    if config.loss != "negative-sampling":
-        return Whole() if config.loss == "softmax" and config.kernel == "block" else Pair()
+    if config.loss == "hierarchical-softmax":
+        return Pair()
     if config.kernel == "pair":
         if config.deterministic:
             raise UsageError(
@@ -152,6 +153,8 @@ def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
                 "instead of --deterministic"
             )
         return Pair()
+    if config.loss == "softmax":
+        return (Panels if config.deterministic else Whole)(centers_at_once(config, counts))
     sizes = (centers_at_once(config, counts), config.shared_draws(len(counts)))
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16
     few = len(counts) < FEW_WORDS
@@ -165,7 +168,7 @@ def supports(plan: Plan, backend: str) -> str | None:
     is_shared = isinstance(plan.estimator, Block | Lockstep)
     if is_shared and not isinstance(plan.objective, NegativeSampling):
         return "a softmax has no noise for a block to share: leave out --kernel"
-    if isinstance(plan.estimator, Whole) and not isinstance(plan.objective, Softmax):
+    if isinstance(plan.estimator, Whole | Panels) and not isinstance(plan.objective, Softmax):
         return "only loss softmax has all words as outputs: leave out --kernel"
     if isinstance(plan.estimator, Lockstep) and isinstance(plan.inputs, Subwords):
         return (

@@ -138,7 +138,7 @@ class TrainConfig:
     )
     kernel: Kernel = option("block", "Model", "Weighted noise that centres share (fast), or the textbook.")
     block_size: int = option(
-        32, "Model", "Most centres that share noise (kernel block).", limits=Whole(1, MAX_BLOCK)
+        32, "Model", "Most centres that step together (kernel block).", limits=Whole(1, MAX_BLOCK)
     )
     shared_negatives: int | None = option(
         None,

@@ -21,6 +21,7 @@ from fastw2v.model.plan import (
     Lockstep,
     NegativeSampling,
     Pair,
+    Panels,
     Plan,
     SkipGram,
     Softmax,
@@ -43,7 +44,7 @@ COUNTS = np.arange(1, 13)
 def refusal(options: dict[str, Any]) -> str | None:
     """What the user is told of a combination, or None where it trains."""
     idle = {
-        "softmax": ("precision", "deterministic"),
+        "softmax": ("precision",),
         "hierarchical-softmax": ("kernel", "precision", "deterministic"),
         "pair": ("precision",),
     }
@@ -51,6 +52,8 @@ def refusal(options: dict[str, Any]) -> str | None:
         if options[name] in ("pair", "bfloat16", True):
             return f"leave {name} out" + ".*with threads 1 it comes to" * (name == "deterministic")
     if options["loss"] == "softmax":
+        if options["kernel"] == "pair" and options["deterministic"]:
+            return "deterministic needs kernel block"
         is_pair = (options["backend"], options["kernel"]) == ("numba", "pair")
         return "pair by pair on the reference only" if is_pair else None
     if options["loss"] == "hierarchical-softmax":
@@ -87,6 +90,7 @@ def test_plan_of__each_option_has_its_type() -> None:
         (("kernel", "pair"),): Pair,
         (("deterministic", True),): Lockstep,
         (("loss", "softmax"),): Whole,
+        (("loss", "softmax"), ("deterministic", True)): Panels,
         (("loss", "softmax"), ("backend", "reference"), ("kernel", "pair")): Pair,
         (("loss", "hierarchical-softmax"),): Pair,
     }

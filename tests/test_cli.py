@@ -371,6 +371,7 @@ def test_train__dry_run_estimates_and_writes_nothing(corpus, tmp_path, capfd):
 def test_estimate__of_a_softmax_has_time_and_memory(extra, expected, corpus, tmp_path, capfd, monkeypatch):
     """3 x 20 x 10,000 x 1,800 multiply-adds, at .6 and .2 billion a second; two output words a centre."""
     monkeypatch.setattr("fastw2v.training.softmax_cost.RATES", {"numba": 6e8, "reference": 2e8})
+    monkeypatch.setattr("fastw2v.training.softmax_cost.PAIR_BY_PAIR", 2e8)
     options = ["--loss", "softmax", "--sample", "0", "--dim", "10000", "--min-count", "1", "--dry-run"]
     threads = [] if "--threads" in extra else ["--threads", "1"]
     code, out, _ = run(capfd, "train", corpus, "-o", tmp_path / "v.txt", *options, *threads, *extra)

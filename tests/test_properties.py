@@ -32,10 +32,12 @@ from fastw2v.model.plan import (
     Block,
     Lockstep,
     Operands,
+    Panels,
     Plan,
     Schedule,
     Softmax,
     Subwords,
+    Whole,
     n_buckets,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
@@ -47,7 +49,7 @@ from fastw2v.training.start import aligned_zeros
 # ---- The rows ---------------------------------------------------------------------------------------------
 
 WITHOUT_TILES = "numba, without tiles"
-SAME_FOR_ALL_WORKERS = (Lockstep,)  # estimators; with others workers race
+SAME_FOR_ALL_WORKERS = (Lockstep, Panels)  # estimators; with others workers race
 
 
 class Form(NamedTuple):
@@ -327,6 +329,8 @@ def cases_of(row: Row) -> dict[str, dict[str, Any]]:
     """Problems on which a row agrees with its twin."""
     if row.has(BFloat16):
         return {"one block": ONE_BLOCK, "one block, one number a vector": ONE_BLOCK | {"dim": 1}}
+    if row.has(Whole, Panels):  # rows of V are not held back, so that there is no second block
+        return CASES | {"one block of long steps": ONE_BLOCK | {"learning_rate": 3.0}}
     return CASES | ({"long steps": HELD_BACK} if row.has(Block, Lockstep) else {})
 
 

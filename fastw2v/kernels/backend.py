@@ -14,10 +14,12 @@ from fastw2v.kernels.block import plain, step
 from fastw2v.kernels.jit import is_kept, require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
-from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Schedule, Whole, no_steps
+from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Schedule, Whole, no_steps
 
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
 NO_LANES = "no memory for the scratch of all lanes: lower --window or --dim"
+# Of estimators whose result is the same for any number of workers, what makes the room that these share.
+SHARED: dict[type, Any] = {Lockstep: lockstep.new_lanes, Panels: whole.new_shared_room}
 
 
 def run_workers(work: Callable[[int], None], n_workers: int) -> None:
@@ -68,6 +70,7 @@ def kernel_of(plan: Plan) -> Any:
     kernels = {
         Pair: pair.train_units,
         Whole: whole.train_units,
+        Panels: whole.train_together,
         Block: block,
         Lockstep: lockstep.train_units,
     }
@@ -77,10 +80,10 @@ def kernel_of(plan: Plan) -> Any:
 def is_compiled(plan: Plan, vectors: Vectors, tokens: Tokens) -> bool:
     """Whether there is code of the plan's kernel for arguments of these types. Nothing is compiled."""
     lanes = None
-    if isinstance(plan.estimator, Lockstep):
-        if not is_kept(lockstep.new_lanes, (vectors, plan)):
+    if new_shared := SHARED.get(type(plan.estimator)):
+        if not is_kept(new_shared, (vectors, plan)):
             return False
-        lanes = lockstep.new_lanes(vectors, plan)
+        lanes = new_shared(vectors, plan)
     work = Work(np.zeros(2, np.int64), 0, 1, lanes)
     return is_kept(kernel_of(plan), (vectors, tokens, plan, no_steps(0), work, new_totals(1)))
 
@@ -88,8 +91,8 @@ def is_compiled(plan: Plan, vectors: Vectors, tokens: Tokens) -> bool:
 class KernelBackend:
     """Trains units with Numba's machine code; the matrices in `vectors` change in place.
 
-    Workers race on them (Hogwild), unless the estimator is Lockstep: then the result is the same for any
-    number of workers.
+    Workers race on them (Hogwild), unless the estimator is Lockstep or Panels: then the result is the same
+    for any number of workers.
 
     vectors        float32 (n_words, padded dim) each, rows 64-byte aligned
     n_workers      a thread each
@@ -107,8 +110,11 @@ class KernelBackend:
             self.units_at_once = plan.estimator.lanes
             n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
             n_workers = min(n_workers, max(self.units_at_once, n_lines))  # more would find nothing to do
+        elif isinstance(plan.estimator, Panels):
+            n_workers = min(n_workers, whole.count_panels(len(vectors.outside)))
+        if new_shared := SHARED.get(type(plan.estimator)):
             try:
-                self.lanes = lockstep.new_lanes(vectors, plan)
+                self.lanes = new_shared(vectors, plan)
             except MemoryError as error:
                 raise OutputError(NO_LANES) from error
         self.totals = new_totals(n_workers)

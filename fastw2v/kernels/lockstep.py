@@ -19,8 +19,9 @@ from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, Seen, new_scratch
 from fastw2v.kernels.block.step import step_block
 from fastw2v.kernels.block.windows import order_centers
-from fastw2v.kernels.intrinsics import atomic_add, atomic_load, borrowed, prefetch_row, yield_core
+from fastw2v.kernels.intrinsics import borrowed, prefetch_row
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit, level_jit
+from fastw2v.kernels.meetings import meet
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
@@ -28,7 +29,6 @@ from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vecto
 from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
 
 AHEAD = 4  # rows that are on their way while one is copied
-PATIENCE = 2_000  # looks at the others, some microseconds, before the core is offered to another thread
 
 
 class Lanes(NamedTuple):
@@ -122,21 +122,6 @@ def kept_of(kept, lane):
 def seen_of(seen, lane):
     """The rows that one lane's unit has drawn."""
     return Seen(seen.total[lane], seen.n_rows[lane])
-
-
-@inner_jit
-def meet(lanes, n_workers):
-    """Wait until all workers are here."""
-    meeting = atomic_load(lanes.meetings)
-    if atomic_add(lanes.arrived, np.int64(1)) == n_workers - 1:
-        lanes.arrived[0] = 0
-        atomic_add(lanes.meetings, np.int64(1))
-        return
-    looks = 0
-    while atomic_load(lanes.meetings) == meeting:
-        looks += 1
-        if looks > PATIENCE:
-            yield_core()
 
 
 @level_jit

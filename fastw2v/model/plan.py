@@ -153,7 +153,21 @@ class Pair(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """A step for each case, with all words as its outputs: the output words of a window share one softmax."""
+    """A step for T cases together, with all words as outputs: those of a window share one softmax.
+
+    block_size  T
+    """
+
+    block_size: int
+
+
+class Panels(NamedTuple):
+    """The same, so that no result depends on the number of workers: all are at one block, each at some words.
+
+    block_size   as in Whole
+    """
+
+    block_size: int
 
 
 class Block(NamedTuple):
@@ -188,7 +202,7 @@ class Lockstep(NamedTuple):
 Architecture = SkipGram | Cbow
 Inputs = Words | Subwords
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
-Estimator = Pair | Whole | Block | Lockstep
+Estimator = Pair | Whole | Panels | Block | Lockstep
 
 
 def n_buckets(inputs: Inputs) -> int:

@@ -14,7 +14,7 @@ _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives"
 WITHOUT_EFFECT: dict[tuple[str, str | bool], tuple[tuple[str, ...], str]] = {
     ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
     ("loss", "softmax"): (
-        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
+        tuple(name for name in _NOISE if name not in ("kernel", "block_size")),
         "draws no noise words",
     ),
     ("dynamic_window", False): (("window_weights",), "counts every word of the window once"),

@@ -58,9 +58,9 @@ def softplus(x: Array) -> Array:
 
 
 def log_softmax(scores: Array) -> Array:
-    """log softmax of scores (n,), shifted by their maximum so that none overflows."""
-    shifted = scores - scores.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
+    """log softmax of scores (..., n), shifted by their maximum so that none overflows."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def probabilities(v_c: Array, U: Array) -> Array:

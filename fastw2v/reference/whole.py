@@ -1,4 +1,4 @@
-"""Estimator `whole`: a step for each case on all words at once; the twin of `fastw2v.kernels.whole`."""
+"""Estimator `whole`: T cases at a time make one step on all words; the twin of `fastw2v.kernels.whole`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import WORDS, Inputs, Plan, Schedule
+from fastw2v.model.plan import LARGEST_MOVE, WORDS, Inputs, Panels, Plan, Schedule, Whole
 from fastw2v.reference.architectures import (
     inputs_of,
     outputs_of,
@@ -15,50 +15,66 @@ from fastw2v.reference.architectures import (
     step_inputs,
     window_of,
 )
+from fastw2v.reference.block import order_centers
 from fastw2v.reference.losses import Array, log_softmax
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
+Case = tuple[list[int], list[int], list[float]]  # input words, output words, and what each of these counts
 
-def whole_step(
-    vectors: Vectors,
-    inputs: list[int],
-    outputs: list[int],
-    rates: Rates,
-    lookup: Inputs = WORDS,
-    shares: Array | None = None,
-) -> float:
-    """One step on J = Σ_o −log softmax(U h)_o, h of the input words; returns J before it.
 
-    The n output words share one softmax: with ŷ = softmax(U h) and y the counts of the output words,
-    ∂J/∂h = Uᵀ(n ŷ − y) and ∂J/∂U = (n ŷ − y)hᵀ, the sums of `naive_softmax_loss` over them.
+def hold_back(errors: Array, h: Array, learning_rate: float) -> Array:
+    """The step of every row of U, (n_words,): held back where its T cases would move it too far.
 
-    shares  (n,), what each output word counts; 1 by default
+    The gradients of all cases of a block are taken at one place, and those of a frequent word add up. The
+    step times Σ_t |∂J/∂score_tw|·‖h_t‖² bounds how far it moves any of its scores; where that exceeds
+    LARGEST_MOVE the step shrinks to it, as for the noise of a block (`fastw2v.reference.noise.limit_steps`).
     """
-    shares = np.ones(len(outputs)) if shares is None else shares
-    h = read_inputs(vectors, inputs, lookup)
-    log_y_hat = log_softmax(vectors.outside @ h)
-    errors = shares.sum() * np.exp(log_y_hat)
-    np.subtract.at(errors, outputs, shares)
-    grad_h = vectors.outside.T @ errors
+    moves = np.abs(errors).T @ (h**2).sum(axis=1)
+    return np.asarray(learning_rate / np.maximum(1, learning_rate * moves / LARGEST_MOVE))
+
+
+def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs = WORDS) -> float:
+    """One step on J = Σ_t Σ_o −log softmax(U h_t)_o of all cases, h_t of their inputs; returns J before it.
+
+    The output words of a case share one softmax: with ŷ_t = softmax(U h_t), y_t the sums of what output words
+    count, 1 each but in a weighted window, and n_t the sum of these, E_t = n_t ŷ_t − y_t, ∂J/∂h = E U and ∂J/∂U = Eᵀ h, the sums of `naive_softmax_loss` over
+    all of them. So that of one case is its gradient, and that of T cases the sum of theirs at the same
+    vectors: the expectation of T steps, less what they would have learnt from one another.
+    """
+    h = np.array([read_inputs(vectors, inputs, lookup) for inputs, _, _ in cases])
+    places = np.array([(t, o) for t, (_, outputs, _) in enumerate(cases) for o in outputs]).T
+    shares = np.concatenate([own for _, _, own in cases])
+    log_y_hat = log_softmax(h @ vectors.outside.T)
+    n_outputs = np.bincount(places[0], weights=shares, minlength=len(cases))
+    errors = (n_outputs[:, None] * np.exp(log_y_hat)).astype(h.dtype)
+    np.subtract.at(errors, (places[0], places[1]), shares)
+    grad_h = errors @ vectors.outside
     if rates[1] > 0:
-        vectors.outside[...] -= rates[1] * np.outer(errors, h)
+        steps = hold_back(errors, h, rates[1])
+        vectors.outside[...] -= (steps[:, None] * (errors.T @ h)).astype(h.dtype)
     if rates[0] > 0:
-        step_inputs(vectors, inputs, grad_h, rates[0], lookup)
-    return float(-(shares * log_y_hat[outputs]).sum())
+        for (inputs, _, _), grad in zip(cases, grad_h, strict=True):
+            step_inputs(vectors, inputs, grad, rates[0], lookup)
+    return float(-(shares * log_y_hat[places[0], places[1]]).sum())
 
 
 def train_unit(vectors: Vectors, kept: Kept, span: range, plan: Plan, rates: Rates) -> tuple[float, float]:
-    """All cases of one unit, in reading order; returns (loss, pairs)."""
+    """All blocks of one unit; returns (loss, pairs), both by what output words count."""
+    assert isinstance(plan.estimator, Whole | Panels)
+    order, size = order_centers(span), plan.estimator.block_size
     loss, n_pairs = 0.0, 0.0
-    for i in span:
-        window = window_of(kept, i)
-        inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
-        places = outputs_of(plan.architecture, i, window)
-        outputs = [kept[j].word for j in places]
-        if outputs:
-            shares = np.array([pair_share(plan.architecture, kept, i, j) for j in places])
-            loss += whole_step(vectors, inputs, outputs, rates, plan.inputs, shares)
-            n_pairs += shares.sum()
+    for start in range(0, len(order), size):
+        cases = []
+        for i in order[start : start + size]:
+            window = window_of(kept, i)
+            inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
+            found = outputs_of(plan.architecture, i, window)
+            if found:
+                shares = [pair_share(plan.architecture, kept, i, j) for j in found]
+                cases.append((inputs, [kept[j].word for j in found], shares))
+                n_pairs += sum(shares)
+        if cases:
+            loss += whole_step(vectors, cases, rates, plan.inputs)
     return loss, n_pairs
 
 

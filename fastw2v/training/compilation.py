@@ -25,7 +25,7 @@ from fastw2v.backends import Backend, make, needs_compiling, plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.arrays import Tokens, Vectors
-from fastw2v.model.plan import Block, Lockstep, Pair, Plan, Whole
+from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Whole
 from fastw2v.system import interrupts
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.hooks import Hook
@@ -34,7 +34,7 @@ from fastw2v.training.start import aligned_zeros
 # Seconds that a kernel takes to compile for one of a loop of Python: both are of one core, the loop's 0.02 s
 # long enough to meet those who use it too.
 LOOP = 1_000_000
-LOOPS: dict[type, int] = {Pair: 220, Whole: 220, Block: 470, Lockstep: 880}
+LOOPS: dict[type, int] = {Pair: 220, Whole: 330, Panels: 330, Block: 470, Lockstep: 880}
 OTHER_LOOPS = 300
 WAIT_SECONDS = 0.2
 CHILD = """

@@ -141,7 +141,7 @@ def softmax_lines(corpus: Corpus, run: Run) -> list[str]:
     return [
         f"softmax     about {clock(max(seconds, 1.0))} an epoch: {len(counts):,} words x {config.dim} x 3 "
         f"multiply-adds for each of {kept_words(config, counts):,.0f} kept words, and "
-        f"{scratch_bytes(config, len(counts)) / 1e6:,.1f} MB beside the matrices; fewer words (--max-vocab) "
+        f"{scratch_bytes(config, counts) / 1e6:,.1f} MB beside the matrices; fewer words (--max-vocab) "
         "take less"
     ]
 
