@@ -133,7 +133,15 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
     type=float,
     multiple=True,
     default=(0.025, 0.05, 0.075, 0.1),
-    help="Step size of time-to-quality; repeatable.",
+    help="Step size of time-to-quality, and of models with --best-lr; repeatable.",
+)
+@click.option(
+    "--best-lr",
+    is_flag=True,
+    help="Of models: train each side at every --try-lr too, and tell of its best mean score.",
+)
+@click.option(
+    "--buckets", type=click.IntRange(1), default=TrainConfig.buckets, help="Of models with subwords."
 )
 @click.option(
     "--try-epochs",
@@ -182,9 +190,9 @@ def main(
 ) -> None:
     """Measure fastw2v beside its NumPy reference and other trainers, on the machine at hand.
 
-    MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW and
-    the softmaxes, beside peers or the reference), continue (half of the corpus, then the other half),
-    scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
+    MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW, the
+    softmaxes and subwords, beside peers or the reference), continue (half of the corpus, then the other
+    half), scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
     processes), graphs (node2vec, beside PecanPy), faults (kills, signals, full disks, damaged files), and
     report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
     noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import click
+
 from bench.judges import Judges
-from bench.options import Session, chosen, say
-from bench.reached import scored
+from bench.options import Options, Session, chosen, say
+from bench.reached import finite_scores, mean_score, scored
 from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
 from bench.runs import run_one
 from bench.trainers import Trainer, first_tokens, most_frequent, ours
@@ -26,6 +28,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "CBOW, negative sampling": CBOW,
     "skip-gram, hierarchical softmax": TREE,
     "CBOW, hierarchical softmax": CBOW | TREE,
+    "skip-gram, subwords 3-6": {"subwords": "3-6"},
 }
 # The softmax over all words stands beside negative sampling on the same tokens, those of so many words, and
 # beside its twin in NumPy on the first of them.
@@ -39,23 +42,37 @@ OTHERS_STEP = 2.0  # times --lr for CBOW of others: word2vec.c's defaults are .0
 def jobs(session: Session) -> Iterator[tuple[str, str, Trainer, TrainConfig]]:
     """Every model, trainer and configuration: ours at the step size that it chooses, others at theirs.
 
-    pWord2Vec and fastText, as it is run here, have the first model alone.
+    pWord2Vec has the first model alone, word2vec.c no subwords.
     """
     options, n_tokens = session.options, len(session.material.corpus.ids)
     others = {name: one for name, one in chosen(options).items() if not name.startswith("fastw2v")}
-    with_one = {peer.label for peer in (*options.pword2vec, *options.fasttext)}
+    with_one = {peer.label for peer in options.pword2vec}
+    with_words = {peer.label for peer in options.word2vec}
     for model, changes in MODELS.items():
-        config = replace(options.config, **changes)
-        yield model, OURS, ours(), with_learning_rate(replace(config, lr=None), n_tokens)
+        config, label = replace(options.config, **changes), model
+        if config.subwords:
+            config, label = replace(config, buckets=options.buckets), f"{model}, {options.buckets:,} buckets"
+        for own in at_steps(options, with_learning_rate(replace(config, lr=None), n_tokens)):
+            yield label, OURS, ours(), own
         times = OTHERS_STEP if config.architecture == "cbow" else 1.0
         for name, trainer in others.items():
-            if not changes or name not in with_one:
-                yield model, name, trainer, replace(config, lr=times * config.learning_rate)
+            if (changes and name in with_one) or (config.subwords and name in with_words):
+                continue
+            for own in at_steps(options, replace(config, lr=times * config.learning_rate)):
+                yield label, name, trainer, own
+
+
+def at_steps(options: Options, config: TrainConfig) -> list[TrainConfig]:
+    """The configuration, and where each side's best step size is asked for, at every one to try."""
+    others = [lr for lr in options.try_lr if lr != config.learning_rate] if options.best_lr else []
+    return [config, *(replace(config, lr=lr, min_lr=None) for lr in others)]
 
 
 def models(session: Session) -> None:
     """Train each once, so many epochs, and judge it."""
     if not session.judges.similarity and not session.judges.analogy:
+        if session.options.best_lr:
+            raise click.UsageError("--best-lr: there is nothing to judge by, give --eval FOLDER")
         say("models: nothing to judge by, speeds alone; give --eval FOLDER")
     for model, name, trainer, config in jobs(session):
         run_one(session, MEASURE, name, trainer, config, model=model)
@@ -77,14 +94,21 @@ def softmax(session: Session) -> None:
     run_one(in_numpy, MEASURE, REFERENCE, trainer, once, model=f"softmax, {words}")
 
 
+def score(row: Row) -> float:
+    """By which the best step size of a trainer is told; −∞ where nothing was judged."""
+    scores = finite_scores(row)
+    return mean_score({"scores": scores}) if scores else -math.inf
+
+
 def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
     """Of each corpus and settings the head and the lines of its table, and its rows."""
     names = tuple(name for name in SETTINGS if name != "lr")
     for own in newest_run(of_bench(rows, MEASURE), *names, "threads"):
         judges, cells = judges_of({"": own}), []
         for (model,), of_model in groups(own, "model").items():
-            first = next((row for row in of_model if row["trainer"] == OURS), None)
-            for row in of_model:
+            best = [max(own, key=score) for own in groups(of_model, "trainer").values()]
+            first = next((row for row in best if row["trainer"] == OURS), None)
+            for row in best:
                 ratio = f"{speed(first) / speed(row):.1f} x" if first and row is not first else ""
                 scores = [scored(row["scores"].get(judge, math.nan), judge) for judge in judges]
                 cells.append([model, row["trainer"], f"{row['lr']:g}", f"{speed(row):,.0f}", ratio, *scores])

@@ -31,6 +31,8 @@ class Options(NamedTuple):
     """The command line.
 
     try_lr, try_epochs, targets   of time-to-quality: every pair of the first two, scores by judge
+    best_lr   of models: each side at every try_lr, and the one of the best scores is told
+    buckets   rows that n-grams share, of models with subwords, on every side
     """
 
     corpus: Path | None
@@ -47,6 +49,8 @@ class Options(NamedTuple):
     try_lr: tuple[float, ...]
     try_epochs: tuple[int, ...]
     targets: dict[str, float]
+    best_lr: bool = False
+    buckets: int = TrainConfig.buckets
 
 
 class Session(NamedTuple):

@@ -23,6 +23,7 @@ import numpy as np
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.options.subwords import lengths_of
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
 from fastw2v.vectors import formats
@@ -87,12 +88,17 @@ def ours(**changes: object) -> Trainer:
 
 
 def gensim(material: Material, config: TrainConfig, folder: Path) -> Run:
-    """gensim in corpus_file mode."""
+    """gensim in corpus_file mode: its Word2Vec, or its FastText where words are made of n-grams."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import Word2Vec
+        from gensim.models import FastText, Word2Vec
     logging.getLogger("gensim").setLevel(logging.ERROR)
-    model = Word2Vec(
+    of_ngrams = {}
+    if config.subwords:
+        shortest, longest = lengths_of(config.subwords)
+        of_ngrams = {"min_n": shortest, "max_n": longest, "bucket": config.buckets}
+    model = (FastText if config.subwords else Word2Vec)(
+        **of_ngrams,
         sg=int(config.architecture == "skip-gram"),
         hs=int(has_tree(config)),
         vector_size=config.dim,
@@ -179,10 +185,11 @@ def word2vec_like(binary: Path) -> Trainer:
 
 
 def fasttext(binary: Path) -> Trainer:
-    """fastText's skip-gram without subwords."""
+    """fastText, without n-grams where config has none."""
 
     def run(material: Material, config: TrainConfig, folder: Path) -> Run:
         vectors = folder / "fasttext"
+        shortest, longest = lengths_of(config.subwords) if config.subwords else (0, 0)
         options = {
             "-input": material.text,
             "-output": vectors,
@@ -194,14 +201,18 @@ def fasttext(binary: Path) -> Trainer:
             "-epoch": config.epochs,
             "-lr": config.learning_rate,
             "-thread": config.threads or usable_cores(),
-            "-maxn": 0,
-            "-bucket": 0,
+            "-loss": "hs" if has_tree(config) else "ns",
+            "-minn": shortest,
+            "-maxn": longest,
+            "-bucket": config.buckets if config.subwords else 0,
         }
         command = [
             str(binary.resolve()),
-            "skipgram",
+            "cbow" if config.architecture == "cbow" else "skipgram",
             *(str(part) for option in options.items() for part in option),
         ]
-        return Run(watched(command, r"Number of labels", r"Progress"), 0.0, vectors.with_suffix(".vec"))
+        seconds = watched(command, r"Number of labels", r"Progress")
+        vectors.with_suffix(".bin").unlink(missing_ok=True)  # both matrices, gigabytes with many buckets
+        return Run(seconds, 0.0, vectors.with_suffix(".vec"))
 
     return run

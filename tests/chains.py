@@ -6,7 +6,7 @@ import numpy as np
 
 from corpora.small import corpus_of
 from fastw2v.model.sampling import noise_probabilities
-from fastw2v.reference.losses import softplus
+from fastw2v.reference.losses import log_softmax, softplus
 
 
 def walk(n_words, n_tokens, seed):
@@ -34,14 +34,26 @@ def chain_corpus(n_words, n_tokens):
     return corpus_of(number[words], n_words, n_tokens, least_count=1), number[held_out]
 
 
-def expected_loss(embeddings, held_out, corpus, config):
-    """Mean of J_neg-sample over the pairs of held-out ids, in expectation over radii and negatives."""
-    n_words, window = len(corpus.vocabulary), config.window
+def expected_pairs(held_out, n_words, window):
+    """How often each word has each other in its window, in expectation over radii, (n_words, n_words)."""
     pairs = np.zeros((n_words, n_words))
     for distance in range(1, window + 1):
         share = (window - distance + 1) / window
         np.add.at(pairs, (held_out[:-distance], held_out[distance:]), share)
         np.add.at(pairs, (held_out[distance:], held_out[:-distance]), share)
+    return pairs
+
+
+def softmax_loss(embeddings, held_out, window):
+    """Mean of J_naive-softmax over the pairs of held-out ids, in expectation over radii."""
+    scores = embeddings.center_vectors.astype(np.float64) @ embeddings.outside_vectors.T
+    pairs = expected_pairs(held_out, len(scores), window)
+    return float(-(pairs * log_softmax(scores)).sum() / pairs.sum())
+
+
+def expected_loss(embeddings, held_out, corpus, config):
+    """Mean of J_neg-sample over the pairs of held-out ids, in expectation over radii and negatives."""
+    pairs = expected_pairs(held_out, len(corpus.vocabulary), config.window)
     scores = embeddings.center_vectors.astype(np.float64) @ embeddings.outside_vectors.T
     noise = softplus(scores) * noise_probabilities(corpus.vocabulary.counts)
     losses = softplus(-scores) + config.negatives * (noise.sum(axis=1, keepdims=True) - noise)
