@@ -30,7 +30,9 @@ def test_whole_step__descends_by_finite_differences(inputs: list[int], outputs: 
         return sum(naive_softmax_loss(V[inputs].mean(axis=0), o, U).loss for o in outputs)
 
     vectors = Vectors(V.copy(), U.copy())
-    assert whole_step(vectors, [(inputs, outputs, [1.0] * len(outputs))], (lr, lr)) == pytest.approx(loss(V, U))
+    assert whole_step(vectors, [(inputs, outputs, [1.0] * len(outputs))], (lr, lr)) == pytest.approx(
+        loss(V, U)
+    )
     grad_V = numerical_gradient(lambda changed: loss(changed, U), V)
     grad_U = numerical_gradient(lambda changed: loss(V, changed), U)
     np.testing.assert_allclose((V - vectors.center) / lr, grad_V, atol=1e-6)
@@ -47,15 +49,15 @@ def test_whole_step__is_the_skip_gram_loss_of_a_window(rng: Any) -> None:
 
 
 def test_whole_step__of_several_cases_is_the_sum_of_their_gradients(rng: Any) -> None:
-    """At the same vectors, also where cases share input and output words; finite differences in float64."""
+    """At the same vectors, by what output words count; cases share words. Finite differences in float64."""
     V, U, lr = rng.normal(size=(6, 7)), rng.normal(size=(6, 7)), 1e-3
-    cases = [([4], [2, 5, 2]), ([4, 1], [0]), ([0], [5])]
+    cases = [([4], [2, 5, 2], [1.0, 0.6, 0.2]), ([4, 1], [0], [1.0]), ([0], [5], [0.4])]
 
     def loss(V: Any, U: Any) -> float:
         return sum(
-            naive_softmax_loss(V[inputs].mean(axis=0), o, U).loss
-            for inputs, outputs in cases
-            for o in outputs
+            share * naive_softmax_loss(V[inputs].mean(axis=0), o, U).loss
+            for inputs, outputs, shares in cases
+            for o, share in zip(outputs, shares, strict=True)
         )
 
     vectors = Vectors(V.copy(), U.copy())

@@ -37,9 +37,10 @@ def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs
     """One step on J = Σ_t Σ_o −log softmax(U h_t)_o of all cases, h_t of their inputs; returns J before it.
 
     The output words of a case share one softmax: with ŷ_t = softmax(U h_t), y_t the sums of what output words
-    count, 1 each but in a weighted window, and n_t the sum of these, E_t = n_t ŷ_t − y_t, ∂J/∂h = E U and ∂J/∂U = Eᵀ h, the sums of `naive_softmax_loss` over
-    all of them. So that of one case is its gradient, and that of T cases the sum of theirs at the same
-    vectors: the expectation of T steps, less what they would have learnt from one another.
+    count, 1 each but in a weighted window, n_t the sum of these, and E_t = n_t ŷ_t − y_t, ∂J/∂h = E U and
+    ∂J/∂U = Eᵀ h, the sums of `naive_softmax_loss` over all of them. So that of one case is its gradient, and
+    that of T cases the sum of theirs at the same vectors: the expectation of T steps, less what they would
+    have learnt from one another.
     """
     h = np.array([read_inputs(vectors, inputs, lookup) for inputs, _, _ in cases])
     places = np.array([(t, o) for t, (_, outputs, _) in enumerate(cases) for o in outputs]).T
