@@ -9,11 +9,11 @@ import pytest
 
 from corpora.small import corpus_of, zipfian
 from fastw2v.config import TrainConfig
-from fastw2v.kernels.whole import PANEL
+from fastw2v.kernels.panels import PANEL
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import LARGEST_MOVE
 from fastw2v.reference.losses import naive_softmax_loss, probabilities, skipgram_loss
-from fastw2v.reference.whole import hold_back, whole_step
+from fastw2v.reference.whole import held_back, whole_step
 from fastw2v.training import train
 from fastw2v.vectors.embeddings import Embeddings
 from tests.chains import chain_corpus, softmax_loss
@@ -68,11 +68,11 @@ def test_whole_step__of_several_cases_is_the_sum_of_their_gradients(rng: Any) ->
     np.testing.assert_allclose((U - vectors.outside) / lr, grad_U, atol=1e-6)
 
 
-def test_hold_back__bounds_how_far_a_score_moves() -> None:
+def test_held_back__bounds_how_far_a_score_moves() -> None:
     """Word 0 of errors .5 and −.5 with ‖h‖² = 4 and 16 has 10 moves, word 1 none of note."""
     h, errors = np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([[0.5, 1e-3], [-0.5, 1e-3]])
-    np.testing.assert_allclose(hold_back(errors, h, 0.1), [0.1, 0.1])
-    np.testing.assert_allclose(hold_back(errors, h, 2.0), [LARGEST_MOVE / 10, 2.0])
+    np.testing.assert_allclose(held_back(errors, h, 0.1), [0.1, 0.1])
+    np.testing.assert_allclose(held_back(errors, h, 2.0), [LARGEST_MOVE / 10, 2.0])
 
 
 MANY = corpus_of(zipfian(2 * PANEL + 57, 6_000), 2 * PANEL + 57, (25,) * 240)

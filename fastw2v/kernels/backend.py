@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v.errors import OutputError
-from fastw2v.kernels import lockstep, pair, whole
+from fastw2v.kernels import lockstep, pair, panels, whole
 from fastw2v.kernels.block import plain, step
 from fastw2v.kernels.jit import is_kept, require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
@@ -19,7 +19,7 @@ from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Schedule, Wh
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
 NO_LANES = "no memory for the scratch of all lanes: lower --window or --dim"
 # Of estimators whose result is the same for any number of workers, what makes the room that these share.
-SHARED: dict[type, Any] = {Lockstep: lockstep.new_lanes, Panels: whole.new_shared_room}
+SHARED: dict[type, Any] = {Lockstep: lockstep.new_lanes, Panels: panels.new_shared_room}
 
 
 def run_workers(work: Callable[[int], None], n_workers: int) -> None:
@@ -111,7 +111,7 @@ class KernelBackend:
             n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
             n_workers = min(n_workers, max(self.units_at_once, n_lines))  # more would find nothing to do
         elif isinstance(plan.estimator, Panels):
-            n_workers = min(n_workers, whole.count_panels(len(vectors.outside)))
+            n_workers = min(n_workers, panels.count_panels(len(vectors.outside)))
         if new_shared := SHARED.get(type(plan.estimator)):
             try:
                 self.lanes = new_shared(vectors, plan)

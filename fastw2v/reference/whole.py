@@ -17,12 +17,13 @@ from fastw2v.reference.architectures import (
 )
 from fastw2v.reference.block import order_centers
 from fastw2v.reference.losses import Array, log_softmax
+from fastw2v.reference.noise import Numbers
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 Case = tuple[list[int], list[int], list[float]]  # input words, output words, and what each of these counts
 
 
-def hold_back(errors: Array, h: Array, learning_rate: float) -> Array:
+def held_back(errors: Array, h: Array, learning_rate: float) -> Array:
     """The step of every row of U, (n_words,): held back where its T cases would move it too far.
 
     The gradients of all cases of a block are taken at one place, and those of a frequent word add up. The
@@ -31,6 +32,19 @@ def hold_back(errors: Array, h: Array, learning_rate: float) -> Array:
     """
     moves = np.abs(errors).T @ (h**2).sum(axis=1)
     return np.asarray(learning_rate / np.maximum(1, learning_rate * moves / LARGEST_MOVE))
+
+
+def read_cases(kept: Kept, centers: Numbers, plan: Plan) -> list[Case]:
+    """The cases around these tokens; one without output words is none."""
+    cases = []
+    for i in centers:
+        window = window_of(kept, i)
+        inputs = inputs_of(plan.architecture, i, window)
+        outputs = outputs_of(plan.architecture, i, window)
+        if outputs:
+            shares = [pair_share(plan.architecture, kept, i, j) for j in outputs]
+            cases.append(([kept[j].word for j in inputs], [kept[j].word for j in outputs], shares))
+    return cases
 
 
 def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs = WORDS) -> float:
@@ -51,7 +65,7 @@ def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs
     np.subtract.at(errors, (places[0], places[1]), shares)
     grad_h = errors @ vectors.outside
     if rates[1] > 0:
-        steps = hold_back(errors, h, rates[1])
+        steps = held_back(errors, h, rates[1])
         vectors.outside[...] -= (steps[:, None] * (errors.T @ h)).astype(h.dtype)
     if rates[0] > 0:
         for (inputs, _, _), grad in zip(cases, grad_h, strict=True):
@@ -65,17 +79,10 @@ def train_unit(vectors: Vectors, kept: Kept, span: range, plan: Plan, rates: Rat
     order, size = order_centers(span), plan.estimator.block_size
     loss, n_pairs = 0.0, 0.0
     for start in range(0, len(order), size):
-        cases = []
-        for i in order[start : start + size]:
-            window = window_of(kept, i)
-            inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
-            found = outputs_of(plan.architecture, i, window)
-            if found:
-                shares = [pair_share(plan.architecture, kept, i, j) for j in found]
-                cases.append((inputs, [kept[j].word for j in found], shares))
-                n_pairs += sum(shares)
-        if cases:
+        centers = order[start : start + size]
+        if cases := read_cases(kept, centers, plan):
             loss += whole_step(vectors, cases, rates, plan.inputs)
+            n_pairs += sum(sum(shares) for _, _, shares in cases)
     return loss, n_pairs
 
 
