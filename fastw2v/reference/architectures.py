@@ -36,11 +36,6 @@ def shares_of(kept: Kept, i: int) -> Array:
     return np.array([share_of(kept, i, j) for j in window_of(kept, i) if j != i])
 
 
-def pair_share(architecture: Architecture, kept: Kept, i: int, j: int) -> float:
-    """What the loss of output word j, predicted around token i, counts."""
-    return 1.0 if isinstance(architecture, Cbow) else share_of(kept, i, j)
-
-
 def inputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
     """The places of the input words around kept token i. Skip-gram: i; CBOW: the rest of the window."""
     return [j for j in window if j != i] if isinstance(architecture, Cbow) else [i]
@@ -54,6 +49,11 @@ def outputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
     if isinstance(architecture, Cbow):
         return [i] if len(window) > 1 else []
     return [j for j in window if j != i]
+
+
+def pair_share(architecture: Architecture, kept: Kept, i: int, j: int) -> float:
+    """What the loss of output word j, predicted around token i, counts."""
+    return 1.0 if isinstance(architecture, Cbow) else share_of(kept, i, j)
 
 
 def read_inputs(vectors: Vectors, inputs: list[int], lookup: Inputs = WORDS) -> Array:
