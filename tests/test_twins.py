@@ -31,7 +31,8 @@ TWINS = [
 # Files that only one side has: formulas, and what instructions and memory need. A block's noise is formulas
 # there, here loops in block/plain_noise and products of tiles in block/noise.
 REFERENCE_ONLY = {"losses", "noise"}
-KERNELS_ONLY = {"jit", "inlined", "code_cache", "compiler", "intrinsics", "scalar", "sentences", "meetings", "panels"}
+MACHINERY = {"jit", "inlined", "code_cache", "compiler", "intrinsics"}
+KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels"}
 
 
 def functions_of(path: Path) -> dict[str, ast.FunctionDef]:
