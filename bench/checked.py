@@ -124,7 +124,7 @@ def plain(n_corpora: int) -> str:
         architecture, key = plan.architecture, schedule.epoch_key
         for unit in (0, 1):
             with np.errstate(over="ignore"):
-                kept = units.new_kept(architecture)
+                kept = units.new_kept(architecture, None)
                 begin, end, _ = units.keep_unit(tokens, architecture, key, unit, kept)
             expected, centres = keep_unit(tokens, architecture, int(key), unit)
             assert kept.ids[begin:end].tolist() == [expected[i].word for i in centres]

@@ -15,6 +15,7 @@ from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.phrases.result import Phrases, read_phrases
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
+from fastw2v.corpus.weights import with_given
 from fastw2v.distributed.communicator import (
     Communicator,
     in_concert,
@@ -112,7 +113,8 @@ def train(
     step size beyond use (StepSizeWarning), and where a few words left no pair to train (NoPairWarning).
     """
     require_threads()
-    configs = configure(preset, dict(options), init)
+    source, plain = with_given(corpus, dict(options))
+    configs = configure(preset, plain, init)
     checks.flag("verbose", verbose)
     require_arguments(corpus, configs, vocabulary, on_chunk, on_epoch, on_evaluation)
     if isinstance(corpus, Corpus):
@@ -129,7 +131,7 @@ def train(
             trained = follow(Run.of_others(communicator, configs.training.threads))
         else:
             called = Callbacks(on_chunk=on_chunk, on_epoch=on_epoch)
-            trained = lead(communicator, corpus, configs, vocabulary, init, called, on_evaluation, verbose)
+            trained = lead(communicator, source, configs, vocabulary, init, called, on_evaluation, verbose)
     warn_of_no_pair(trained, configs)
     return trained.embeddings
 

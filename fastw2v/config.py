@@ -14,6 +14,7 @@ from fastw2v.options.kmers import KmerOptions, check_kmers
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
+from fastw2v.options.weights import WeightOptions, check_weight
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -267,7 +268,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig(KmerOptions, TextOptions, PhraseOptions):
+class ReadConfig(KmerOptions, TextOptions, PhraseOptions, WeightOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -310,16 +311,14 @@ class ReadConfig(KmerOptions, TextOptions, PhraseOptions):
     )
 
     def __post_init__(self) -> None:
-        """Check every limit.
-
-        Raises UsageError naming the option, its value and the limit.
-        """
+        """Check every limit; raises UsageError naming the option, its value and the limit."""
         object.__setattr__(self, "connector_words", spelt(self.connector_words))
         settle(self)
         check_phrases(self)
         object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
         check_text(self, self.lowercase)
         check_kmers(self)
+        check_weight(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",

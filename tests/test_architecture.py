@@ -25,10 +25,8 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {
-            f"options.{name}"
-            for name in ("checks", "fields", "graphs", "kmers", "phrases", "subwords", "text", "together")
-        },
+        {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "phrases")}
+        | {f"options.{name}" for name in ("subwords", "text", "together", "weights")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),

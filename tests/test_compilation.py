@@ -75,7 +75,7 @@ def test_smallest__has_the_types_of_a_run(options: dict[str, Any], monkeypatch: 
         raise Stop
 
     monkeypatch.setattr(KernelBackend, "compile", compile_nothing)
-    monkeypatch.setattr("fastw2v.kernels.lockstep.new_lanes", lambda vectors, plan: None)
+    monkeypatch.setattr("fastw2v.kernels.lockstep.new_lanes", lambda vectors, plan, weights: None)
     config = TrainConfig(**options)
     with pytest.raises(Stop):
         loop.train(corpus_of(np.arange(400) % 37, 37, 20), config)

@@ -77,6 +77,7 @@ def test_read_config__defaults_are_those_of_word2vec() -> None:
         "lowercase": False,
         "keep_words": None,
         "stop_words": frozenset(),
+        "weight": None,
     }
     assert dataclasses.asdict(ReadConfig()) == expected
 

@@ -24,7 +24,7 @@ from fastw2v.errors import DivergedError, UsageError
 from fastw2v.kernels.backend import KernelBackend
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
-from fastw2v.model.plan import Plan
+from fastw2v.model.plan import Lockstep, Plan
 from fastw2v.options import together
 from fastw2v.vectors.embeddings import Embeddings
 
@@ -94,7 +94,7 @@ class Watched(KernelBackend):
     def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
         super().__init__(plan, vectors, n_workers)
         WORKERS.append(len(self.totals))
-        if self.lanes is None:
+        if not isinstance(plan.estimator, Lockstep):
             self.totals = self.totals[:1]
 
 

@@ -272,6 +272,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "phrases": ({"phrases": 1}, "phrases is 1: that is of texts"),
     "tokenize": ({"tokenize": "simple"}, "tokenize is 'simple'"),
     "group_by": ({"group_by": "g"}, "group_by is 'g'"),
+    "weight": ({"weight": "w"}, "weight is 'w': edges have weights of their own, in a column weight"),
     "min_count": ({"min_count": 2}, "min_count is 2"),
     "max_vocab": ({"max_vocab": 9}, "max_vocab is 9"),
     "stop_words": ({"stop_words": {"a"}}, "stop_words is"),

@@ -140,7 +140,7 @@ class GuardedKept:
     """Room for one unit between guards, as large as the kernel makes it, so a write beside it shows."""
 
     def __init__(self, architecture: Any) -> None:
-        capacity = len(units.new_kept(architecture).ids)
+        capacity = len(units.new_kept(architecture, None).ids)
         self.whole = [np.full(capacity + 2 * GUARD, FILL, np.int32) for _ in range(3)]
         self.kept = units.Kept(*(array[GUARD : GUARD + capacity] for array in self.whole))
 

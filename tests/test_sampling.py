@@ -236,7 +236,7 @@ def kept_by_kernel(inputs: Any) -> tuple[Counts, Counts]:
     """How often each word, and how many tokens of each unit, the kernel's keep_unit keeps as centres."""
     n_words = len(inputs.architecture.keep_limits)
     words, per_unit = np.zeros(n_words, np.int64), []
-    kept = units.new_kept(inputs.architecture)
+    kept = units.new_kept(inputs.architecture, None)
     for unit in range(n_units(len(inputs.tokens.ids))):
         key = inputs.schedule.epoch_key
         begin, end, _ = units.keep_unit(inputs.tokens, inputs.architecture, key, unit, kept)
@@ -265,7 +265,7 @@ def test_keep_unit__rates_follow_the_formula(zipfian: Any) -> None:
 
 def test_keep_unit__reference_keeps_the_same(zipfian: Any) -> None:
     """Ten of the units, token for token."""
-    kept = units.new_kept(zipfian.architecture)
+    kept = units.new_kept(zipfian.architecture, None)
     key = zipfian.schedule.epoch_key
     for unit in range(0, 100, 10):
         tokens, architecture, _, _ = zipfian

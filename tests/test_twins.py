@@ -32,7 +32,7 @@ TWINS = [
 # there, here loops in block/plain_noise and products of tiles in block/noise.
 REFERENCE_ONLY = {"losses", "noise"}
 MACHINERY = {"jit", "inlined", "code_cache", "compiler", "intrinsics"}
-KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels"}
+KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels", "weights"}
 
 
 def functions_of(path: Path) -> dict[str, ast.FunctionDef]:

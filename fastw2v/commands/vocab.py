@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 OF_A_CORPUS = (
-    *("column", "group_by", "order_by", "ids", "memory_limit", "cache_dir", "threads", "phrases"),
+    *("column", "group_by", "order_by", "ids", "weight", "memory_limit", "cache_dir", "threads", "phrases"),
     *(option.name for option in (*OF_TEXT, *OF_KMERS)),
 )
 
@@ -103,7 +103,7 @@ def count_words(
     from fastw2v.show.progress import Display
 
     TrainConfig(threads=threads)  # refuses a number that is none
-    memory = memory._replace(keeps_ids=bool(memory.cache_dir or config.phrases))
+    memory = memory._replace(keeps_ids=bool(memory.cache_dir or config.phrases or config.weight))
     display = Display(sys.stderr, quiet=quiet, verbose=False)
     try:
         corpus = load_corpus(source, config, display, threads, memory=memory)

@@ -20,6 +20,7 @@ from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import NoIds, SpillBuffer
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.weights import RowWeights, checked_weights
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
 from fastw2v.corpus.words.kmers import Cut, in_parts, kmers_of
@@ -154,6 +155,7 @@ class WordCounts(NamedTuple):
     bad       words that are not UTF-8 and were left out; `number_words` puts them there
     notes     lines for the user; the same
     tally     counts of earlier texts, to add these to; `number_words` puts the sum there
+    weights   of the rows, where they have some
     """
 
     name: str
@@ -164,6 +166,7 @@ class WordCounts(NamedTuple):
     bad: list[InvalidWords]
     notes: list[str]
     tally: Tally | None = None
+    weights: RowWeights | None = None
 
 
 def count_words(
@@ -180,11 +183,15 @@ def count_words(
     given = given_vocabulary(vocabulary, column, config)
     grouping = Grouping(column, opened.n_rows, workers.sorting)
     pieces = checked_pieces(opened.read(column), column, given)
+    weights = RowWeights(column) if column.weight else None
+    if weights:
+        pieces = checked_weights(pieces, column)
     counters = workers.counters(words_to_keep(given, config))
     of_letters = config.kmers and any(file.text for file in opened.files)
     row_bytes = GUESSED_LINE if of_letters else 0  # a record of FASTA may be a chromosome
     with contextlib.closing(grouping.lists(pieces)) as lists:
-        queue = BatchQueue(as_batches(lists, column), opened.n_rows, row_bytes)
+        batches = as_batches(weights.taken(lists) if weights else lists, column)
+        queue = BatchQueue(batches, opened.n_rows, row_bytes)
         _count(queue, counters, workers.on_progress, tokenizer_of(config), grouping)
     numbers = {
         "n_words_read": sum(counter.n_tokens for counter in counters),
@@ -192,7 +199,7 @@ def count_words(
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
         **sum_of(counter.dropped for counter in counters)._asdict(),
     }
-    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [], [])
+    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [], [], weights=weights)
 
 
 def tokenizer_of(config: ReadConfig) -> Tokenizer:

@@ -42,6 +42,13 @@ def fingerprint(digests: NDArray[np.uint8], n_words_read: int) -> str:
     return hashlib.sha256(b"chunks %d " % n_words_read + digests.tobytes()).hexdigest()
 
 
+def with_weights(digest: str, weights: NDArray[np.float32] | None) -> str:
+    """The fingerprint of a corpus whose sentences have these weights; without any as it was."""
+    if weights is None:
+        return digest
+    return hashlib.sha256(digest.encode() + np.ascontiguousarray(weights, "<f4").tobytes()).hexdigest()
+
+
 def fingerprint_of(ids: NDArray[np.int32], offsets: NDArray[np.int64], n_words_read: int) -> str:
     """Of a corpus that this process holds alone."""
     digests = chunk_digests(ids, offsets[1:])

@@ -11,7 +11,9 @@ from fastw2v.config import ReadConfig
 from fastw2v.corpus.count import WordCounts, WorkerPool
 from fastw2v.corpus.given import GivenVocabulary
 from fastw2v.corpus.ids.encoding import Encoder
+from fastw2v.corpus.ids.storage import SpillBuffer
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
+from fastw2v.corpus.weights import Load, RowWeights
 from fastw2v.corpus.words.alphabets import BASES, Alphabet, alphabet_of, is_plain
 from fastw2v.corpus.words.candidates import (
     NotUtf8Error,
@@ -22,7 +24,7 @@ from fastw2v.corpus.words.candidates import (
     respells,
     with_spellings,
 )
-from fastw2v.corpus.words.counter import table_of
+from fastw2v.corpus.words.counter import WordCounter, table_of
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, merge_tables, words_of
 from fastw2v.errors import UsageError
 
@@ -46,6 +48,8 @@ def number_words(
     if respells(config) and not (given and given.are_places):
         merged, respelt = with_spellings(merged, config)
         entries = [respelt[of_worker] for of_worker in entries]
+    if counted.weights:
+        weigh_counts(merged, counters, entries, counted.weights, workers.spill)
     if tally is not None and not given:
         tally.take(merged, config)
     if given:
@@ -59,9 +63,30 @@ def number_words(
         counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
     ]
     segments = [segment for counter in counters for segment in counter.segments]
+    if counted.weights:
+        counted.weights.keep_sentences(segments, loader(workers.spill, final_ids))
     counted.bad.extend([bad] if bad else [])
     counters.clear()  # the encoder gives the segments back one by one
     return Encoder(segments, final_ids, workers.spill, workers.threads), vocabulary
+
+
+def weigh_counts(
+    table: Table,
+    counters: Sequence[WordCounter],
+    entries: Sequence[NDArray[np.int32]],
+    weights: RowWeights,
+    spill: SpillBuffer,
+) -> None:
+    """Put the counts by weight into the table of all words; entries are those in it of each counter's."""
+    mappings = [counter.final_ids(own) for counter, own in zip(counters, entries, strict=True)]
+    segments = [segment for counter in counters for segment in counter.segments]
+    counts = table.records[: table.n_words[0], COUNT]
+    counts[:] = weights.counts(counts, segments, loader(spill, mappings))
+
+
+def loader(spill: SpillBuffer, mappings: Sequence[Sequence[NDArray[np.int32]]]) -> Load:
+    """What gives the provisional ids of a segment, and what they mean to its worker."""
+    return lambda segment: (spill.ids_of(segment.ids), mappings[segment.worker][segment.generation])
 
 
 def _in_given(

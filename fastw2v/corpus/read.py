@@ -31,6 +31,7 @@ from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, checked
+from fastw2v.corpus.weights import Weighted, note_of, with_given
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
 from fastw2v.errors import UsageError
@@ -54,6 +55,8 @@ class Corpus(NamedTuple):
     n_null        null rows and null list items, which are skipped, and rows without item, group or order
     dropped          what was dropped while counting, where memory did not suffice for all words
     notes         lines for the user: what was found in the cache, or dropped
+    weights       float32 (n_sentences,), times which each sentence counts, in its steps and in the counts of
+                  the vocabulary; 0 leaves it out. None where all are 1
     source        what makes the tokens of each epoch anew, as of walks on a graph: ids are empty then, and
                   rows are edges; None where ids are all there is
 
@@ -69,6 +72,7 @@ class Corpus(NamedTuple):
     dropped: Dropped = Dropped()
     notes: tuple[str, ...] = ()
     source: TokenSource | None = None
+    weights: NDArray[np.float32] | None = None
 
     @property
     def n_tokens(self) -> int:
@@ -102,12 +106,14 @@ def read_corpus(
     on_pass      the same of phrases, with the number of the pass and its share
     tally        counts of earlier texts, of which and of this one's the vocabulary is made; holds their sum
                  in the end, also of words too rare for the vocabulary
-    options      of `ReadConfig`: column, min_count, max_vocab …
+    options      of `ReadConfig`: column, min_count, max_vocab …; weight may also be an array, of a number for
+                 each row of the source
 
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
     cannot be read or are corrupt, OutputError when memory ends.
     """
     require_known(options, READING, "read_corpus")
+    source, options = with_given(source, options)
     config = ReadConfig(**options)
     threads = whole("threads", threads, 1, MAX_THREADS)
     vocabulary = None if vocabulary is None else checked(vocabulary)
@@ -115,6 +121,8 @@ def read_corpus(
         check_given_words(config)
     if tally is not None:
         require_counting(config, vocabulary, memory)
+    if config.weight:
+        memory = memory_for_weights(memory)
     if config.phrases:
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
         return with_phrases(source, config, vocabulary, reading, on_pass)
@@ -136,7 +144,9 @@ def read_corpus(
         else:
             ids, offsets = encoder.stored(workers.ids_bytes)
     notes += [cache.note] if cache and cache.note else []
-    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+    weights = counted.weights.sentences if counted.weights else None
+    notes += [] if weights is None else [note_of(weights)]
+    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)._replace(weights=weights)
 
 
 def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: Memory) -> None:
@@ -157,6 +167,15 @@ def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: 
             "vocabulary gives the counts, and a model goes on with those of its texts: leave vocabulary out",
             ["vocabulary"],
         )
+
+
+def memory_for_weights(memory: Memory) -> Memory:
+    """With ids, by which words are counted again. Raises UsageError for a cache, which keeps no weights."""
+    if memory.cache_dir is not None:
+        raise UsageError(
+            "cache_dir keeps ids and no weights: leave cache_dir out, or weight", ["cache_dir", "weight"]
+        )
+    return memory._replace(keeps_ids=True)
 
 
 def with_phrases(
@@ -206,6 +225,8 @@ def with_phrases(
 def plain_corpus(source: Any, config: ReadConfig, reading: Mapping[str, Any]) -> Corpus:
     """The corpus that phrases are found in: all its words, and none joined yet; source may be a Corpus."""
     if isinstance(source, Corpus):
+        if source.weights is not None:
+            raise UsageError("phrases are of a corpus without weights: leave weight out where it is read")
         return source
     without: dict[str, Any] = {field.name: field.default for field in fields(PhraseOptions)}
     plain = replace(config, min_count=1, max_vocab=None, **without)
@@ -264,6 +285,8 @@ def names_files(source: Any) -> bool:
 
 def open_source(source: Any, config: ReadConfig) -> OpenSource:
     """Names of files, or else an object that holds the corpus. Raises UsageError for --input of an object."""
+    if isinstance(source, Weighted):
+        return source.opened(open_source(source.source, config))
     if names_files(source):
         return open_files(source, config)
     if config.input:

@@ -214,7 +214,9 @@ class ReplicaLoop(Loop):
     def gather_reports(self, totals: Totals, is_due: bool) -> list[Report]:
         """The reports of all ranks; raises DivergedError if there is a problem in any."""
         report = Report(
-            *totals,
+            totals.loss,
+            totals.n_pairs,
+            totals.n_kept,
             problem=self.problem,
             signum=interrupts.received() or 0,
             is_due=is_due,

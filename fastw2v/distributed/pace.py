@@ -24,7 +24,7 @@ class Report(NamedTuple):
     """
 
     loss: float
-    n_pairs: int
+    n_pairs: float
     n_kept: int
     problem: str
     signum: int

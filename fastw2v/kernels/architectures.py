@@ -13,6 +13,7 @@ import numpy as np
 
 from fastw2v.kernels.inputs import add_input, read_input, step_input
 from fastw2v.kernels.jit import by_type, jit
+from fastw2v.kernels.weights import weight_of
 from fastw2v.model.plan import Cbow, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
@@ -41,18 +42,22 @@ def window_of(kept, i, size):
 
 @jit
 def share_of(kept, i, j):
-    """What kept token j counts in the window of token i: in a weighted one less the farther it is."""
+    """What kept token j counts in the window of token i: in a weighted one less the farther it is.
+
+    Times the weight of their sentence.
+    """
+    weight = weight_of(kept.weight, i)
     if not kept.weighted:
-        return ONE
+        return weight
     radius = kept.radius[i]
-    return np.float32(radius + 1 - abs(j - i)) / np.float32(radius)
+    return weight * (np.float32(radius + 1 - abs(j - i)) / np.float32(radius))
 
 
 @jit
 def mass_of(kept, i, window):
     """What all words of the window but token i itself count."""
     if not kept.weighted:
-        return np.float32(window[1] - window[0] - 1)
+        return weight_of(kept.weight, i) * np.float32(window[1] - window[0] - 1)
     mass = ZERO
     for j in range(window[0], window[1]):
         if j != i:
@@ -76,8 +81,8 @@ def _share_of_pair(architecture, kept, i, j):
     return share_of(kept, i, j)
 
 
-def _whole(architecture, kept, i, j):
-    return ONE
+def _share_of_case(architecture, kept, i, j):
+    return weight_of(kept.weight, j)
 
 
 def _read_one(architecture, lookup, vectors, kept, inputs, scratch, h):
@@ -108,7 +113,7 @@ inputs_of = by_type({SkipGram: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
 outputs_of = by_type({SkipGram: _others, Cbow: _center_of_some})
 # (architecture, kept, i, j): what the loss of output word j, predicted around token i, counts.
-pair_share = by_type({SkipGram: _share_of_pair, Cbow: _whole})
+pair_share = by_type({SkipGram: _share_of_pair, Cbow: _share_of_case})
 # (architecture, lookup, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the inputs.
 read_inputs = by_type({SkipGram: _read_one, Cbow: _read_mean})
 # (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.

@@ -81,9 +81,9 @@ def is_compiled(plan: Plan, vectors: Vectors, tokens: Tokens) -> bool:
     """Whether there is code of the plan's kernel for arguments of these types. Nothing is compiled."""
     lanes = None
     if new_shared := SHARED.get(type(plan.estimator)):
-        if not is_kept(new_shared, (vectors, plan)):
+        if not is_kept(new_shared, (vectors, plan, tokens.weights)):
             return False
-        lanes = new_shared(vectors, plan)
+        lanes = new_shared(vectors, plan, tokens.weights)
     work = Work(np.zeros(2, np.int64), 0, 1, lanes)
     return is_kept(kernel_of(plan), (vectors, tokens, plan, no_steps(0), work, new_totals(1)))
 
@@ -98,25 +98,19 @@ class KernelBackend:
     n_workers      a thread each
     units_at_once  how many a call takes together: calls begin at multiples of it
 
-    Raises OutputError where the scratch of all lanes cannot be had.
     """
 
     def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
         require_jit()
         self.plan, self.vectors = plan, vectors
         self.kernel = kernel_of(plan)
-        self.units_at_once, self.lanes = 1, None
+        self.units_at_once, self.lanes = 1, None  # made once it is known whether sentences have weights
         if isinstance(plan.estimator, Lockstep):
             self.units_at_once = plan.estimator.lanes
             n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
             n_workers = min(n_workers, max(self.units_at_once, n_lines))  # more would find nothing to do
         elif isinstance(plan.estimator, Panels):
             n_workers = min(n_workers, panels.count_panels(len(vectors.outside)))
-        if new_shared := SHARED.get(type(plan.estimator)):
-            try:
-                self.lanes = new_shared(vectors, plan)
-            except MemoryError as error:
-                raise OutputError(NO_LANES) from error
         self.totals = new_totals(n_workers)
 
     def compile(self, tokens: Tokens) -> None:
@@ -126,8 +120,14 @@ class KernelBackend:
     def train(self, tokens: Tokens, schedule: Schedule, first: int, end: int) -> Totals:
         """Train units first ≤ u < end of the tokens.
 
-        Raises OutputError when a worker's scratch cannot be had.
+        Raises OutputError when a worker's scratch, or that of all lanes, cannot be had.
         """
+        new_shared = SHARED.get(type(self.plan.estimator))
+        if self.lanes is None and new_shared:
+            try:
+                self.lanes = new_shared(self.vectors, self.plan, tokens.weights)
+            except MemoryError as error:
+                raise OutputError(NO_LANES) from error
         self.totals[:] = 0
         queue, n_workers = np.array([first, end], np.int64), len(self.totals)
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+import numpy as np
+from numba import config, njit, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import overload
 
@@ -239,18 +240,25 @@ bare_jit = decorator(_nrt=False)
 bare_inlined_jit = decorator(**INLINED, _nrt=False)
 
 
+def class_of(kind: types.Type) -> Any:
+    """The class of what has this type for Numba: a NamedTuple, an array, or nothing."""
+    if isinstance(kind, types.Array):
+        return np.ndarray
+    return type(None) if kind == types.none else getattr(kind, "instance_class", None)
+
+
 def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
     """A function for kernels that is one of these, chosen at compile time by the type of its first argument.
 
-    The keys are NamedTuples, parts of a plan (`fastw2v.model.plan`); the values are plain functions of the
-    same arguments, lowered with the options of `fast_jit` and inlined.
+    The keys are NamedTuples, parts of a plan (`fastw2v.model.plan`), or NoneType and np.ndarray; the values
+    are plain functions of the same arguments, lowered with the options of `fast_jit` and inlined.
     """
 
     def chosen(*arguments: Any) -> Any:
         raise NotImplementedError("for kernels only")
 
     def choose(*kinds: Any) -> Callable[..., Any] | None:
-        return implementations.get(kinds[0].instance_class)
+        return implementations.get(class_of(kinds[0]))
 
     options = INLINED | {
         "fastmath": FASTMATH,

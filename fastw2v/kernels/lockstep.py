@@ -25,6 +25,7 @@ from fastw2v.kernels.meetings import meet
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
+from fastw2v.kernels.weights import rooms_for_weight, weight_in
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
 from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
 
@@ -74,10 +75,10 @@ class Desk(NamedTuple):
 
 
 @jit
-def new_lanes(vectors, plan):
-    """Lanes for units of a plan."""
+def new_lanes(vectors, plan, weights):
+    """Lanes for units of a plan; weights are those of sentences, or None."""
     estimator, n = plan.estimator, plan.estimator.lanes
-    dim, size = vectors.center.shape[1], len(new_kept(plan.architecture).ids)
+    dim, size = vectors.center.shape[1], len(new_kept(plan.architecture, None).ids)
     # A block cuts a run at either end, and at the end of a unit every place's last run may be short.
     n_runs = min(estimator.block_size, estimator.block_size // RUN + 2 + PLACES)
     windows = min(size, estimator.block_size + 2 * plan.architecture.reach * n_runs)
@@ -89,6 +90,7 @@ def new_lanes(vectors, plan):
             np.empty((n, size), np.int32),
             plan.architecture.side,
             plan.architecture.weighted,
+            rooms_for_weight(weights, n, size),
         ),
         np.zeros((n, UNIT), np.int64),
         np.zeros((n, 3), np.int64),
@@ -107,7 +109,7 @@ def new_lanes(vectors, plan):
 @inner_jit
 def new_desk(vectors, plan):
     """A worker's own scratch."""
-    size = len(new_kept(plan.architecture).ids)
+    size = len(new_kept(plan.architecture, None).ids)
     numbers = np.full(vectors.center.shape[0], -1)
     return Desk(new_scratch(vectors, plan, None), numbers, np.zeros(size, np.int32))
 
@@ -115,7 +117,8 @@ def new_desk(vectors, plan):
 @inner_jit
 def kept_of(kept, lane):
     """The kept tokens of one lane."""
-    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side, kept.weighted)
+    weight = weight_in(kept.weight, lane)
+    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side, kept.weighted, weight)
 
 
 @inner_jit
@@ -220,7 +223,7 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
     take_rows(copies.center, vectors.center, words, n_centers)
     take_rows(copies.outside, vectors.outside, words, n_words)
-    local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted)
+    local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted, kept.weight)
     seen = seen_of(lanes.seen, lane)
     loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:

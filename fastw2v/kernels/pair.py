@@ -67,7 +67,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
-    kept = new_kept(plan.architecture)
+    kept = new_kept(plan.architecture, tokens.weights)
     scratch, room = aligned_rows(3, vectors.center.shape[1]), new_room(plan.objective)
     while True:
         unit = atomic_add(work.queue, np.int64(1))

@@ -92,8 +92,8 @@ def new_room(vectors, plan, n_grads):
 
 
 @jit
-def new_shared_room(vectors, plan):
-    """Room that all workers share: what becomes of h is summed by panel."""
+def new_shared_room(vectors, plan, weights):
+    """Room that all workers share, whatever weights sentences have: what becomes of h is summed by panel."""
     return new_room(vectors, plan, count_panels(vectors.outside.shape[0]))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import jit
 from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64
+from fastw2v.kernels.weights import if_weighed, keep_weight, room_for_weight
 from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 
 
@@ -23,6 +24,7 @@ class Kept(NamedTuple):
     radius  int32, drawn window radius
     side    on which of a token its window is: below 0 left, above 0 right, 0 both
     weighted  whether a window's words count the less the farther they are
+    weight  float32, that of the token's sentence, of centres at least; None without weights
     """
 
     ids: NDArray[np.int32]
@@ -30,6 +32,7 @@ class Kept(NamedTuple):
     radius: NDArray[np.int32]
     side: int = 0
     weighted: int = 0
+    weight: NDArray[np.float32] | None = None
 
 
 @jit
@@ -47,11 +50,12 @@ def aligned_rows(n, width):
 
 
 @jit
-def new_kept(architecture):
-    """Room for the tokens of one unit and the context on either side."""
+def new_kept(architecture, weights):
+    """Room for the tokens of one unit and the context on either side, and for weights, if any."""
     capacity = UNIT + 2 * architecture.reach + 1  # one to write a token to that is not kept
     ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-    return Kept(ids, first, np.empty(capacity, np.int32), architecture.side, architecture.weighted)
+    radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
+    return Kept(ids, first, radius, architecture.side, architecture.weighted, weight)
 
 
 @jit
@@ -90,8 +94,9 @@ def sentence_at(offsets, position):
 @jit
 def keep_before(tokens, architecture, epoch_key, position, kept):
     """Put the last `reach` kept tokens of the sentence before a position at the front; returns how many."""
-    count = architecture.reach
-    sentence_start = tokens.offsets[sentence_at(tokens.offsets, position)]
+    sentence = sentence_at(tokens.offsets, position)
+    count = if_weighed(tokens.weights, sentence, architecture.reach)
+    sentence_start = tokens.offsets[sentence]
     found = 0
     p = position
     while p > sentence_start and found < count:
@@ -135,7 +140,9 @@ def keep_unit(tokens, architecture, epoch_key, unit, kept):
         kept.first[size] = first
         drawn = np.int32(((bits & LOW_32) * np.uint64(architecture.radius)) >> SHIFT_32) + 1
         kept.radius[size] = architecture.radius if architecture.fixed else drawn
-        size += np.int64((bits >> SHIFT_32) <= np.uint64(architecture.keep_limits[word]))
+        keep_weight(tokens.weights, sentence, kept.weight, size)
+        is_kept = np.int64((bits >> SHIFT_32) <= np.uint64(architecture.keep_limits[word]))
+        size += if_weighed(tokens.weights, sentence, is_kept)
         p += 1
         if p == stop:
             end = size

@@ -284,7 +284,7 @@ def train_unit(vectors, kept, span, plan, rates, room, desk):
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
-    kept = new_kept(plan.architecture)
+    kept = new_kept(plan.architecture, tokens.weights)
     room, desk = new_room(vectors, plan, 1), new_desk(vectors, plan, 0, 1)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
@@ -302,7 +302,7 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
 def train_together(vectors, tokens, plan, schedule, work, totals):
     """One worker's part of every unit of the queue, in order; every worker has to be there."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
-    room, kept = borrowed(work.lanes), new_kept(plan.architecture)
+    room, kept = borrowed(work.lanes), new_kept(plan.architecture, tokens.weights)
     desk = new_desk(vectors, plan, work.worker, work.n_workers)
     for unit in range(work.queue[0], work.queue[1]):
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)

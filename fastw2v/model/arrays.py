@@ -21,10 +21,15 @@ class Vectors(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The encoded corpus: sentence s is ids[offsets[s]:offsets[s+1]]; int32 and int64 (Arrow list layout)."""
+    """The encoded corpus: sentence s is ids[offsets[s]:offsets[s+1]]; int32 and int64 (Arrow list layout).
+
+    weights  float32 (n_sentences,), times which the loss of each case of a sentence counts, 0 leaving it out;
+             None where all are 1, without any cost
+    """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
 
 
 LOSS, PAIRS, KEPT = range(3)  # columns of the workers' totals, float64 (n_workers, N_COLUMNS)
@@ -32,16 +37,19 @@ N_COLUMNS = 8  # one cache line a worker, so that workers do not share one
 
 
 class Totals(NamedTuple):
-    """What training some units came to: loss summed over pairs (float64), pairs, kept words."""
+    """What training some units came to: loss summed over pairs (float64), pairs, kept words.
+
+    Loss and pairs count by the weights of their sentences, so pairs may be no whole number.
+    """
 
     loss: float
-    n_pairs: int
+    n_pairs: float
     n_kept: int
 
     @property
     def mean_loss(self) -> float:
         """J of a pair; 0 without any."""
-        return self.loss / max(self.n_pairs, 1)
+        return self.loss / self.n_pairs if self.n_pairs else 0.0
 
     def plus(self, other: Totals) -> Totals:
         """Both together."""
@@ -56,10 +64,15 @@ def new_totals(n_workers: int) -> NDArray[np.float64]:
     return np.zeros((n_workers, N_COLUMNS))
 
 
+def as_number(n: float) -> float:
+    """An int where it is a whole number: what is written of it is the same as ever without weights."""
+    return int(n) if float(n).is_integer() else float(n)
+
+
 def summed(totals: NDArray[np.float64]) -> Totals:
     """All workers' rows together."""
     loss, n_pairs, n_kept = totals.sum(axis=0)[[LOSS, PAIRS, KEPT]]
-    return Totals(float(loss), int(n_pairs), int(n_kept))
+    return Totals(float(loss), as_number(n_pairs), int(n_kept))
 
 
 class Work(NamedTuple):

@@ -26,9 +26,12 @@ def window_of(kept: Kept, i: int) -> range:
 
 
 def share_of(kept: Kept, i: int, j: int) -> float:
-    """What kept token j counts in the window of i: in a weighted one (R + 1 − d)/R at d tokens, else 1."""
-    radius = kept[i].radius
-    return (radius + 1 - abs(j - i)) / radius if kept[i].weighted else 1.0
+    """What kept token j counts in the window of i: in a weighted one (R + 1 − d)/R at d tokens, else 1.
+
+    Times the weight of their sentence.
+    """
+    radius, weight = kept[i].radius, kept[i].weight
+    return weight * (radius + 1 - abs(j - i)) / radius if kept[i].weighted else weight
 
 
 def shares_of(kept: Kept, i: int) -> Array:
@@ -53,7 +56,7 @@ def outputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
 
 def pair_share(architecture: Architecture, kept: Kept, i: int, j: int) -> float:
     """What the loss of output word j, predicted around token i, counts."""
-    return 1.0 if isinstance(architecture, Cbow) else share_of(kept, i, j)
+    return kept[j].weight if isinstance(architecture, Cbow) else share_of(kept, i, j)
 
 
 def read_inputs(vectors: Vectors, inputs: list[int], lookup: Inputs = WORDS) -> Array:

@@ -65,19 +65,19 @@ def read_bags(matrix: Array, bags: Bags, n_cases: int) -> Array:
     return h
 
 
-def weigh_bags(bags: Bags, words: Numbers, noise: Numbers, weight: float) -> Array:
-    """w_is = weight where word_i ≠ n_s, (T, S); 0 for a case without input words."""
+def weigh_bags(bags: Bags, words: Numbers, noise: Numbers, weights: Array) -> Array:
+    """w_is = weight_i where word_i ≠ n_s, (T, S); 0 for a case without input words."""
     has_bag = np.isin(np.arange(len(words)), bags.cases)
-    return np.asarray(weight * (has_bag[:, None] & (words[:, None] != noise)))
+    return np.asarray(weights[:, None] * (has_bag[:, None] & (words[:, None] != noise)))
 
 
-def step_output(outside: Array, word: int, h: Array, step: float) -> tuple[float, Array]:
-    """A step on the output word's row by −log σ(uᵀh), in place; returns J and ∂J/∂h before it."""
+def step_output(outside: Array, word: int, h: Array, step: float, weight: float) -> tuple[float, Array]:
+    """A step on the output word's row by J = −weight·log σ(uᵀh), in place; returns J and ∂J/∂h before it."""
     score = outside[word] @ h
-    error = -sigmoid(-score)
+    error = -weight * sigmoid(-score)
     grad_h = error * outside[word]
     outside[word] -= step * error * h
-    return float(softplus(-score)), grad_h
+    return weight * float(softplus(-score)), grad_h
 
 
 def bag_step(
@@ -89,8 +89,8 @@ def bag_step(
     weight: float,
     seen: Seen,
     parts: Parts = PLAIN,
-) -> tuple[float, int]:
-    """One step on cases that share the noise words, in place; returns (loss, cases).
+) -> tuple[float, float]:
+    """One step on cases that share the noise words, in place; returns (loss, cases), by weight.
 
     All is read at the start but the rows of output words, which meet the steps of the cases before; each row
     of a bag gets its share of the gradient of h.
@@ -98,7 +98,8 @@ def bag_step(
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     bags = bags_of(kept, centers, parts.lookup)
     h = read_bags(vectors.center, bags, len(words))
-    weights = weigh_bags(bags, words, noise, weight)
+    own = np.array([kept[i].weight for i in centers], dtype=float)
+    weights = weigh_bags(bags, words, noise, weight * own)
     block = noise_gradients(h, vectors.outside[noise], weights, seen, parts.operands)
     moves = bags.shares * block.center_moves[bags.cases]
     center_steps = limit_steps(bags.rows, moves, rates[0], len(vectors.center))
@@ -106,9 +107,9 @@ def bag_step(
     loss, grads, cases = block.loss, block.grad_centers.astype(h.dtype), np.unique(bags.cases)
     for t in cases:
         step = outside_steps[words[t]]
-        case_loss, grad_h = step_output(vectors.outside, words[t], h[t], step)
+        case_loss, grad_h = step_output(vectors.outside, words[t], h[t], step, own[t].item())
         loss += case_loss
         grads[t] += grad_h
     update_rows(vectors.outside, noise, block.grad_noise, outside_steps)
     update_rows(vectors.center, bags.rows, bags.shares[:, None] * grads[bags.cases], center_steps)
-    return loss, len(cases)
+    return loss, float(own[cases].sum())

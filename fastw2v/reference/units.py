@@ -24,6 +24,7 @@ class KeptToken(NamedTuple):
 
     side      below 0 left of it, above 0 right, 0 both
     weighted  whether the words of its window count the less the farther they are
+    weight    of the sentence: the loss of this token's case, and so its gradient, counts so many times
     """
 
     word: int
@@ -31,6 +32,7 @@ class KeptToken(NamedTuple):
     radius: int
     side: int = 0
     weighted: int = 0
+    weight: float = 1.0
 
 
 Kept = list[KeptToken]
@@ -54,13 +56,16 @@ def sentence_at(offsets: NDArray[np.int64], position: int) -> int:
 
 
 def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: int) -> KeptToken | None:
-    """The token at position p with its radius, or None where subsampling drops it."""
+    """The token at position p with its radius, or None where subsampling or a weight of 0 drops it."""
     word, bits = int(tokens.ids[p]), token_bits(epoch_key, p)
     if bits >> 32 > int(architecture.keep_limits[word]):
         return None
     drawn = (((bits & LOW_32) * architecture.radius) >> 32) + 1
     radius = architecture.radius if architecture.fixed else drawn
-    return KeptToken(word, sentence_at(tokens.offsets, p), radius, architecture.side, architecture.weighted)
+    sentence = sentence_at(tokens.offsets, p)
+    weight = 1.0 if tokens.weights is None else float(tokens.weights[sentence])
+    side, weighted = architecture.side, architecture.weighted
+    return KeptToken(word, sentence, radius, side, weighted, weight) if weight > 0 else None
 
 
 def keep_some(

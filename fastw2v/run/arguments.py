@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
+from numpy.typing import ArrayLike
+
 from fastw2v.config import (
     GRAPH_DEFAULTS,
     PRESETS,
@@ -104,6 +106,7 @@ class Options(TypedDict, total=False):
     lowercase: bool
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
+    weight: str | ArrayLike | None
     graph: bool
     walks: int
     walk_length: int

@@ -13,6 +13,7 @@ from fastw2v.run.request import Request
 from fastw2v.system.machine import usable_cores
 
 OF_TEXTS = "that is of texts, and graph reads edges"
+OWN_WEIGHTS = "edges have weights of their own, in a column weight"
 # Of training, and why.
 OF_SENTENCES = {
     "holdout": "walks are drawn anew each epoch, and none is kept out",
@@ -29,7 +30,7 @@ def idle_options(request: Request) -> Iterator[tuple[str, Any, str]]:
     for field in fields(request.reading):
         value = getattr(request.reading, field.name)
         if value != field.default and (field.name, value) != ("min_count", 1):
-            yield field.name, value, OF_TEXTS
+            yield field.name, value, OWN_WEIGHTS if field.name == "weight" else OF_TEXTS
     for name, why in OF_SENTENCES.items():
         if value := getattr(request.training, name):
             yield name, value, why

@@ -76,6 +76,7 @@ class Run:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
             require_whole_words(request.training)
+            require_unweighted(request)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -113,7 +114,7 @@ class Run:
             corpus = self.part.corpus
         elif not isinstance(corpus, Corpus):
             if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
-                self.compilation = compile_beside(self.training)
+                self.compilation = compile_beside(self.training, request.reading.weight is not None)
             if request.graph.graph:
                 corpus = read_walks(request, on_progress)
             else:
@@ -195,6 +196,15 @@ def require_whole_words(training: TrainConfig) -> None:
     if training.subwords:
         raise UsageError(
             "subwords are for one process: start it without mpirun, or leave subwords out", ["subwords"]
+        )
+
+
+def require_unweighted(request: Request) -> None:
+    """Raise UsageError for weights of sentences, which are not dealt to other processes."""
+    weighted = isinstance(request.source, Corpus) and request.source.weights is not None
+    if weighted or request.reading.weight is not None:
+        raise UsageError(
+            "weight is for one process: start it without mpirun, or leave weight out", ["weight", "alone"]
         )
 
 

@@ -39,23 +39,27 @@ OTHER_LOOPS = 300
 WAIT_SECONDS = 0.2
 CHILD = """
 import json, sys
-path, config = json.loads(sys.stdin.readline())
+path, config, weighted = json.loads(sys.stdin.readline())
 sys.path[:] = path
 from fastw2v.training.compilation import compile_told
-compile_told(config)
+compile_told(config, weighted)
 """
 
 
-def smallest(config: TrainConfig) -> tuple[Plan, Vectors, Tokens]:
-    """What the kernel for config takes, as small as can be: of the same types for every corpus and dim."""
+def smallest(config: TrainConfig, weighted: bool = False) -> tuple[Plan, Vectors, Tokens]:
+    """What the kernel for config takes, as small as can be: of the same types for every corpus and dim.
+
+    weighted   whether sentences have weights
+    """
     plan = plan_of(config, np.ones(2, np.int64), 2)
     vectors = Vectors(aligned_zeros(2, config.dim), aligned_zeros(2, config.dim))
-    return plan, vectors, Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64))
+    weights = np.zeros(0, np.float32) if weighted else None
+    return plan, vectors, Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), weights)
 
 
-def compile_kernel(config: TrainConfig) -> None:
+def compile_kernel(config: TrainConfig, weighted: bool = False) -> None:
     """Compile what a run with config needs for training, or load it from the cache."""
-    plan, vectors, tokens = smallest(config)
+    plan, vectors, tokens = smallest(config, weighted)
     make(plan, vectors, config.backend, 1).compile(tokens)
 
 
@@ -82,7 +86,7 @@ def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> 
 
     started = time.perf_counter()
     CodeCache.announce = lambda: tell_seconds(hooks, expected_seconds(backend.plan))
-    backend.compile(Tokens(corpus.ids, corpus.offsets))
+    backend.compile(Tokens(corpus.ids, corpus.offsets, corpus.weights))
     return time.perf_counter() - started
 
 
@@ -92,7 +96,7 @@ class Compilation:
     Where it comes to nothing, the kernel is compiled before training as if it had not been.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, weighted: bool = False) -> None:
         """Start it. Raises OSError where the system gives no process."""
         self.expected = expected_seconds(smallest(config)[0])
         self.started = time.perf_counter()
@@ -101,7 +105,7 @@ class Compilation:
         self.stop = weakref.finalize(self, _stop, self.process)
         with contextlib.suppress(OSError):  # it ended already
             told: IO[bytes] = self.process.stdin  # type: ignore[assignment]
-            told.write(json.dumps([sys.path, asdict(config)]).encode() + b"\n")
+            told.write(json.dumps([sys.path, asdict(config), weighted]).encode() + b"\n")
             told.flush()
 
     def wait(self, hooks: Sequence[Hook]) -> float:
@@ -128,20 +132,24 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.communicate()
 
 
-def compile_beside(config: TrainConfig) -> Compilation | None:
+def compile_beside(config: TrainConfig, weighted: bool = False) -> Compilation | None:
     """A process that compiles; None where that is not needed, or would not be quicker.
 
     One core would have to do both. A program that is no Python interpreter's cannot be started as one.
     """
     is_interpreter = "python" in Path(sys.executable or "").name and not hasattr(sys, "frozen")
-    if usable_cores() < 2 or not is_interpreter or not needs_compiling(*smallest(config), config.backend):
+    if (
+        usable_cores() < 2
+        or not is_interpreter
+        or not needs_compiling(*smallest(config, weighted), config.backend)
+    ):
         return None
     with contextlib.suppress(OSError):
-        return Compilation(config)
+        return Compilation(config, weighted)
     return None
 
 
-def compile_told(config: dict[str, Any]) -> None:
+def compile_told(config: dict[str, Any], weighted: bool) -> None:
     """What the process does: compile, say how long it took, and end, but at once where the other one ends."""
 
     def end_with_other() -> None:
@@ -150,6 +158,6 @@ def compile_told(config: dict[str, Any]) -> None:
 
     threading.Thread(target=end_with_other, daemon=True).start()
     started = time.perf_counter()
-    compile_kernel(TrainConfig(**config))
+    compile_kernel(TrainConfig(**config), weighted)
     os.write(1, f"{time.perf_counter() - started:.3f}".encode())
     os._exit(0)  # without clearing up

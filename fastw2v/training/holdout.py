@@ -97,12 +97,13 @@ def held_out_plan(held_out: Corpus, config: TrainConfig) -> Plan:
 
 
 def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig, plan: Plan) -> float:
-    """Mean of J over the pairs of held-out sentences, by the estimator of training with no step at all.
+    """Mean of J over the pairs of held-out sentences, by their weights, by the estimator of training.
 
+    No step is taken.
     Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'. NaN
     where they leave no pair.
     """
-    tokens = Tokens(held_out.ids, held_out.offsets)
+    tokens = Tokens(held_out.ids, held_out.offsets, held_out.weights)
     backend = make(plan, vectors, config.backend, config.threads)
     totals = backend.loss(tokens, epoch_key(config.seed, DRAWS), n_units(len(tokens.ids)))
     return totals.mean_loss if totals.n_pairs else math.nan
@@ -136,7 +137,10 @@ def only(corpus: Corpus, chosen: NDArray[np.bool_], n_tokens: int) -> Corpus:
     ids = corpus.ids[np.repeat(chosen, lengths)]
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
     n_words = round(corpus.n_words_read * len(ids) / max(n_tokens, 1))
-    return corpus._replace(ids=ids, offsets=offsets, n_words_read=n_words, n_rows=int(chosen.sum()))
+    weights = None if corpus.weights is None else corpus.weights[chosen]
+    return corpus._replace(
+        ids=ids, offsets=offsets, weights=weights, n_words_read=n_words, n_rows=int(chosen.sum())
+    )
 
 
 def require_pairs(share: float, n_out: int, longest_out: int, longest: int) -> None:

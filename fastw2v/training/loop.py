@@ -93,9 +93,10 @@ class Loop:
 
     def spans(self, position: Position) -> Iterator[Span]:
         """What this process trains of an epoch, from a position on."""
-        tokens, before = Tokens(self.corpus.ids, self.corpus.offsets), position.epoch * self.n_tokens
+        corpus, before = self.corpus, position.epoch * self.n_tokens
+        tokens = Tokens(corpus.ids, corpus.offsets, corpus.weights)
         seed, shuffle = self.config.seed, self.config.shuffle
-        source, epoch, unit = self.corpus.source, position.epoch, position.unit
+        source, epoch, unit = corpus.source, position.epoch, position.unit
         buffers = (
             source.buffers(seed, epoch, unit) if source else epoch_buffers(tokens, seed, epoch, shuffle, unit)
         )

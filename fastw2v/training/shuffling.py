@@ -77,6 +77,6 @@ def in_drawn_order(tokens: Tokens, sentences: NDArray[np.int64], n_tokens: int, 
     from fastw2v.kernels.sentences import take_sentences
 
     order = np.random.default_rng(key).permutation(sentences)
-    taken = Tokens(np.empty(n_tokens, np.int32), np.empty(len(order) + 1, np.int64))
-    take_sentences(*tokens, order, *taken)
-    return taken
+    ids, offsets = np.empty(n_tokens, np.int32), np.empty(len(order) + 1, np.int64)
+    take_sentences(tokens.ids, tokens.offsets, order, ids, offsets)
+    return Tokens(ids, offsets, None if tokens.weights is None else tokens.weights[order])

@@ -97,8 +97,20 @@ def settled(corpus: Corpus) -> Corpus:
     ids, offsets = plain(corpus.ids, np.int32), plain(corpus.offsets, np.int64)
     counts = plain(corpus.vocabulary.counts, np.int64)
     return corpus._replace(
-        ids=ids, offsets=offsets, vocabulary=Vocabulary(list(corpus.vocabulary.words), counts)
+        ids=ids,
+        offsets=offsets,
+        vocabulary=Vocabulary(list(corpus.vocabulary.words), counts),
+        weights=None if corpus.weights is None else plain_weights(corpus.weights),
     )
+
+
+def plain_weights(given: Any) -> NDArray[np.float32]:
+    """Weights of sentences as a contiguous array of float32; what cannot be taken stays."""
+    array: NDArray[Any] = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        return array
+    array = np.require(array, np.float32, ["C", "A"])
+    return array if array.flags.writeable else np.array(_Writable(array), copy=False)
 
 
 def plain(given: Any, dtype: type[np.integer[Any]]) -> NDArray[Any]:
@@ -158,6 +170,27 @@ def require_usable(corpus: Corpus) -> None:
             f"offsets must rise from 0 to the number of ids, {len(corpus.ids):,}: sentence s is "
             "ids[offsets[s]:offsets[s + 1]]"
         )
+    require_weights(corpus.weights, len(corpus.offsets) - 1)
+
+
+def require_weights(weights: NDArray[np.float32] | None, n_sentences: int) -> None:
+    """Raise UsageError for weights of sentences that are none, and where all are 0."""
+    if weights is None:
+        return
+    if weights.dtype != np.float32 or weights.shape != (n_sentences,):
+        raise UsageError(
+            f"weights are {weights.dtype} of shape {weights.shape}: each of {n_sentences:,} sentences needs "
+            "a number"
+        )
+    is_bad = ~(np.isfinite(weights) & (weights >= 0))
+    if is_bad.any():
+        place = int(is_bad.argmax())
+        raise UsageError(
+            f"the weight of sentence {place} is {weights[place]}: a number of 0 or more is needed; 0 leaves "
+            "a sentence out"
+        )
+    if not weights.any():
+        raise UsageError(f"the weights of all {n_sentences:,} sentences are 0: nothing is left to train on")
 
 
 def require_known(config: TrainConfig, init: Embeddings | None) -> None:
@@ -217,7 +250,7 @@ def begin(
     return vectors, START
 
 
-def no_pair_line(n_pairs: int, n_kept: int, words: int, sample: float) -> str | None:
+def no_pair_line(n_pairs: float, n_kept: int, words: int, sample: float) -> str | None:
     """What to say where no pair was trained of so many words read; None where one was."""
     if n_pairs:
         return None
@@ -246,7 +279,7 @@ def finish(
         embeddings=embeddings_of(corpus.vocabulary, vectors, backend.plan.inputs, backend.plan.objective),
         words=words,
         kept_words=end.totals.n_kept,
-        pairs=end.totals.n_pairs,
+        pairs=round(end.totals.n_pairs),
         mean_loss=mean_loss,
         compile_seconds=compile_seconds,
         train_seconds=end.seconds,

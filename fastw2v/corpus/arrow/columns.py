@@ -45,7 +45,7 @@ class Column(NamedTuple):
     """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
 
     Text is split as `tokenize` says. Where rows are grouped, it holds one item a row, and the lists are made
-    of them. A column may be carried along, as what the rows are called.
+    of them. A column may be carried along, as what the rows are called, and one of their weights.
     """
 
     name: str
@@ -54,11 +54,13 @@ class Column(NamedTuple):
     order_by: str | None = None
     tokenize: str = "whitespace"
     carried: str | None = None
+    weight: str | None = None
 
     @property
     def names(self) -> list[str]:
         """All columns that must be read."""
-        return list(dict.fromkeys(filter(None, (self.name, self.group_by, self.order_by, self.carried))))
+        named = (self.name, self.group_by, self.order_by, self.carried, self.weight)
+        return list(dict.fromkeys(filter(None, named)))
 
 
 def layout_of(arrow_type: pa.DataType) -> str | None:
@@ -117,7 +119,9 @@ def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) 
     _check_text_effects(schemas, config)
     if config.group_by:
         _check_types(schemas, common)
-    return common._replace(tokenize=config.tokenize)
+    if config.weight:
+        require_numbers(schemas, config.weight)
+    return common._replace(tokenize=config.tokenize, weight=config.weight)
 
 
 def _check_text_effects(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> None:
@@ -283,6 +287,19 @@ def require_carried(schemas: Sequence[tuple[str, pa.Schema]], name: str) -> None
         if arrow_type != types[0][1] or pa.types.is_nested(arrow_type):
             raise UsageError(
                 f"{file}: column {name!r} is {shown(arrow_type)}: ids have one type, and are no lists"
+            )
+
+
+def require_numbers(schemas: Sequence[tuple[str, pa.Schema]], name: str) -> None:
+    """Raises UsageError unless all files have a column of that name, of numbers."""
+    for file, schema in schemas:
+        arrow_type = _type_of(file, schema, name, "--weight")
+        tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        if not any(test(arrow_type) for test in tests):
+            raise UsageError(
+                f"{file}: column {name!r} is {shown(arrow_type)}, and weights are numbers: cast it, or leave "
+                "weight out",
+                ["weight"],
             )
 
 

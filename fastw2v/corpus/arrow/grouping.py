@@ -22,6 +22,7 @@ from fastw2v.corpus.arrow.out_of_core import READ, DiskSort, is_there
 from fastw2v.corpus.arrow.sorting import ROW_BYTES, Rows, Sorted, sort_in_memory
 from fastw2v.corpus.ids.memory import LIBRARIES, WORKER
 from fastw2v.errors import UsageError
+from fastw2v.options.checks import shown
 
 PLACE = "the groups"
 ITEM_BYTES = 16  # of a token, about; only for how many groups make a batch
@@ -57,7 +58,8 @@ class Grouping:
         """n_rows   that are expected, or 0 where nobody knows"""
         self.n_skipped = 0
         self.is_on_disk = False
-        self._column, self._room, self._with_keys = column, room, with_keys
+        self._column, self._room = column, room
+        self._with_keys = with_keys or column.weight is not None  # which a group of two weights is named by
         self._expected, self._n_read, self._n_given = n_rows, 0, 0
         self._disk = DiskSort(room.on_disk, room.threads, room.folder)
 
@@ -95,7 +97,7 @@ class Grouping:
         pieces, self.is_on_disk = self._where(iter(pieces))
         if self.is_on_disk:
             self._room.give_way()
-        parts = (rows for piece in pieces if len((rows := self._whole_rows(piece))[0]))
+        parts = (rows for piece in pieces if len((rows := self._whole_rows(piece)).group))
         sort = self._disk.sort if self.is_on_disk else sort_in_memory
         for sorted_rows in _whole_groups(sort(parts, self._with_keys)):
             yield from self._pieces(sorted_rows)
@@ -131,7 +133,7 @@ class Grouping:
         )
 
     def _whole_rows(self, piece: Piece) -> Rows:
-        """Group, item and perhaps order of the rows that have all of them."""
+        """The rows that have a group, an item and, where it is asked for, an order."""
         import pyarrow.compute as pc
 
         column = self._column
@@ -143,16 +145,24 @@ class Grouping:
             for array in arrays:
                 is_whole &= ~np.asarray(pc.is_null(array, nan_is_null=True))
             self.n_skipped += int((~is_whole).sum())
-            return arrays if is_whole.all() else [array.filter(pa.array(is_whole)) for array in arrays]
+            order = arrays[2] if column.order_by else None
+            rows = Rows(arrays[0], arrays[1], order, numbers_of(piece, column.weight))
+            if is_whole.all():
+                return rows
+            chosen = pa.array(is_whole)
+            return Rows(*(None if array is None else array.filter(chosen) for array in rows))
 
     def _pieces(self, rows: Sorted) -> Iterator[Piece]:
         """Lists of whole groups, some at a time."""
         starts = _starts(rows.groups)
         lists = pa.LargeListArray.from_arrays(pa.array(np.append(starts, len(rows.groups))), rows.items)
         keys = None if rows.keys is None else _decoded(rows.keys.take(pa.array(starts)))
+        columns = {self._column.name: lists}
+        if rows.weights is not None:
+            columns[str(self._column.weight)] = pa.array(weights_of(rows.weights, starts, keys))
         size = rows_a_batch(len(lists), len(rows.groups) * ITEM_BYTES)
         for start in range(0, len(lists), size):
-            batch = pa.record_batch([lists.slice(start, size)], [self._column.name])
+            batch = pa.record_batch([array.slice(start, size) for array in columns.values()], list(columns))
             stop = min(start + size, len(lists))
             self._n_given += int(lists.offsets[stop].as_py() - lists.offsets[start].as_py())
             yield Piece(PLACE, batch, None if keys is None else keys.slice(start, size))
@@ -185,17 +195,39 @@ def _whole_groups(parts: Iterable[Sorted]) -> Iterator[Sorted]:
         yield _joined(waiting)
 
 
+def numbers_of(piece: Piece, name: str | None) -> pa.Array | None:
+    """A column of numbers as float64; None where it has no name."""
+    return piece.rows.column(name).cast(pa.float64(), safe=False) if name else None
+
+
+def weights_of(
+    weights: NDArray[np.float64], starts: NDArray[np.int64], keys: pa.Array
+) -> NDArray[np.float64]:
+    """The weight of each group, which all its rows have. Raises UsageError for a group whose rows differ."""
+    lowest, highest = (ufunc.reduceat(weights, starts) for ufunc in (np.minimum, np.maximum))
+    if (differ := lowest != highest).any():
+        group = int(differ.argmax())
+        raise UsageError(
+            f"{PLACE}: the rows of {shown(keys[group].as_py())} have weights from {lowest[group]:g} to "
+            f"{highest[group]:g}, and a sentence has one: give all rows of a group the same, as their "
+            "mean, or leave weight out",
+            ["weight"],
+        )
+    return highest
+
+
 def _sliced(rows: Sorted, start: int, stop: int) -> Sorted:
-    keys = None if rows.keys is None else rows.keys[start:stop]
-    return Sorted(rows.groups[start:stop], rows.items[start:stop], keys)
+    keys, weights = (None if part is None else part[start:stop] for part in (rows.keys, rows.weights))
+    return Sorted(rows.groups[start:stop], rows.items[start:stop], keys, weights)
 
 
 def _joined(parts: list[Sorted]) -> Sorted:
     if len(parts) == 1:
         return parts[0]
-    groups, items, keys = zip(*parts, strict=True)
+    groups, items, keys, weights = zip(*parts, strict=True)
     together = None if keys[0] is None else pa.concat_arrays(keys)
-    return Sorted(np.concatenate(groups), pa.concat_arrays(items), together)
+    of_rows = None if weights[0] is None else np.concatenate(weights)
+    return Sorted(np.concatenate(groups), pa.concat_arrays(items), together, of_rows)
 
 
 def _decoded(array: pa.Array) -> pa.Array:

@@ -108,15 +108,17 @@ class DiskSort:
         self._steps = (READ, GROUPED)
         connection.sql("CREATE TABLE heads AS SELECT g, min(n) AS f FROM rows GROUP BY g")
         self._steps = (GROUPED, 1.0)
-        columns = "f, i, g" if with_keys else "f, i"
-        order = "f, o, n" if "o" in connection.sql("FROM rows").columns else "f, n"
+        there = connection.sql("FROM rows").columns
+        columns = ", ".join(["f", "i", *(["g"] if with_keys else []), *(["w"] if "w" in there else [])])
+        order = "f, o, n" if "o" in there else "f, n"
         query = f"SELECT {columns} FROM rows JOIN heads USING (g) ORDER BY {order}"
         reader = connection.sql(query).to_arrow_reader(PART_ROWS)
         self._steps = (1.0, 1.0)
         with contextlib.closing(reader):
             for batch in reader:
-                keys = of_group_values(batch.column(2), kind) if with_keys else None
-                yield Sorted(np.asarray(batch.column(0)), batch.column(1), keys)
+                keys = of_group_values(batch.column("g"), kind) if with_keys else None
+                weights = np.asarray(batch.column("w")) if "w" in there else None
+                yield Sorted(np.asarray(batch.column(0)), batch.column(1), keys, weights)
 
     def _insert(self, connection: duckdb.DuckDBPyConnection, parts: Iterable[Rows]) -> pa.DataType | None:
         """Put all rows into a table; the groups' type, or None of no rows."""
@@ -137,10 +139,10 @@ class DiskSort:
         for part in parts:
             if self._is_stopped:
                 return None
-            kind = part[0].type
+            kind = part.group.type
             waiting.append(_numbered(part, n_rows))
-            n_rows += len(part[0])
-            n_waiting += len(part[0])
+            n_rows += len(part.group)
+            n_waiting += len(part.group)
             n_bytes += waiting[-1].nbytes
             if n_waiting >= INSERTED or n_bytes >= INSERTED_BYTES:
                 insert()
@@ -173,8 +175,10 @@ class DiskSort:
 
 
 def _numbered(rows: Rows, first: int) -> pa.RecordBatch:
-    """n, g, i and perhaps o: the number of each row from first on, its group, item and order."""
-    group, item, *order = rows
-    columns: list[Any] = [np.arange(first, first + len(group)), group_values(group), order_values(item)]
-    columns += [order_values(values) for values in order]
-    return pa.record_batch(columns, list("ngio"[: len(columns)]))
+    """n, g, i and perhaps o, w: the number of each row from first on, its group, item, order and weight."""
+    group, item, order, weight = rows
+    number = pa.array(np.arange(first, first + len(group)))
+    columns: dict[str, Any] = {"n": number, "g": group_values(group), "i": order_values(item)}
+    columns |= {} if order is None else {"o": order_values(order)}
+    columns |= {} if weight is None else {"w": weight}
+    return pa.record_batch(list(columns.values()), list(columns))

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 PENDING = 1 << 18  # values that wait to be looked up together, unless the dictionary is larger
 ROW_BYTES = 90
-Rows = list[pa.Array]  # group, item and perhaps order, each (n,), without nulls
+
+
+class Rows(NamedTuple):
+    """Rows as they come: arrays (n,) without nulls, of order and weight where they are asked for."""
+
+    group: pa.Array
+    item: pa.Array
+    order: pa.Array | None = None
+    weight: pa.Array | None = None
 
 
 class Sorted(NamedTuple):
@@ -24,11 +32,13 @@ class Sorted(NamedTuple):
     groups  integers (n,), equal where the group is, also in the part that comes next
     items   (n,), strings, bytes or integers, or a dictionary of them
     keys    (n,) the groups' values, where they are asked for
+    weights  float64 (n,), where rows have weights
     """
 
     groups: NDArray[Any]
     items: pa.Array
     keys: pa.Array | None
+    weights: NDArray[np.float64] | None = None
 
 
 class DictionaryEncoder:
@@ -65,11 +75,13 @@ def sort_in_memory(parts: Iterable[Rows], with_keys: bool) -> Iterator[Sorted]:
     """All rows in one part, or none."""
     encoders: list[DictionaryEncoder] = []
     orders: list[pa.Array] = []
-    for group, item, *order in parts:
+    weights: list[NDArray[np.float64]] = []
+    for group, item, order, weight in parts:
         encoders = encoders or [DictionaryEncoder(group.type), DictionaryEncoder(item.type)]
         for encoder, values in zip(encoders, (group, item), strict=True):
             encoder.add(values)
-        orders += order
+        orders += [] if order is None else [order]
+        weights += [] if weight is None else [np.asarray(weight)]
     if not encoders:
         return
     groups, items = (encoder.codes() for encoder in encoders)
@@ -80,7 +92,7 @@ def sort_in_memory(parts: Iterable[Rows], with_keys: bool) -> Iterator[Sorted]:
     tokens = pa.DictionaryArray.from_arrays(pa.array(items[places]), words)
     groups = groups[places]
     keys = pa.DictionaryArray.from_arrays(pa.array(groups), encoders[0].dictionary) if with_keys else None
-    yield Sorted(groups, tokens, keys)
+    yield Sorted(groups, tokens, keys, np.concatenate(weights)[places] if weights else None)
 
 
 def _sorted_places(groups: NDArray[np.int32], orders: list[pa.Array]) -> NDArray[Any]:

@@ -38,6 +38,7 @@ from fastw2v.kernels.intrinsics import tick
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.rows import add_row, row_dot
+from fastw2v.kernels.weights import weight_of
 
 
 @inner_jit
@@ -58,25 +59,26 @@ def read_bags(vectors, kept, centers, size, scratch):
 
 
 @inner_jit
-def weigh_bags(scratch, n_cases):
-    """w_is = weight where word_i ≠ n_s; 0 for a case without input words."""
+def weigh_bags(kept, centers, scratch):
+    """w_is = weight where word_i ≠ n_s, times that of i's sentence; 0 for a case without input words."""
     words, noise, weights = scratch.centers.words, scratch.noise.words, scratch.weights
-    for t in range(n_cases):
+    for t in range(len(centers)):
+        weight = scratch.weight * weight_of(kept.weight, centers[t])
         for s in range(weights.shape[1]):
             has_part = words[t] >= 0 and noise[s] >= 0 and noise[s] != words[t]
-            weights[t, s] = scratch.weight if has_part else ZERO
+            weights[t, s] = weight if has_part else ZERO
 
 
 @inner_jit
-def step_output(outside, word, scratch, t, step):
-    """A step on the output word's row by −log σ(uᵀh); returns J, and ∂J/∂h in bags.grads[t], before it."""
+def step_output(outside, word, scratch, t, step, weight):
+    """A step on the output word's row by J = −weight·log σ(uᵀh); returns J, and ∂J/∂h in bags.grads[t]."""
     h, grads = scratch.centers.rows, scratch.bags.grads
     score = row_dot(outside, word, h, t)
-    pull = sigmoid(-score)
+    pull = weight * sigmoid(-score)
     add_row(grads, t, -pull, outside, word)
     if step > ZERO:
         add_row(outside, word, step * pull, h, t)
-    return np.float64(softplus(-score))
+    return np.float64(weight * softplus(-score))
 
 
 @inner_jit
@@ -123,11 +125,11 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     read_bags(vectors, kept, centers, size, scratch)
     gather(vectors.outside, noise, len(noise.words))
     tick(scratch.clock, GATHER)
-    weigh_bags(scratch, n_cases)
+    weigh_bags(kept, centers, scratch)
     tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_cases)
     tick(scratch.clock, NOISE_SCORES)
-    loss, n_pairs = noise_errors(scratch, n_cases), 0
+    loss, n_pairs = noise_errors(scratch, n_cases), 0.0
     tick(scratch.clock, ERRORS)
     add_bag_moves(kept, centers, size, scratch)
     add_moves(noise, len(noise.words))
@@ -140,8 +142,9 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
         word = scratch.centers.words[t]
         if word >= 0:
             step = step_of(noise.word_moves, word, rates[1])
-            loss += step_output(vectors.outside, word, scratch, t, step)
-            n_pairs += 1
+            weight = weight_of(kept.weight, centers[t])
+            loss += step_output(vectors.outside, word, scratch, t, step, weight)
+            n_pairs += weight
     clear_moves(noise, len(noise.words))
     tick(scratch.clock, PAIR_STEPS)
     if rates[1] > ZERO:

@@ -128,7 +128,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     epoch_key = schedule.epoch_key
-    kept = new_kept(plan.architecture)
+    kept = new_kept(plan.architecture, tokens.weights)
     scratch, seen = new_scratch(vectors, plan), new_seen(vectors.outside.shape[1])
     while True:
         unit = atomic_add(work.queue, np.int64(1))

@@ -20,6 +20,7 @@ from fastw2v.kernels.block.plain_noise import (
 from fastw2v.kernels.inputs import add_input
 from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
+from fastw2v.kernels.weights import weight_of
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -38,26 +39,27 @@ def read_bags(vectors, kept, centers, size, lookup, h):
 
 @inner_jit
 def weigh_bags(kept, centers, size, noise, weight, weights):
-    """w_is = weight where word_i ≠ n_s; 0 for a case without input words."""
+    """w_is = weight where word_i ≠ n_s, times that of i's sentence; 0 for a case without input words."""
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
+        own = weight * weight_of(kept.weight, centers[t])
         for s in range(len(noise)):
             has_bag = high - low > 1
-            weights[t, s] = weight if has_bag and noise[s] != kept.ids[centers[t]] else ZERO
+            weights[t, s] = own if has_bag and noise[s] != kept.ids[centers[t]] else ZERO
 
 
 @inner_jit
-def step_output(outside, word, h, grad_h, step):
-    """A step on the output word's row by −log σ(uᵀh), in place; returns J, and ∂J/∂h is added to grad_h."""
+def step_output(outside, word, h, grad_h, step, weight):
+    """A step on the output word's row by J = −weight·log σ(uᵀh); returns J, and ∂J/∂h is added to grad_h."""
     score = ZERO
     for d in range(len(h)):
         score += outside[word, d] * h[d]
-    error = -sigmoid(-score)
+    error = weight * -sigmoid(-score)
     for d in range(len(h)):
         grad_h[d] += error * outside[word, d]
         if step > ZERO:
             outside[word, d] -= step * error * h[d]
-    return np.float64(softplus(-score))
+    return np.float64(weight * softplus(-score))
 
 
 @inner_jit
@@ -95,7 +97,7 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     weigh_bags(kept, centers, size, noise.words, weight, weights)
     gather(vectors.outside, noise, len(noise.words))
     side.moves[:] = ZERO
-    loss, n_pairs = noise_gradients(side, noise, n_cases, weights, seen), 0
+    loss, n_pairs = noise_gradients(side, noise, n_cases, weights, seen), 0.0
     add_bag_moves(kept, centers, size, lookup, side)
     add_moves(noise, len(noise.words))
     for t in range(n_cases):
@@ -103,8 +105,9 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
         if high - low > 1:
             word = kept.ids[centers[t]]
             step = step_of(noise.word_moves, word, rates[1])
-            loss += step_output(vectors.outside, word, h[t], grads[t], step)
-            n_pairs += 1
+            own = weight_of(kept.weight, centers[t])
+            loss += step_output(vectors.outside, word, h[t], grads[t], step, own)
+            n_pairs += own
     if rates[1] > ZERO:
         update_rows(vectors.outside, noise, len(noise.words), rates[1])
     clear_moves(noise, len(noise.words))

@@ -124,7 +124,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     order = scratch.order[: end - begin]
     order_centers(begin, end, order)
     forget(seen)
-    loss, n_pairs = 0.0, 0
+    loss, n_pairs = 0.0, 0.0
     draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
     for start in range(0, len(order), estimator.block_size):
         stop = min(start + estimator.block_size, len(order))
@@ -145,7 +145,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
-    kept = new_kept(plan.architecture)
+    kept = new_kept(plan.architecture, tokens.weights)
     scratch, seen = new_scratch(vectors, plan, work.clock), new_seen(vectors.outside.shape[1])
     while True:
         unit = atomic_add(work.queue, np.int64(1))

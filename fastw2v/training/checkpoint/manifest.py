@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v.corpus.fingerprint import fingerprint_of
+from fastw2v.corpus.fingerprint import fingerprint_of, with_weights
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
-from fastw2v.model.arrays import Totals
+from fastw2v.model.arrays import Totals, as_number
 from fastw2v.training.checkpoint.sealed import damage_told, read_fields, write_fields
 from fastw2v.training.hooks import Position
 from fastw2v.version import __version__
@@ -39,7 +39,7 @@ def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
     if corpus.source:
         tokens = corpus.source.fingerprint()
     tokens = tokens or fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read)
-    return Fingerprints(_of_words(corpus.vocabulary), tokens)
+    return Fingerprints(_of_words(corpus.vocabulary), with_weights(tokens, corpus.weights))
 
 
 def _of_words(vocabulary: Vocabulary) -> str:
@@ -94,7 +94,7 @@ def with_earlier(options: dict[str, Any]) -> dict[str, Any]:
 def _saved(path: Path, fields: dict[str, Any]) -> Saved:
     """The fields with their types; raises whatever wrong ones make Python raise."""
     place, options = fields["position"], with_earlier(fields["options"])
-    totals = Totals(float(place["loss"]), int(place["n_pairs"]), int(place["n_kept"]))
+    totals = Totals(float(place["loss"]), as_number(place["n_pairs"]), int(place["n_kept"]))
     legs = tuple((int(n_ranks), int(units)) for n_ranks, units in place.get("legs", []))
     position = Position(int(place["epoch"]), int(place["unit"]), totals, float(place["seconds"]), legs)
     numbers = (place["epoch"], place["unit"], *totals, position.seconds, *(n for leg in legs for n in leg))

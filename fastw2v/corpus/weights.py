@@ -1,0 +1,190 @@
+"""Weights of sentences: read beside the rows, in the counts of words, and of each sentence in the end.
+
+A column of numbers, one a row. They stay in memory, four bytes a row.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.arrow.layouts import Piece, arrow_errors
+from fastw2v.corpus.files.pieces import OpenSource
+from fastw2v.corpus.words.counter import Segment
+from fastw2v.corpus.words.queue import ROW_END
+from fastw2v.errors import CorpusError, UsageError
+from fastw2v.options.weights import GIVEN
+
+Floats = NDArray[np.float32]
+# Provisional ids of a segment, and the entries or final ids that they mean.
+Load = Callable[[Segment], tuple[NDArray[np.int32], NDArray[np.int32]]]
+FAR_FROM_ONE = 4.0  # beyond, a mean weight is told to make another step size
+MOST_COUNT = 2.0**53  # whole numbers are exact in float64 up to it
+
+
+class Weighted:
+    """A corpus with an array of weights, one for each of its rows, as `fastw2v.train` takes them.
+
+    source   names of files, or an object that holds the corpus
+    weights  (n_rows,), or anything that NumPy makes that of
+    """
+
+    def __init__(self, source: Any, weights: Any) -> None:
+        """Raises UsageError for what is no list of numbers."""
+        try:
+            self.weights: NDArray[Any] = np.asarray(weights)
+        except ValueError as error:
+            raise UsageError("weight is no list of numbers: give one for each row") from error
+        if self.weights.ndim != 1 or self.weights.dtype.kind not in "fiu":
+            raise UsageError(
+                f"weight is {self.weights.dtype} of shape {self.weights.shape}: give a number for each row, "
+                "or the name of a column"
+            )
+        self.source = source
+
+    def opened(self, opened: OpenSource) -> OpenSource:
+        """The source with the weights as one more column."""
+        schemas = [
+            (name, schema.append(pa.field(GIVEN, pa.float64())).with_metadata(schema.metadata))
+            for name, schema in opened.schemas
+        ]
+        return opened._replace(schemas=schemas, read=functools.partial(self._read, opened))
+
+    def _read(self, opened: OpenSource, column: Column) -> Iterator[Piece]:
+        """Raises UsageError where there are not as many weights as rows."""
+        n_rows, n_given = 0, len(self.weights)
+        for piece in opened.read(column._replace(weight=None)):
+            own = self.weights[n_rows : n_rows + piece.rows.num_rows]
+            n_rows += piece.rows.num_rows
+            if n_rows > n_given:
+                raise UsageError(f"weight has {n_given:,} numbers, and there are more rows: give one a row")
+            weights = pa.array(own.astype(np.float64))
+            yield piece._replace(rows=piece.rows.append_column(GIVEN, weights))
+        if n_rows < n_given:
+            raise UsageError(f"weight has {n_given:,} numbers for {n_rows:,} rows: give one a row")
+
+
+def note_of(weights: Floats) -> str:
+    """A line on the weights of sentences, and what to divide them by where their mean is far from 1."""
+    mean, n_out = float(weights.mean(dtype=np.float64)) if len(weights) else 0.0, int((weights == 0).sum())
+    line = f"weights of sentences from {weights.min(initial=np.inf):g} to {weights.max(initial=0):g}"
+    line += f", {mean:.3g} in the mean"
+    line += f"; {n_out:,} of weight 0 are left out" if n_out else ""
+    is_far = mean > FAR_FROM_ONE or mean < 1 / FAR_FROM_ONE
+    return (
+        f"{line}; steps are so many times --lr: divide the weights by {mean:.3g} to keep it"
+        if is_far
+        else line
+    )
+
+
+def with_given(source: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A source and options of reading, whose option weight may be an array: then it goes to the source."""
+    weight = options.get("weight")
+    if weight is None or isinstance(weight, str):
+        return source, options
+    if source is None:
+        raise UsageError("weight is an array of a corpus's rows: give the corpus, too", ["weight"])
+    return Weighted(source, weight), options | {"weight": GIVEN}
+
+
+def checked_weights(pieces: Iterable[Piece], column: Column) -> Iterator[Piece]:
+    """The pieces as they are. Raises CorpusError for the first weight that is none, naming its row."""
+    n_rows = 0
+    for piece in pieces:
+        weights = weights_in(piece, column)
+        is_bad = ~(np.isfinite(weights) & (weights >= 0))
+        if is_bad.any():
+            row = int(is_bad.argmax())
+            cell = piece.rows.column(column.weight)[row].as_py()
+            found = "null" if cell is None else f"{cell:g}"
+            raise CorpusError(
+                f"{piece.place}: row {n_rows + row:,} of the corpus (from 0) has weight {found}: weights are "
+                "finite and 0 or more, and 0 leaves a row out; correct it"
+            )
+        n_rows += piece.rows.num_rows
+        yield piece
+
+
+def weights_in(piece: Piece, column: Column) -> Floats:
+    """The weights of a piece's rows, NaN for null; beyond float32 they are infinite."""
+    with arrow_errors(f"{piece.place} is corrupt"), np.errstate(over="ignore"):
+        array = piece.rows.column(column.weight).cast(pa.float64(), safe=False)
+        return np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.float32)
+
+
+class RowWeights:
+    """The weights of a source's rows, as they are read.
+
+    batches    float32 (n,) for each piece, of its rows that are not null
+    sentences  float32 (n_sentences,), of the rows with a word of the vocabulary, once those are known
+    """
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self.batches: list[Floats] = []
+        self.sentences = np.empty(0, np.float32)
+
+    def taken(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The pieces as they are, of which each is a batch."""
+        for piece in pieces:
+            weights, text = weights_in(piece, self._column), piece.rows.column(self._column.name)
+            self.batches.append(weights[np.asarray(text.is_valid())] if text.null_count else weights)
+            yield piece
+
+    def counts(self, counts: NDArray[np.int64], segments: Sequence[Segment], load: Load) -> NDArray[np.int64]:
+        """The counts of words, each occurrence times the weight of its row: summed in float64, rounded once.
+
+        counts   int64 (n_words,), of occurrences, and of other texts
+        load     gives of a segment also int32 (n,): provisional id to word, or -1
+
+        Raises CorpusError where they are too large to be counted.
+        """
+        totals = counts.astype(np.float64)
+        for segment, rows, words in self._in_order(segments, load):
+            more = self.batches[segment.ordinal].astype(np.float64)[rows] - 1
+            chosen = (words >= 0) & (more != 0)
+            np.add.at(totals, words[chosen], more[chosen])
+        if totals.max(initial=0) > MOST_COUNT:
+            raise CorpusError(
+                f"a word counts {totals.max():g} times by the weights of its rows: divide all weights by one "
+                "number, so that their mean is near 1"
+            )
+        return np.rint(totals).clip(0).astype(np.int64)
+
+    def keep_sentences(self, segments: Sequence[Segment], load: Load) -> None:
+        """Keep the weights of rows with a word of the vocabulary, in order; those of batches are gone then.
+
+        load   gives of a segment also int32 (n,): provisional id to id, or -1
+        """
+        parts, last = [np.empty(0, np.float32)], (-1, -1)  # batch and row of the last sentence
+        for segment, rows, words in self._in_order(segments, load):
+            found = np.unique(rows[words >= 0])
+            if len(found) and (segment.ordinal, found[0]) == last:
+                found = found[1:]
+            if len(found):
+                parts.append(self.batches[segment.ordinal][found])
+                last = segment.ordinal, int(found[-1])
+        self.sentences = np.concatenate(parts)
+        self.batches.clear()
+
+    @staticmethod
+    def _in_order(
+        segments: Sequence[Segment], load: Load
+    ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int32]]]:
+        """Segments in the order of the corpus, with the row in its batch of each token, and its word."""
+        ordinal, n_ended = -1, 0
+        for segment in sorted(segments, key=lambda segment: segment.ordinal):
+            n_ended = n_ended if segment.ordinal == ordinal else 0
+            ordinal = segment.ordinal
+            provisional, mapping = load(segment)
+            is_end = provisional == ROW_END
+            rows = n_ended + np.cumsum(is_end)[~is_end]
+            n_ended += int(is_end.sum())
+            yield segment, rows, mapping[provisional[~is_end]]
