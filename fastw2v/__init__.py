@@ -15,18 +15,34 @@ from typing import TYPE_CHECKING, Any
 from fastw2v.version import __version__
 
 if TYPE_CHECKING:
-    from fastw2v.api import STOP, Embeddings, Moment, Phrases, load, phrases, save, sequences, train
+    from fastw2v.api import (
+        STOP,
+        Embeddings,
+        Moment,
+        Phrases,
+        Stability,
+        diff,
+        load,
+        phrases,
+        save,
+        sequences,
+        stability,
+        train,
+    )
 
 __all__ = [
     "STOP",
     "Embeddings",
     "Moment",
     "Phrases",
+    "Stability",
     "__version__",
+    "diff",
     "load",
     "phrases",
     "save",
     "sequences",
+    "stability",
     "train",
 ]
 # Modules for users, by the names that they have here, and where they lie.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastw2v.backends import require_supported
+from fastw2v.bootstrap.samples import stability
 from fastw2v.config import Preset, ReadConfig, RunConfig, TrainConfig
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.phrases.result import Phrases, read_phrases
@@ -59,16 +60,31 @@ from fastw2v.system.machine import require_threads, usable_cores
 from fastw2v.training.health import step_size_warning
 from fastw2v.training.hooks import Callback, Callbacks, Evaluation, Moment, Trained
 from fastw2v.training.start import no_pair_line, require_known
+from fastw2v.vectors.changes import diff
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats import load as load_file
 from fastw2v.vectors.formats import save as save_file
 from fastw2v.vectors.formats.parquet import write_sequences
 from fastw2v.vectors.sequences import Weighting, gathered
+from fastw2v.vectors.stability import Stability
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["STOP", "Embeddings", "Moment", "Phrases", "load", "phrases", "save", "sequences", "train"]
+__all__ = [
+    "STOP",
+    "Embeddings",
+    "Moment",
+    "Phrases",
+    "Stability",
+    "diff",
+    "load",
+    "phrases",
+    "save",
+    "sequences",
+    "stability",
+    "train",
+]
 
 STOP: Literal[True] = True
 OF_PHRASES = ("corpus", "output", "threads", "memory_limit", "cache_dir", "verbose")

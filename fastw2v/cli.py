@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
 from fastw2v.commands.cache import cache
+from fastw2v.commands.diff import diff
 from fastw2v.commands.doctor import doctor
 from fastw2v.commands.evaluate import evaluate
 from fastw2v.commands.export import export
@@ -27,6 +28,7 @@ from fastw2v.commands.phrases import phrases
 from fastw2v.commands.recommend import recommend
 from fastw2v.commands.report import report
 from fastw2v.commands.sequences import sequences
+from fastw2v.commands.stability import stability
 from fastw2v.commands.train.command import train
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
 from fastw2v.commands.vocab import vocab
@@ -95,9 +97,9 @@ def variable_of(command: click.Command, option: click.Parameter) -> str:
 
 
 QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-ANSWERS = (*QUESTIONS, recommend, sequences)
+ANSWERS = (*QUESTIONS, diff, recommend, sequences)
 OF_MACHINE = (doctor, warm_up, cache)
-COMMANDS = (train, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, *OF_MACHINE)
+COMMANDS = (train, stability, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, *OF_MACHINE)
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -52,7 +52,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "knows what is shown: vectors, what hooks of training are told, the machine",
         {"kernels.compiler", "system", "training.hooks", "vectors"},
     ),
-    "api commands gensim sklearn": ("may know everything but the command line", ALL),
+    "api bootstrap commands gensim sklearn": ("may know everything but the command line", ALL),
     "cli __main__ the_door": (
         "cli alone knows commands, __main__ alone cli, and the door only the api and the machine",
         set(),

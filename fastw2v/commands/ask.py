@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastw2v.commands.kinds import READ, AtLeast
-from fastw2v.commands.options import load_vectors, vectors_options
+from fastw2v.commands.options import load_vectors, open_samples, stability_option, vectors_options
 from fastw2v.errors import FastW2VError, UsageError
 from fastw2v.options.spelling import as_typed
 from fastw2v.system.marks import without_mark
@@ -24,25 +24,36 @@ Answer = Callable[["Embeddings", Sequence[str]], list[str]]  # lines to print, o
 @click.argument("vectors", type=READ)
 @click.argument("words", nargs=-1)
 @click.option("-n", "--number", type=AtLeast(1), default=10, help="Neighbours of each word.")
+@stability_option
 @vectors_options
-def nearest(vectors: str, words: tuple[str, ...], number: int, **options: Any) -> None:
+def nearest(vectors: str, words: tuple[str, ...], number: int, stability: str | None, **options: Any) -> None:
     """Print the words nearest to each of WORDS by cosine: word, neighbour, cosine, separated by tabs.
 
-    Without WORDS, or for -, each line of standard input is a word.
+    With --stability a line goes on with the share of the samples in which the neighbour is among the nearest,
+    and the interval of its cosine, low and high. Without WORDS, or for -, each line of standard input is a
+    word.
 
     \b
     Examples:
       fastw2v nearest corpus.vectors.txt paris
       fastw2v nearest corpus.vectors.txt paris london -n 5
       fastw2v nearest corpus.vectors.txt -n 3 < words.txt
+      fastw2v nearest corpus.vectors.txt paris --stability corpus.stability
     """
     from fastw2v.vectors import query
+
+    samples = open_samples(stability)
+
+    def sure_lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
+        assert samples is not None
+        found = [(word, near) for word in asked for near in samples.nearest(word, number, embeddings)]
+        return ["\t".join([word, near.word, *(f"{x:.4f}" for x in near[1:])]) for word, near in found]
 
     def lines(embeddings: Embeddings, asked: Sequence[str]) -> list[str]:
         answers = [(word, query.nearest(embeddings, word, number)) for word in asked]
         return [f"{word}\t{near}\t{cosine:.4f}" for word, found in answers for near, cosine in found]
 
-    ask(vectors, words, lines, options, split=lambda line: [line])
+    ask(vectors, words, sure_lines if samples else lines, options, split=lambda line: [line])
 
 
 @click.command(short_help="Print the words that are to C as B is to A.")

@@ -10,7 +10,13 @@ import click
 
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, WRITE, AtLeast
-from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
+from fastw2v.commands.options import (
+    load_vectors,
+    open_samples,
+    require_vectors,
+    stability_option,
+    vectors_options,
+)
 from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.errors import UsageError
 
@@ -32,11 +38,21 @@ METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
     help="How to lay them out; tsne needs scikit-learn, umap umap-learn.",
 )
 @click.option("--seed", type=int, default=1, help="Seed of t-SNE and UMAP.")
+@stability_option
 @vectors_options
-def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, **options: Any) -> None:
+def draw_map(
+    vectors: str,
+    output: str,
+    number: int,
+    method: Method,
+    seed: int,
+    stability: str | None,
+    **options: Any,
+) -> None:
     """Lay out the most frequent words of VECTORS in the plane, near ones near each other.
 
-    A page needs no other file and no network: point at a word for its neighbours, search, zoom, move.
+    A page needs no other file and no network: point at a word for its neighbours, search, zoom, move. With
+    --stability it says of each neighbour the interval of its cosine and in how many samples it is one.
 
     \b
     Examples:
@@ -55,12 +71,16 @@ def draw_map(vectors: str, output: str, number: int, method: Method, seed: int, 
         raise UsageError(f"{output}: the suffix {path.suffix!r} names no kind of map; use {', '.join(KINDS)}")
     if method == "pca":
         refuse_idle(["seed"], "with --method pca", "add --method tsne or umap")
+    if kind != "html":
+        refuse_idle(["stability"], f"in a picture ({path.suffix})", "write a page (.html)")
     check_places((), inputs_of({"vectors": vectors}), [NamedFile("-o", path)])
     require_vectors(vectors, options["file_format"])
     require_writable(path)
-    title = Path(vectors).name
+    title, samples = Path(vectors).name, open_samples(stability)
     with Waiting(Display(sys.stderr), f"reading {title}") as waiting:
-        word_map = lay_out(load_vectors(vectors, **options), number, method, seed, on_progress=waiting.tell)
+        word_map = lay_out(
+            load_vectors(vectors, **options), number, method, seed, samples=samples, on_progress=waiting.tell
+        )
         waiting.tell(f"writing {output}")
         if kind == "html":
             caption = f"The {len(word_map.words):,} most frequent words, by {METHODS[method]}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastw2v.corpus.vocabulary import Vocabulary
     from fastw2v.show.progress import Display
     from fastw2v.vectors.embeddings import Embeddings
+    from fastw2v.vectors.stability import Stability
 
 
 class DeclaredOption(click.Option):
@@ -107,6 +108,19 @@ def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: boo
         unescape=escape,
         on_kept=lambda message: click.echo(f"{path}: {message}", err=True),
     )
+
+
+def stability_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of commands that show how sure neighbours are; the argument of `open_samples`."""
+    text = "Samples of the corpus, of fastw2v stability: show how sure neighbours are."
+    return click.option("--stability", type=READ, metavar="DIR", help=text)(command)
+
+
+def open_samples(path: str | None) -> Stability | None:
+    """The samples in a folder, where one is named. Raises UsageError and CorpusError."""
+    from fastw2v.vectors.stability import Stability
+
+    return None if path is None else Stability(path)
 
 
 def require_vectors(path: str, file_format: str | None) -> None:

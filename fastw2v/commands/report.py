@@ -18,7 +18,13 @@ from fastw2v.commands.evaluate import (
     word_test_options,
 )
 from fastw2v.commands.kinds import READ, WRITE, AtLeast
-from fastw2v.commands.options import load_vectors, require_vectors, vectors_options
+from fastw2v.commands.options import (
+    load_vectors,
+    open_samples,
+    require_vectors,
+    stability_option,
+    vectors_options,
+)
 from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.commands.train.settings import config_path, read_toml, shown
 from fastw2v.errors import UsageError
@@ -26,6 +32,7 @@ from fastw2v.errors import UsageError
 if TYPE_CHECKING:
     from fastw2v.show.report import Record
     from fastw2v.vectors.embeddings import Embeddings
+    from fastw2v.vectors.stability import Stability
 
 
 @click.command(short_help="Write a page on a run and its vectors.")
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 @word_test_options
 @click.option("--word", "words", multiple=True, help="Show its neighbours; may be repeated.  [default: some]")
 @click.option("-n", "--number", type=AtLeast(1), default=8, help="Neighbours of each word.")
+@stability_option
 @vectors_options
 def report(
     vectors: str,
@@ -44,10 +52,8 @@ def report(
     log: str | None,
     words: tuple[str, ...],
     number: int,
-    file_format: str | None,
-    escape: bool,
-    no_cache: bool,
-    **tests: Any,
+    stability: str | None,
+    **options: Any,
 ) -> None:
     """Write a page on VECTORS: loss and speed of the run, evaluation, neighbours of words, settings.
 
@@ -64,23 +70,25 @@ def report(
     from fastw2v.show.run_log import read_log
     from fastw2v.system.files import require_writable
 
-    path = Path(output)
+    path, of_vectors = Path(output), ("file_format", "escape", "no_cache")
+    tests = {name: value for name, value in options.items() if name not in of_vectors}
     if path.suffix.lower() != ".html":
         raise UsageError(f"{output}: a report is a page; name it {path.stem or 'report'}.html")
     refuse_idle_tests(tests["similarity"], tests["analogy"])
     check_places((), inputs_of({"vectors": vectors, "log": log, **tests}), [NamedFile("-o", path)])
-    require_vectors(vectors, file_format)
+    require_vectors(vectors, options["file_format"])
     require_writable(path)
     records = read_log(Path(log)) if log else []
     asked = read_tests(None, **tests) if tests["similarity"] or tests["analogy"] else None
-    embeddings = load_vectors(vectors, file_format, escape, no_cache)
+    samples = open_samples(stability)
+    embeddings = load_vectors(vectors, *(options[name] for name in of_vectors))
     sections = {
         "": summary(embeddings, records),
         "Training": charts(records)
         if records
         else missing("no log: train with --log-json FILE, give --log FILE"),
         "Evaluation": evaluation(embeddings, asked),
-        "Neighbours": nearest_words(embeddings, words, number),
+        "Neighbours": nearest_words(embeddings, words, number, samples),
         "Settings": settings(Path(vectors), records),
     }
     write_report(path, Path(vectors).name, sections)
@@ -129,14 +137,16 @@ def evaluation(embeddings: Embeddings, tests: TestSets | None) -> str:
     return f'<div class="side">{"".join(parts)}</div>'
 
 
-def nearest_words(embeddings: Embeddings, words: Sequence[str], number: int) -> str:
-    """Neighbours of the words asked for, or of some."""
+def nearest_words(
+    embeddings: Embeddings, words: Sequence[str], number: int, samples: Stability | None
+) -> str:
+    """Neighbours of the words asked for, or of some, and how sure they are where there are samples."""
     from fastw2v.show.report import content_words, neighbours
 
     words = words or content_words(embeddings.words)
     if not words:
         return missing("no frequent word has a letter or digit; give --word WORD")
-    return neighbours(embeddings, words, number)
+    return neighbours(embeddings, words, number, samples)
 
 
 def settings(vectors: Path, records: Sequence[Record]) -> str:

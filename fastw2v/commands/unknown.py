@@ -20,6 +20,8 @@ COMMANDS = {
     "train": "fit skipgram word2vec learn run build",
     "phrases": "word2phrase phrase phraser bigrams collocations ngrams",
     "vocab": "vocabulary count words counts build_vocab",
+    "stability": "bootstrap intervals confidence error-bars uncertainty variance",
+    "diff": "changes change drift shift procrustes align semantic-change",
     "export": "convert save write dump",
     "analogy": "analogies compute_accuracy",
     "similarity": "cosine distance compare wmd",

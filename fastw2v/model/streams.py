@@ -6,6 +6,9 @@ the token is kept, its low half the window radius. Each unit of work starts a no
 what is drawn does not depend on the number of threads, on the size of a call, or on an interruption, and
 a worker can see which of its neighbour's tokens are kept without asking it.
 
+Of a bootstrap sentence s of a sample owns the s-th output of the sample's stream, which draws its weight, and
+the sample trains with a seed of its own.
+
 Of a graph a walk is a function of (seed, epoch, round, node): it owns a stream, and where it stands among the
 walks of its round is drawn from the epoch and the round alone.
 """
@@ -41,6 +44,19 @@ def noise_stream(key: int, unit: int) -> Iterator[int]:
     while True:
         state = (state + GAMMA) & MASK
         yield mix64(state)
+
+
+SAMPLES = 0x8CB92BA72F3D8DD7  # parts the streams of a bootstrap from those of tokens and walks
+
+
+def sample_key(seed: int, sample: int) -> int:
+    """Start of the stream of the sentences of a sample of a bootstrap."""
+    return mix64((mix64((seed & MASK) ^ SAMPLES) + sample * GAMMA) & MASK)
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """What the sample trains with, of 32 bits: its first vectors, and all that its training draws."""
+    return mix64(sample_key(seed, sample) ^ SAMPLES) >> 32
 
 
 WALKS = 0xD1B54A32D192ED03  # parts the streams of walks from those of tokens

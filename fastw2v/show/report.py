@@ -17,6 +17,7 @@ import numpy as np
 from fastw2v.show.pages import write_filled
 from fastw2v.vectors import query
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.stability import Stability, level_of
 
 TEMPLATE = Path(__file__).with_name("report.html")
 WIDTH, HEIGHT = 480, 230
@@ -109,13 +110,29 @@ def content_words(words: Sequence[str], n: int = 8) -> list[str]:
     return chosen
 
 
-def neighbours(embeddings: Embeddings, words: Sequence[str], n: int) -> str:
-    """A table for each word: what is nearest, and the cosine. UsageError for an unknown word or n < 1."""
+def neighbours(embeddings: Embeddings, words: Sequence[str], n: int, samples: Stability | None = None) -> str:
+    """A table for each word: what is nearest, the cosine and, with samples, how sure both are.
+
+    Raises UsageError for an unknown word, n < 1, and samples of other words.
+    """
+    if samples is not None:
+        sure = (sure_card(embeddings, asked, n, samples) for asked in words)
+        return f'<div class="cards">{"".join(sure)}</div>'
     cards = (
         table([asked, "cosine"], [[near, f"{cosine:.3f}"] for near, cosine in found])
         for asked, found in [(asked, query.nearest(embeddings, asked, n)) for asked in words]
     )
     return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def sure_card(embeddings: Embeddings, asked: str, n: int, samples: Stability) -> str:
+    """A table of a word's neighbours with their intervals."""
+    head = [asked, "cosine", f"{level_of(len(samples)):.0%} interval", f"of {len(samples)} samples"]
+    rows = (
+        [near.word, f"{near.cosine:.3f}", f"{near.low:.3f} to {near.high:.3f}", f"{near.share:.0%}"]
+        for near in samples.nearest(asked, n, embeddings)
+    )
+    return table(head, rows)
 
 
 # ---- A run -------------------------------------------------------------------------------------------------

@@ -20,9 +20,10 @@ def write_page(path: Path, word_map: WordMap, title: str, caption: str) -> None:
 
 def _data(word_map: WordMap) -> str:
     """The words and places as JSON; no word can end the script that holds it, for want of a `<`."""
+    columns = [word_map.neighbours, word_map.cosines, *(word_map.sureness or ())]
     near = [
-        [[place, round(cosine, 3)] for place, cosine in zip(places, cosines, strict=True)]
-        for places, cosines in zip(word_map.neighbours.tolist(), word_map.cosines.tolist(), strict=True)
+        [[place, *(round(number, 3) for number in numbers)] for place, *numbers in zip(*rows, strict=True)]
+        for rows in zip(*(column.tolist() for column in columns), strict=True)
     ]
     x, y = word_map.places.round(4).T.tolist()
     data = {"words": word_map.words, "x": x, "y": y, "counts": word_map.counts, "near": near}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import UsageError
 from fastw2v.vectors.embeddings import Embeddings, unit_rows
+from fastw2v.vectors.stability import Stability, Sureness, sureness
 
 Method = Literal["pca", "tsne", "umap"]
 PLACES_AT_ONCE = 1 << 23  # cosines held at once: 32 MB
@@ -23,6 +24,7 @@ class WordMap(NamedTuple):
     places      float64 (n, 2), from 0 to 1 on the longer axis, the other one centred
     neighbours  int64 (n, k), the k nearest of these words by cosine of all dimensions, best first
     cosines     float32 (n, k)
+    sureness    of the neighbours among these words, of each (n, k); None without samples
     """
 
     words: list[str]
@@ -30,6 +32,7 @@ class WordMap(NamedTuple):
     places: NDArray[np.float64]
     neighbours: NDArray[np.int64]
     cosines: NDArray[np.float32]
+    sureness: Sureness | None = None
 
 
 def lay_out(
@@ -38,13 +41,15 @@ def lay_out(
     method: Method,
     seed: int,
     n_near: int = 8,
+    samples: Stability | None = None,
     on_progress: Callable[[str], None] = lambda what: None,
 ) -> WordMap:
     """The first n_words in the plane, by the directions of their vectors.
 
+    samples       of the corpus, by which neighbours get their sureness
     on_progress   told in a few words what goes on, and how far the neighbours are
 
-    Raises UsageError for no words, an unknown method, or a library that is missing.
+    Raises UsageError for no words, an unknown method, a library that is missing, or samples of other words.
     """
     if n_words < 1:
         raise UsageError(f"{n_words} words were asked for; a map needs at least 1")
@@ -52,11 +57,18 @@ def lay_out(
     methods = {"pca": _pca, "tsne": _tsne, "umap": _umap}
     if method not in methods:
         raise UsageError(f"method {method!r} is unknown; use {', '.join(methods)}")
+    if samples is not None:
+        samples.require_of(embeddings)
     on_progress(f"laying out {len(unit):,} words")
     places = _fitted(methods[method](unit, seed))
     neighbours, cosines = _nearest(unit, min(n_near, len(unit) - 1), on_progress)
     counts = None if embeddings.counts is None else embeddings.counts[:n_words].tolist()
-    return WordMap(embeddings.words[:n_words], counts, places, neighbours, cosines)
+    words, sure = embeddings.words[:n_words], None
+    if samples is not None and neighbours.shape[1]:
+        on_progress(f"asking {len(samples)} samples")
+        rows = samples.rows_of(words)
+        sure = sureness(samples, rows, rows[neighbours], neighbours.shape[1], among=rows)
+    return WordMap(words, counts, places, neighbours, cosines, sure)
 
 
 def _pca(unit: NDArray[np.float32], seed: int) -> NDArray[np.float64]:

@@ -20,20 +20,22 @@ _NAME = re.compile(r"checkpoint-([0-9]{6,18})")
 class Folder:
     """A folder of checkpoints, locked for this process as long as it is open; use it in a `with`.
 
+    what   it is said to hold
+
     Raises OutputError for a folder that cannot be written or that a running process writes to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "checkpoints") -> None:
         self.path = path
         try:
             path.mkdir(exist_ok=True)
             self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise OutputError(
-                f"{path}: cannot be a folder for checkpoints ({error.strerror}); give another one"
+                f"{path}: cannot be a folder for {what} ({error.strerror}); give another one"
             ) from error
         try:
-            _lock(self.descriptor, path)
+            _lock(self.descriptor, path, what)
             require_writable(path / MANIFEST)
         except OutputError:
             os.close(self.descriptor)
@@ -86,11 +88,11 @@ class Folder:
         raise CorpusError(f"{reason}; start again with --checkpoint and an empty folder")
 
 
-def _lock(descriptor: int, path: Path) -> None:
+def _lock(descriptor: int, path: Path, what: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{path}: another run writes its checkpoints there; give another folder") from None
+        raise OutputError(f"{path}: another run writes its {what} there; give another folder") from None
     except OSError:  # some file systems have no locks
         pass
 

@@ -1,0 +1,1 @@
+"""Bootstrap samples of a corpus, as the command and Python train them."""
