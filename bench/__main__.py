@@ -22,6 +22,7 @@ from bench.records import Records, read_records
 from bench.runs import quality, throughput, time_to_quality
 from bench.scaling import scaling
 from bench.sharing import sharing
+from bench.stability import stability
 from fastw2v.config import Precision, TrainConfig
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
@@ -57,6 +58,7 @@ MEASURES: dict[str, Callable[[Any], None]] = {
     "time-to-quality": time_to_quality,
     "models": models,
     "continue": continuing,
+    "stability": stability,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
@@ -123,7 +125,9 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option(
     "--without-avx512", is_flag=True, help="Compile our kernels as for a processor that has AVX2 alone."
 )
-@click.option("--epochs", type=int, default=5, help="Of quality, models and continue; others train one.")
+@click.option(
+    "--epochs", type=int, default=5, help="Of quality, models, continue and stability; others train one."
+)
 @click.option("--threads", type=int, help="Workers.  [default: every usable core]")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Each side runs once in a round.")
 @click.option("--seeds", type=click.IntRange(1), default=3, help="Runs of ours in quality; peers run once.")
@@ -192,9 +196,10 @@ def main(
 
     MEASURES are any of throughput, quality, time-to-quality (seconds to given scores), models (CBOW, the
     softmaxes and subwords, beside peers or the reference), continue (half of the corpus, then the other
-    half), scaling, kernels, sharing (a simulation of many cores), ingest (reading), distributed (several
-    processes), graphs (node2vec, beside PecanPy), faults (kills, signals, full disks, damaged files), and
-    report, which only tells of the results in a --json file. Run nothing else meanwhile: ratios hold on a
+    half), stability (error bars of neighbours, by the number of samples), scaling, kernels, sharing (a
+    simulation of many cores), ingest (reading), distributed (several processes), graphs (node2vec, beside
+    PecanPy), faults (kills, signals, full disks, damaged files), and report, which only tells of the results
+    in a --json file. Run nothing else meanwhile: ratios hold on a
     noisy machine because the sides alternate, speeds do not. Peers that are not given are left out.
 
     \b

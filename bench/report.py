@@ -11,6 +11,7 @@ import click
 
 from bench import continuing, reached
 from bench import models as of_models
+from bench import stability as of_stability
 from bench.graphs import as_table
 from bench.rows import (
     OURS,
@@ -322,6 +323,7 @@ SECTIONS: dict[str, Callable[[list[Row]], str]] = {
     "time-to-quality": reached.time_to_quality,
     "models": models,
     "continue": continuing.report,
+    "stability": of_stability.report,
     "scaling": scaling,
     "kernels": kernels,
     "sharing": sharing,
