@@ -87,6 +87,7 @@ LIBRARIES = {
     "click": {"cli", "commands"},
     "duckdb": {"corpus.arrow.out_of_core"},
     "deltalake": {"corpus.files.delta"},
+    "filelock": {"system.locks"},
     "fsspec": {"corpus.files.remote"},
     "gensim": {"gensim.keyed_vectors", "vectors.embeddings"},
     "mpi4py": {"distributed.mpi"},

@@ -349,7 +349,8 @@ def test_folder__removes_what_a_dead_run_left(tmp_path):
     leftover.mkdir()
     (leftover / "center.npy").write_bytes(b"half")
     with Folder(tmp_path):
-        assert names(tmp_path) == []
+        assert names(tmp_path) == ["in-use"]
+    assert names(tmp_path) == []
 
 
 def test_folder__that_cannot_be_is_an_output_error(tmp_path):

@@ -47,6 +47,7 @@ OPTIONS = [
     for flag in [*option.opts, *option.secondary_opts]
 ]
 # Options of mpirun, sbatch and srun.
+PIPS = {"--dry-run", "--only-binary", "--platform", "--python-version"}  # and mypy's
 LAUNCHERS = {
     *("--bind-to", "--hostfile", "--map-by", "--report-bindings"),
     *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--signal", "--mpi", "--kill-on-bad-exit"),
@@ -112,8 +113,7 @@ def test_pages__have_no_table_of_options_by_hand(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pages__name_options_that_there_are(page):
     known = {flag for _, flag in OPTIONS} | {"--version", "--help"}
-    if page.stem == "several-machines":
-        known |= LAUNCHERS
+    known |= {"several-machines": LAUNCHERS, "platforms": PIPS}.get(page.stem, set())
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", page.read_text(encoding="utf-8")))
     assert named <= known
 

@@ -18,13 +18,12 @@ from fastw2v.corpus.ids.storage import (
     Slice,
     SpillBuffer,
     forget,
-    map_file,
     mapped_corpus,
     new_pages,
     pages_of,
-    write_at,
 )
 from fastw2v.errors import OutputError
+from fastw2v.system.portable import map_file, write_at
 
 
 def resident_kilobytes(address: int) -> int:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import click
 
@@ -82,12 +81,12 @@ def at_standard_output(option: str, name: str | None, format: str | None) -> str
 @contextlib.contextmanager
 def reader_may_leave(target: Path) -> Iterator[None]:
     """Within the block a reader of the standard output that leaves, such as `head`, is no error."""
-    from fastw2v.system.streams import ReaderLeft
+    from fastw2v.system.streams import ReaderLeft, has_no_reader
 
     try:
         yield
     except OutputError as error:
-        if str(target) == STANDARD_OUTPUT and isinstance(error.__cause__, BrokenPipeError):
+        if str(target) == str(Path(STANDARD_OUTPUT)) and has_no_reader(error.__cause__):
             raise ReaderLeft from None
         raise
 
@@ -202,9 +201,11 @@ def covered(source: Iterable[str]) -> CorpusFiles:
 
 def local_paths(source: Iterable[str]) -> Iterator[Path]:
     """The names that are no URIs of other machines, as paths."""
+    from fastw2v.system.portable import path_of
+
     for name in source:
         if name.startswith("file://"):
-            yield Path(unquote(name.removeprefix("file://")))
+            yield Path(path_of(name))
         elif "://" not in name:
             yield Path("/dev/stdin" if name == "-" else name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -43,7 +44,7 @@ def yield_core(typingctx: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
-        name = "sched_yield"
+        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"  # neither takes anything
         function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
         builder.call(function, [])
         return context.get_dummy_value()

@@ -163,7 +163,7 @@ def path(name: str, value: Any) -> Path:
         plain = None
     if not isinstance(plain, str) or not plain or "\0" in plain:
         raise refuse(name, value, "the name of a file or folder")
-    return Path(plain).expanduser() if plain.startswith("~/") else Path(plain)
+    return Path(plain).expanduser() if plain.startswith(("~/", f"~{os.sep}")) else Path(plain)
 
 
 def words(name: str, value: Any) -> frozenset[str]:

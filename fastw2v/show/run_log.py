@@ -82,7 +82,7 @@ class RunLog:
 
 def _open(path: Path) -> TextIO:
     try:
-        return path.open("w", encoding="utf-8")
+        return path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); choose another name or folder"

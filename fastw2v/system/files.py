@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import itertools
 import os
 import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from fastw2v.errors import OutputError
+from fastw2v.system.locks import locked
+from fastw2v.system.portable import patiently, sync, sync_folder
 
 BUFFER_BYTES = 1 << 20
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
 TEMPORARY = ".fastw2v-*.tmp"
 WORK_FOLDER = "fastw2v-sort-"  # and six letters
-LOCK = "in-use"
-_OWN_FOLDER = re.compile(r"\.fastw2v-[0-9a-f]{12}\.tmp")
-_temporaries: set[Path] = set()  # of this process, files and folders
+LOCK = "in-use"  # in a folder
+LOCK_SUFFIX = ".lock"  # beside a temporary file or folder
+_OWN = re.compile(r"\.fastw2v-[0-9a-f]{12}\.(?:tmp|lock)")
+_temporaries: set[Path] = set()  # of this process, files and folders, and their locks
 _DESCRIPTOR = re.compile(r"/dev/(?:(stdin)|(stdout)|(stderr)|fd/(\d{1,6}))|/proc/self/fd/(\d{1,6})")
 
 
@@ -59,21 +61,21 @@ def atomic_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
 
     Raises OutputError, naming the path, for every failure of the operating system inside the block.
     """
-    temporary = path.with_name(temporary_name())
     try:
-        temporary.mkdir()
-        with _locked_folder(temporary):
-            yield temporary
-            sync_folder(temporary)
-            _rename_folder(temporary, path, replaces)
+        with _reserved(path.parent) as temporary:
+            try:
+                temporary.mkdir()
+                yield temporary
+                sync_folder(temporary)
+                _rename_folder(temporary, path, replaces)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
         sync_folder(path.parent)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OutputError):
-            raise OutputError(str(error).replace(str(temporary), str(path))) from error
-        if isinstance(error, OSError):
-            raise OutputError(_reason(path, error)) from error
-        raise
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(temporary), str(path))) from error
+    except OSError as error:
+        raise OutputError(_reason(path, error)) from error
 
 
 @contextlib.contextmanager
@@ -87,53 +89,37 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
         _remove_work_folders(place)
         folder = Path(tempfile.mkdtemp(prefix=WORK_FOLDER, dir=place))
-        _temporaries.add(folder)
-        lock = os.open(folder / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise OutputError(_reason(place / WORK_FOLDER, error)) from error
+    _temporaries.add(folder)
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
+        with locked(folder / LOCK):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
         _temporaries.discard(folder)
 
 
 def _remove_work_folders(place: Path) -> None:
     """Remove those whose lock nobody holds: one that is being made has none yet, and stays."""
     for lock in place.glob(f"{WORK_FOLDER}*/{LOCK}"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
-            finally:
-                os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Within the block a folder is locked, so that nobody takes it for what a dead process left."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # some file systems have no locks: their leftovers stay
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        with contextlib.suppress(BlockingIOError):
+            with locked(lock) as is_dead:
+                if is_dead:
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+            with contextlib.suppress(OSError):  # where the lock could not be removed while it was open
+                lock.parent.rmdir()
 
 
 def _rename_folder(temporary: Path, path: Path, replaces: bool) -> None:
     """Give a folder its name; one that has it goes, or comes back where that fails."""
     if not (replaces and path.exists()):
-        temporary.rename(path)
+        patiently(lambda: temporary.rename(path))
         return
     old = path.with_name(temporary_name())
-    path.rename(old)
+    patiently(lambda: path.rename(old))
     try:
-        temporary.rename(path)
+        patiently(lambda: temporary.rename(path))
     except BaseException:
         old.rename(path)
         raise
@@ -178,10 +164,9 @@ def _probe(path: Path) -> None:
         return
     target = _target(path)
     _remove_leftovers(target.parent)
-    descriptor, temporary = _create_beside(target)
-    temporary.unlink()
-    os.close(descriptor)
-    _temporaries.discard(temporary)
+    with _reserved(target.parent) as temporary:
+        _create(temporary, target).close()
+        temporary.unlink()
 
 
 def _mode(path: Path) -> int | None:
@@ -197,9 +182,9 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def descriptor_of(path: Path) -> int | None:
+def descriptor_of(path: PurePath) -> int | None:
     """The open descriptor that a name such as /dev/stdout stands for."""
-    match = _DESCRIPTOR.fullmatch(str(path))
+    match = _DESCRIPTOR.fullmatch(path.as_posix())
     if match is None:
         return None
     *streams, _, _ = match.groups()
@@ -223,44 +208,56 @@ def _open_directly(path: Path) -> Iterator[BinaryIO]:
     try:
         yield file
         file.flush()
-        _sync(file.fileno())
+        sync(file.fileno())
     finally:
         _close_quietly(file)
 
 
 @contextlib.contextmanager
 def _open_temporary(target: Path, size: int | None) -> Iterator[BinaryIO]:
-    descriptor, temporary = _create_beside(target)
-    file = os.fdopen(descriptor, "wb", buffering=BUFFER_BYTES)
-    try:
-        yield file
-        file.flush()
-        os.fsync(descriptor)
-        temporary.replace(target)
-    except BaseException as error:
-        written = os.fstat(descriptor).st_size
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
-            raise OutputError(_no_space(target, written, size)) from error
-        raise
-    finally:
-        _close_quietly(file)
-        _temporaries.discard(temporary)
+    with _reserved(target.parent) as temporary:
+        file = _create(temporary, target)
+        try:
+            yield file
+            file.flush()
+            sync(file.fileno())
+            file.close()  # Windows changes no name of an open file
+            _give_name(temporary, target)
+        except BaseException as error:
+            written = temporary.stat().st_size if temporary.exists() else 0
+            _close_quietly(file)
+            _remove(temporary)
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                raise OutputError(_no_space(target, written, size)) from error
+            raise
     sync_folder(target.parent)
 
 
-def _create_beside(target: Path) -> tuple[int, Path]:
-    """A new empty file in the folder of `target`, with the permissions of `target` or of a plain open()."""
+def _give_name(temporary: Path, target: Path) -> None:
+    """Let a complete file take its name; the work of hours is kept where another program has that open."""
+    try:
+        patiently(lambda: temporary.replace(target))
+    except PermissionError as error:
+        names = (target.with_name(f"{target.name}.new{n or ''}") for n in itertools.count())
+        kept = next(name for name in names if not name.exists())
+        temporary.rename(kept)
+        raise OutputError(
+            f"{target}: cannot be replaced ({error.strerror}), as where another program has it open; "
+            f"what was to be written is in {kept}"
+        ) from error
+
+
+def _create(temporary: Path, target: Path) -> BinaryIO:
+    """A new empty file, with the permissions of `target` or of a plain open()."""
     mode = _mode(target)
     if mode is not None and not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a pipe"
         raise OutputError(f"{target}: is {kind}; give the name of a file to write")
-    descriptor, temporary = _create_locked(target.parent)
+    file = temporary.open("xb", buffering=BUFFER_BYTES)
     if mode is not None:
         with contextlib.suppress(OSError):  # some file systems have no permissions to set
-            os.fchmod(descriptor, stat.S_IMODE(mode))
-    return descriptor, temporary
+            temporary.chmod(stat.S_IMODE(mode))
+    return file
 
 
 def temporary_name() -> str:
@@ -268,75 +265,54 @@ def temporary_name() -> str:
     return TEMPORARY.replace("*", os.urandom(6).hex())
 
 
-def _create_locked(folder: Path) -> tuple[int, Path]:
-    """A new empty temporary file, locked as long as this process has it open.
+@contextlib.contextmanager
+def _reserved(folder: Path) -> Iterator[Path]:
+    """A name for a temporary file or folder there, which nobody takes for a dead process's within the block.
 
-    Another process may take it for a dead one's between the two steps, and remove it: then once more.
+    Its lock is a file of its own, there before it and until after it: Windows renames nothing that is open.
     """
-    while True:
-        temporary = folder / temporary_name()
-        _temporaries.add(temporary)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with contextlib.suppress(OSError):  # some file systems have no locks: their leftovers stay
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor, temporary
-        os.close(descriptor)
-        _temporaries.discard(temporary)
+    with contextlib.ExitStack() as stack:
+        while True:
+            temporary = folder / temporary_name()
+            names = {temporary, lock := temporary.with_suffix(LOCK_SUFFIX)}
+            _temporaries.update(names)
+            stack.callback(_temporaries.difference_update, names)
+            with contextlib.suppress(BlockingIOError):  # another, who looks for leftovers, was quicker
+                stack.enter_context(locked(lock))
+                break
+        yield temporary
 
 
 def remove_temporaries() -> None:
     """Remove the temporary files and folders of this process: for an exit that runs no `finally`."""
-    for temporary in list(_temporaries):
-        with contextlib.suppress(OSError):
-            if temporary.is_dir():
-                shutil.rmtree(temporary, ignore_errors=True)
-            else:
-                temporary.unlink()
+    for temporary in sorted(_temporaries, key=lambda path: path.suffix == LOCK_SUFFIX):
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, as far as that goes."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files and folders that nobody has open: of processes that ended in the middle.
+    """Remove temporary files and folders of processes that ended in the middle: whose lock can be had.
 
-    A writer holds a lock on its own, on whatever machine it runs; only what can be locked goes.
+    A writer has the lock on whatever machine it runs; where there are no locks, nothing goes.
     """
-    for leftover in folder.glob(TEMPORARY):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _OWN_FOLDER.fullmatch(leftover.name) and leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-                else:
-                    leftover.unlink()
-            finally:
-                os.close(descriptor)
+    found = {path.with_suffix(LOCK_SUFFIX) for path in folder.glob(".fastw2v-*") if _OWN.fullmatch(path.name)}
+    for lock in found:
+        with contextlib.suppress(BlockingIOError), locked(lock) as is_dead:
+            if is_dead:
+                _remove(lock.with_suffix(Path(TEMPORARY).suffix))
 
 
 def _close_quietly(file: BinaryIO) -> None:
     """Close after a failure: the buffer's second attempt to write only repeats the error at hand."""
     with contextlib.suppress(OSError):
         file.close()
-
-
-def _sync(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT_SYNC:
-            raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # a folder that may be written but not read
-        return
-    try:
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _no_space(path: Path, written: int, size: int | None) -> str:

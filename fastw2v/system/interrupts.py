@@ -1,7 +1,8 @@
 """SIGINT, SIGTERM and SIGHUP for the commands: an exception where that loses nothing, else noted.
 
 Python runs handlers in the main thread between two bytecodes, so never while a kernel or LLVM runs there. A
-thread of ours hears of a signal at once, through a pipe, and ends the process where the main thread cannot.
+thread of ours hears of a signal at once, through a pair of sockets, as Windows cannot wait for a pipe, and
+ends the process where the main thread cannot.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 from fastw2v.system.files import remove_temporaries
 
-HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # the terminal or its connection went away
+# The terminal or its connection went away; on Windows its window, or Ctrl-Break.
+HANGUP = getattr(signal, "SIGHUP", getattr(signal, "SIGBREAK", signal.SIGTERM))
 SIGNALS = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, HANGUP)))
 GRACE_SECONDS = 1.5  # LLVM may keep the main thread for longer than a user waits
 STDERR = 2
@@ -81,11 +84,11 @@ def handled() -> Iterator[None]:
         yield
         return
     _State.received, _State.outcome = None, NOTHING
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
     watcher = threading.Thread(target=_watch, args=(reader,), name="fastw2v-signals", daemon=True)
     watcher.start()
-    wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    wakeup_before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     is_hangup_ignored = signal.getsignal(HANGUP) == signal.SIG_IGN
     taken = [signum for signum in SIGNALS if signum != HANGUP or not is_hangup_ignored]
     handlers_before = {signum: signal.signal(signum, _on_signal) for signum in taken}
@@ -95,9 +98,9 @@ def handled() -> Iterator[None]:
         for signum, handler in handlers_before.items():
             signal.signal(signum, handler)
         signal.set_wakeup_fd(wakeup_before)
-        os.close(writer)  # the watcher reads the end of the pipe, and ends
+        writer.close()  # the watcher reads the end, and ends
         watcher.join()
-        os.close(reader)
+        reader.close()
         _State.received = None
 
 
@@ -134,7 +137,7 @@ def _on_signal(signum: int, frame: FrameType | None) -> None:
         raise Interrupted(signum)
 
 
-def _watch(reader: int) -> None:
+def _watch(reader: socket.socket) -> None:
     """End the process at a second signal, or at a first that the main thread does not answer in time."""
     if not (first := _read_signal(reader)):
         return
@@ -154,9 +157,9 @@ def _watch(reader: int) -> None:
     os._exit(128 + first)
 
 
-def _read_signal(reader: int) -> int:
-    """The next of SIGNALS that comes, or 0 once the pipe is closed."""
-    while byte := os.read(reader, 1):
+def _read_signal(reader: socket.socket) -> int:
+    """The next of SIGNALS that comes, or 0 once the other end is closed."""
+    while byte := reader.recv(1):
         if byte[0] in SIGNALS:
             return byte[0]
     return 0

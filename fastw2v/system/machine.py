@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import re
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from fastw2v.errors import UsageError
 
@@ -28,6 +32,26 @@ def read_or_nothing(path: str | Path) -> str:
         return ""
 
 
+def sysctl(name: str) -> str | None:
+    """What the kernel of macOS says of itself; None elsewhere, and where it does not know the name."""
+    if sys.platform != "darwin":
+        return None
+    import subprocess
+
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["/usr/sbin/sysctl", "-n", name]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return None
+
+
+def psutil() -> Any:
+    """The library that asks other systems than Linux, where it comes with fastw2v; None without it."""
+    try:
+        return importlib.import_module("psutil")
+    except ImportError:
+        return None
+
+
 def _field(text: str, name: str) -> str | None:
     match = re.search(rf"^{name}\s*:\s*(.+)$", text, re.MULTILINE)
     return match[1].strip() if match else None
@@ -35,7 +59,7 @@ def _field(text: str, name: str) -> str | None:
 
 def cpu_name() -> str | None:
     """The processor's name."""
-    return _field(read_or_nothing("/proc/cpuinfo"), "model name")
+    return _field(read_or_nothing("/proc/cpuinfo"), "model name") or sysctl("machdep.cpu.brand_string")
 
 
 def huge_pages() -> str | None:
@@ -48,6 +72,8 @@ def core_numbers() -> list[int]:
     """The cores that this process may run on; all of them where the system does not say."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
+    with contextlib.suppress(AttributeError):  # without psutil; on macOS, which binds no process to cores
+        return sorted(psutil().Process().cpu_affinity())
     return list(range(os.cpu_count() or 1))
 
 
@@ -61,6 +87,8 @@ def cache_domains() -> list[list[int]]:
 
     None where the system does not say.
     """
+    if sys.platform == "darwin":
+        return _apple_domains()
     usable, domains = core_numbers(), dict[str, list[int]]()
     for core in usable:
         levels = CORES / f"cpu{core}" / "cache"
@@ -74,6 +102,19 @@ def cache_domains() -> list[list[int]]:
     return list(domains.values())
 
 
+def _apple_domains() -> list[list[int]]:
+    """The same on macOS, whose kinds of core share the second level; the slow kind comes first."""
+    domains, first = list[list[int]](), 0
+    for kind in reversed(range(int(sysctl("hw.nperflevels") or 0))):
+        n_cores, n_sharing = (
+            int(sysctl(f"hw.perflevel{kind}.{name}") or 0) for name in ("logicalcpu", "cpusperl2")
+        )
+        cores = list(range(first, first + n_cores))
+        domains += [cores[i : i + n_sharing] for i in range(0, n_cores, n_sharing or 1)]
+        first += n_cores
+    return domains
+
+
 def free_memory() -> int | None:
     """Bytes that can be had without swapping, within the limit of a container."""
     known = [size for size in (_available_memory(), _left_in_container()) if size is not None]
@@ -84,10 +125,8 @@ def _available_memory() -> int | None:
     available = _field(read_or_nothing("/proc/meminfo"), "MemAvailable")
     if available:
         return int(available.split()[0]) * 1024
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
+    library = psutil()
+    return int(library.virtual_memory().available) if library else None
 
 
 def _left_in_container() -> int | None:
@@ -99,4 +138,7 @@ def _left_in_container() -> int | None:
 def resident_memory() -> int | None:
     """Bytes of memory that this process holds (RSS)."""
     resident = _field(read_or_nothing("/proc/self/status"), "VmRSS")
-    return int(resident.split()[0]) * 1024 if resident else None
+    if resident:
+        return int(resident.split()[0]) * 1024
+    library = psutil()
+    return int(library.Process().memory_info().rss) if library else None

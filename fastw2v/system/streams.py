@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -96,11 +97,17 @@ class AnswerStream:
         except OSError as error:
             with contextlib.suppress(Exception):
                 drop_rest(self._stream)
-            if isinstance(error, BrokenPipeError):
+            if has_no_reader(error):
                 raise ReaderLeft from None
             raise OutputError(
                 f"standard output takes no more ({error.strerror}): give it a place that does"
             ) from error
+
+
+def has_no_reader(error: BaseException | None) -> bool:
+    """Whether writing failed as nobody reads any more, which Windows calls an invalid argument."""
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and is_invalid)
 
 
 def drop_rest(stream: Any) -> None:

@@ -84,7 +84,7 @@ def at_home(name: str | None, value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(at_home(name, one) for one in value)
     is_file = name == "source" or (name in BY_NAME and BY_NAME[name].file)
-    return str(Path(value).expanduser()) if is_file and str(value).startswith("~/") else value
+    return str(Path(value).expanduser()) if is_file and str(value).startswith(("~/", f"~{os.sep}")) else value
 
 
 def tell_version(path: Path, version: Any) -> None:

@@ -19,7 +19,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +41,7 @@ from fastw2v.corpus.files.pieces import OpenSource, open_found
 from fastw2v.corpus.files.remote import LOCAL, Base, file_system, reached
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
+from fastw2v.system.portable import path_of
 
 ARROW = "the Arrow data"
 BATCH_ITEMS = BATCH_BYTES // 4  # tokens or characters of Python rows put into one batch
@@ -149,7 +149,7 @@ def _open_delta(table: Any) -> OpenSource:
     """deltalake's DeltaTable, of the version that it is at."""
     uri = table.table_uri
     if uri.startswith("file://"):
-        path = unquote(uri.removeprefix("file://"))
+        path = path_of(uri)
         return open_found(files_of(table, Base(path, path, LOCAL)))
     with reached(uri):
         base = Base(uri, *file_system(uri))

@@ -12,6 +12,7 @@ import pyarrow.fs as pafs
 
 from fastw2v.corpus.files.remote import LOCAL, Base, File, Key
 from fastw2v.errors import CorpusError
+from fastw2v.system.portable import without_scheme
 
 if TYPE_CHECKING:
     import deltalake
@@ -70,7 +71,7 @@ def files_of(table: deltalake.DeltaTable, base: Base) -> list[File]:
 def _file(base: Base, path: str) -> File:
     """The file of a path in the log, which may be a whole one, as of a clone."""
     if path.startswith("file://"):
-        path = path.removeprefix("file://")
+        path = without_scheme(path)
         return File(path, path, LOCAL)
     if "://" in path:
         raise CorpusError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import LINE_FILES
@@ -27,9 +26,11 @@ from fastw2v.corpus.files.remote import (
     reached,
 )
 from fastw2v.errors import CorpusError, UsageError
+from fastw2v.system.portable import path_of
 
 Files = str | Path | Sequence[str | Path]
 BY_DEFAULT = ReadConfig()
+AT_HOME = ("~/", f"~{os.sep}")
 
 
 def find_files(source: Files, config: ReadConfig = BY_DEFAULT) -> list[File]:
@@ -62,7 +63,7 @@ def named_files(name: str | Path, config: ReadConfig) -> list[File]:
         files = find_remote(text, lambda folder, inner: chosen(folder, inner, config))
         refuse_tables([file for file in files if file.name != text])
         return files
-    path = Path(unquote(text.removeprefix("file://"))) if text.startswith("file://") else at_home(Path(name))
+    path = Path(path_of(text)) if text.startswith("file://") else at_home(Path(name))
     try:
         if (path / LOG).is_dir():
             return _of_delta(Base(str(path), str(path), LOCAL), config)
@@ -88,7 +89,7 @@ def local(path: Path) -> File:
 
 def at_home(path: Path) -> Path:
     """The path with the home folder for ~, where no shell saw it and nothing here has that name."""
-    return path.expanduser() if str(path).startswith("~/") and not path.exists() else path
+    return path.expanduser() if str(path).startswith(AT_HOME) and not path.exists() else path
 
 
 def _chosen(path: Path, config: ReadConfig) -> list[Path]:

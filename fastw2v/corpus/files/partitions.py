@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -31,8 +31,8 @@ def _keys_of(file: File) -> dict[str, str | None]:
     """Of a Parquet file name and value of each key; None for null. Where a log says them, nothing."""
     if file.text or file.pipe or file.table or "=" not in file.path:
         return {}
-    path = file.path if file.system == LOCAL else file.path.partition("?")[0]
-    parts = [part.partition("=") for part in PurePosixPath(path).parent.parts]
+    path = PurePath(file.path) if file.system == LOCAL else PurePosixPath(file.path.partition("?")[0])
+    parts = [part.partition("=") for part in path.parent.parts]
     pairs = [(unquote(name), unquote(value)) for name, sign, value in parts if name and sign]
     return {name: None if value == NULL else value for name, value in pairs}
 

@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.remote import LOCAL, File
 from fastw2v.corpus.ids.encoding import Encoder
-from fastw2v.corpus.ids.storage import HEADER_BYTES, FileBuffer, in_parts, mapped_corpus, write_at
+from fastw2v.corpus.ids.storage import HEADER_BYTES, FileBuffer, in_parts, mapped_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
 from fastw2v.system.files import atomic_writer, require_writable
+from fastw2v.system.portable import read_into, write_at
 
 MAGIC = "fastw2v corpus 2"
 MAX_PIECE = 1 << 28  # bytes, so that checking takes little memory
@@ -229,7 +230,7 @@ def checked(descriptor: int, state: str, threads: int) -> CachedCorpus:
 
     Raises BadCacheError, OSError, and for what is no header or text ValueError, KeyError, TypeError.
     """
-    header = opened(os.pread(descriptor, HEADER_BYTES, 0))
+    header = opened(read(descriptor, HEADER_BYTES, 0).tobytes())
     require(header.pop("state") == state, "the corpus has changed")
     parts = parts_in(header)
     require(os.fstat(descriptor).st_size == parts.stop, "it was cut, or more was added")
@@ -238,16 +239,15 @@ def checked(descriptor: int, state: str, threads: int) -> CachedCorpus:
     ids, offsets = mapped_corpus(descriptor, header["n_ids"], header["n_sentences"])
     check_ids(ids, offsets, n_words)
     counts, ends = (
-        np.frombuffer(read(descriptor, 8 * n_words, position), np.int64)
-        for position in (parts.counts, parts.ends)
+        read(descriptor, 8 * n_words, position).view(np.int64) for position in (parts.counts, parts.ends)
     )
-    text = read(descriptor, header["n_text"], parts.text)
-    shard_ends = np.frombuffer(read(descriptor, 8 * header["n_shards"], parts.shards), np.int64).copy()
+    text = read(descriptor, header["n_text"], parts.text).data
+    shard_ends = read(descriptor, 8 * header["n_shards"], parts.shards).view(np.int64)
     is_rising = bool((np.diff(shard_ends, prepend=0) >= 0).all())
     require(is_rising and shard_ends[-1:].tolist() in ([], [len(ids)]), "ends of shards do not fit the ids")
     bounds = [0, *ends.tolist()]
-    words = [text[start:stop].decode() for start, stop in itertools.pairwise(bounds)]
-    return CachedCorpus(ids, offsets, Vocabulary(words, counts.copy()), header, shard_ends)
+    words = [str(text[start:stop], "utf-8") for start, stop in itertools.pairwise(bounds)]
+    return CachedCorpus(ids, offsets, Vocabulary(words, counts), header, shard_ends)
 
 
 def opened(data: bytes) -> dict[str, Any]:
@@ -272,24 +272,24 @@ def parts_in(header: Mapping[str, Any]) -> SectionOffsets:
     return SectionOffsets(counts, ends, text, shards, pieces, pieces + 24 * header["n_pieces"])
 
 
-def read(descriptor: int, n_bytes: int, position: int) -> bytes:
-    data = os.pread(descriptor, n_bytes, position)
-    require(len(data) == n_bytes, "it was cut")
+def read(descriptor: int, n_bytes: int, position: int) -> NDArray[np.uint8]:
+    data = np.empty(n_bytes, np.uint8)
+    require(read_into(descriptor, data, position) == n_bytes, "it was cut")
     return data
 
 
 def check_pieces(descriptor: int, header: Mapping[str, Any], parts: SectionOffsets, threads: int) -> None:
     """Compare the checksums of everything after the header."""
     data = read(descriptor, 24 * header["n_pieces"], parts.pieces)
-    require(zlib.crc32(data) == header["pieces_checksum"], "its list of checksums is damaged")
-    pieces = np.frombuffer(data, np.uint64).reshape(-1, 3).astype(np.int64)
+    require(zlib.crc32(data.data) == header["pieces_checksum"], "its list of checksums is damaged")
+    pieces = data.view(np.uint64).reshape(-1, 3).astype(np.int64)
     bounds = np.append(pieces[:, 0], parts.pieces)
     is_whole = bounds[0] == HEADER_BYTES and np.array_equal(np.diff(bounds), pieces[:, 1])
     require(bool(is_whole and pieces[:, 1].max(initial=0) <= MAX_PIECE), "its checksums do not cover it")
 
     def is_right(piece: list[int]) -> bool:
         position, n_bytes, checksum = piece
-        return zlib.crc32(read(descriptor, n_bytes, position)) == checksum
+        return zlib.crc32(read(descriptor, n_bytes, position).data) == checksum
 
     with ThreadPoolExecutor(threads, "fastw2v-checker") as pool:
         require(all(pool.map(is_right, pieces.tolist())), "its data is damaged")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
-import os
 import sys
 import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.errors import OutputError
+from fastw2v.system.portable import FilePages, forget_pages, map_file, memory_pages, read_into, write_at
 
 HEADER_BYTES = 4096  # before the ids in a file: a page, so that they are aligned
-HUGE_PAGE = 1 << 21  # bytes; with pages of 4 KB a token took 28 ns to read instead of 20
 PART_ITEMS = 1 << 21
-# Without it Linux refuses a private mapping larger than its memory; Python names it from 3.13 on.
-NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
 
 def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
@@ -31,13 +27,9 @@ def new_pages(n: int, dtype: type[np.generic]) -> NDArray[Any]:
     """
     n_bytes = max(n, 1) * np.dtype(dtype).itemsize
     try:
-        pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.frombuffer(memory_pages(n_bytes), dtype)
     except OSError as error:
         raise MemoryError(f"no {n_bytes:,} bytes for words") from error
-    if hasattr(mmap, "MADV_HUGEPAGE") and n_bytes >= HUGE_PAGE:
-        with contextlib.suppress(OSError):  # a kernel without them
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, dtype)
 
 
 @contextlib.contextmanager
@@ -50,14 +42,6 @@ def temporary_errors() -> Iterator[None]:
             f"{tempfile.gettempdir()}: ids that exceed the memory limit cannot be written "
             f"({error.strerror or error}); set TMPDIR to a larger folder or raise --memory-limit"
         ) from error
-
-
-def write_at(descriptor: int, array: NDArray[Any], position: int) -> None:
-    """Write all bytes of an array at a position of a file; safe from several threads."""
-    left = array.data.cast("B") if array.size else memoryview(b"")
-    while left:
-        written = os.pwrite(descriptor, left, position)
-        left, position = left[written:], position + written
 
 
 class FileSlice(NamedTuple):
@@ -79,7 +63,7 @@ class SpillBuffer:
     def __init__(self, n_bytes: int = sys.maxsize) -> None:
         self._bytes_left = n_bytes
         self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
+        self._file: Any = None  # of another type on Windows
         self._end = 0
 
     def leave_memory(self) -> None:
@@ -115,7 +99,7 @@ class SpillBuffer:
         assert self._file is not None
         ids = np.empty(kept.n_ids, np.int32)
         with temporary_errors():
-            if os.preadv(self._file.fileno(), [ids.data], kept.position) != ids.nbytes:
+            if read_into(self._file.fileno(), ids, kept.position) != ids.nbytes:
                 raise OSError("the temporary file was cut")
         return ids
 
@@ -204,17 +188,6 @@ class FileBuffer(CorpusBuffer):
 # ---- Pages of a file ---------------------------------------------------------------------------------------
 
 
-class FilePages(mmap.mmap):
-    """A file mapped privately: arrays on it are writable, as Numba compiles again for read-only ones."""
-
-
-def map_file(descriptor: int) -> FilePages:
-    """All of a file. Raises OSError."""
-    size = os.fstat(descriptor).st_size
-    protection = mmap.PROT_READ | mmap.PROT_WRITE
-    return FilePages(descriptor, size, flags=mmap.MAP_PRIVATE | NO_RESERVE, prot=protection)
-
-
 def mapped_corpus(
     descriptor: int, n_ids: int, n_sentences: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -268,5 +241,4 @@ def forget(array: NDArray[Any]) -> None:
     if pages is None or not array.size:
         return
     start = array.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data
-    first = start // mmap.PAGESIZE * mmap.PAGESIZE
-    pages.madvise(mmap.MADV_DONTNEED, first, start + array.nbytes - first)
+    forget_pages(pages, start, array.nbytes)

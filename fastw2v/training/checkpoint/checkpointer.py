@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 import time
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Objective
 from fastw2v.system import interrupts
 from fastw2v.system.files import atomic_folder, remove_folder
+from fastw2v.system.portable import quoted
 from fastw2v.training.checkpoint.folder import Folder, number_of
 from fastw2v.training.checkpoint.manifest import (
     Fingerprints,
@@ -106,7 +106,7 @@ class Checkpointer(Hook):
         """What is there of the run if it ends now."""
         if self.last is None:
             return "nothing was written"
-        folder = shlex.quote(str(self.folder.path))
+        folder = quoted(self.folder.path)
         return f"{self.last.share:.1%} of the run is kept, go on by: fastw2v train --resume {folder}"
 
     def restore(self, vectors: Vectors) -> Position | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import contextlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from fastw2v.errors import CorpusError, OutputError, UsageError
-from fastw2v.system.files import TEMPORARY, require_writable
+from fastw2v.system.files import LOCK, TEMPORARY, require_writable
+from fastw2v.system.locks import locked
 from fastw2v.training.checkpoint.manifest import MANIFEST, Saved, read_checkpoint
 
 _NAME = re.compile(r"checkpoint-([0-9]{6,18})")
@@ -29,18 +29,15 @@ class Folder:
         self.path = path
         try:
             path.mkdir(exist_ok=True)
-            self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise OutputError(
                 f"{path}: cannot be a folder for {what} ({error.strerror}); give another one"
             ) from error
-        try:
-            _lock(self.descriptor, path, what)
+        with contextlib.ExitStack() as held:
+            held.enter_context(_locked(path, what))
             require_writable(path / MANIFEST)
-        except OutputError:
-            os.close(self.descriptor)
-            raise
-        self.remove_leftovers()
+            self.remove_leftovers()
+            self._held = held.pop_all()
 
     def __enter__(self) -> Folder:
         return self
@@ -48,7 +45,7 @@ class Folder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self.descriptor)
+        self._held.close()
 
     def remove_leftovers(self) -> None:
         """Remove unfinished checkpoints: under the lock they are of processes that ended meanwhile."""
@@ -88,13 +85,14 @@ class Folder:
         raise CorpusError(f"{reason}; start again with --checkpoint and an empty folder")
 
 
-def _lock(descriptor: int, path: Path, what: str) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"{path}: another run writes its {what} there; give another folder") from None
-    except OSError:  # some file systems have no locks
-        pass
+@contextlib.contextmanager
+def _locked(path: Path, what: str) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(path / LOCK))
+        except BlockingIOError:
+            raise OutputError(f"{path}: another run writes its {what} there; give another folder") from None
+        yield
 
 
 def number_of(path: Path) -> int:
