@@ -48,7 +48,7 @@ from fastw2v.run.continuing import (
     start_of,
 )
 from fastw2v.run.processes import Run
-from fastw2v.run.request import Request, memory_of
+from fastw2v.run.request import Request, memory_of, rows_of
 from fastw2v.run.resume import asked, begun, options_of, with_saved
 from fastw2v.run.sequences import SequenceVectors
 from fastw2v.show.listener import Listener
@@ -117,8 +117,8 @@ def train(
     on_epoch    the same, after each epoch
     on_evaluation  called with each Evaluation, where there is something to judge by, such as holdout
     verbose     show progress on stderr, as the command does
-    options     of TrainConfig, ReadConfig, GraphConfig, RunConfig and ReplicaConfig: dim, window, negatives,
-                epochs or minutes, lr, min_count, column, graph, memory_limit, checkpoint, resume …
+    options     of TrainConfig, ReadConfig, GraphConfig, PairConfig, RunConfig and ReplicaConfig: dim, window,
+                negatives, epochs or minutes, lr, min_count, column, graph, pairs, memory_limit, checkpoint …
 
     Where mpirun started several processes that all call this, they train together: each returns the vectors,
     and callbacks are those of rank 0; an object is trained on as rank 0 has it. With checkpoint, Ctrl-C
@@ -136,7 +136,7 @@ def train(
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)
     beside = {"init": init is not None, "vocabulary": vocabulary is not None, "preset": preset}
-    beside["graph"] = configs.graph.graph
+    beside |= {"graph": configs.graph.graph, "pairs": configs.pairs.pairs}
     require_together(configs.training, configs.running.continue_from, configs.running.save_model, beside)
     require_usable(configs, init)
     communicator = open_communicator(alone=configs.running.alone)
@@ -183,10 +183,10 @@ def lead(
         stack.callback(display.close)
         log = stack.enter_context(RunLog(running.log_json))
         log.start(options_of(request, configs.running))
-        shown = reading_shown(display, "edges" if configs.graph.graph else "words")
+        shown = reading_shown(display, rows_of(request))
         read = run.read(shown, phrases_shown(display))
         log.record("corpus", **begun(read, run.n_tokens), lr=run.training.lr)
-        is_drawn = configs.training.shuffle or configs.graph.graph
+        is_drawn = configs.training.shuffle or configs.graph.graph or configs.pairs.pairs
         listener = Listener(display, log, configs.training.minutes, is_drawn)
 
         def evaluated(evaluation: Evaluation) -> None:
@@ -220,9 +220,8 @@ def request_of(corpus: Any, configs: Configs, vocabulary: Vocabulary | None) -> 
     """What is asked for."""
     require_given(corpus)
     memory = memory_of(configs.running.memory_limit, configs.running.cache_dir)
-    return Request(
-        corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory, graph=configs.graph
-    )
+    own: dict[str, Any] = {"graph": configs.graph, "pairs": configs.pairs}
+    return Request(corpus, configs.training, configs.reading, configs.replicas, vocabulary, memory, **own)
 
 
 def require_given(corpus: Any) -> None:

@@ -25,6 +25,7 @@ from fastw2v.model.plan import (
     Block,
     Cbow,
     Estimator,
+    GivenPairs,
     HierarchicalSoftmax,
     Inputs,
     Lockstep,
@@ -80,11 +81,26 @@ def has_exact_weights(config: TrainConfig) -> bool:
     return is_asked and config.dynamic_window
 
 
-def plan_of(config: TrainConfig, counts: NDArray[np.int64], longest: int, words: Sequence[str] = ()) -> Plan:
+def plan_of(
+    config: TrainConfig,
+    counts: NDArray[np.int64],
+    longest: int,
+    words: Sequence[str] = (),
+    outside_counts: NDArray[np.int64] | None = None,
+) -> Plan:
     """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
 
-    words   of the vocabulary, of which n-grams are made; without them the plan has its types, but no bags
+    words           of the vocabulary, of which n-grams are made; without them the plan has its types, but no
+                    bags
+    outside_counts  of the outside words of given pairs, whose sentences are centres with their outside words
     """
+    if outside_counts is not None:
+        return Plan(
+            GivenPairs(max(1, longest - 1)),
+            inputs_of(config, words),
+            objective_of(config, outside_counts),
+            estimator_of(config, counts, len(outside_counts)),
+        )
     weighted = int(has_exact_weights(config))
     architecture = ARCHITECTURES[config.architecture](
         config.window,
@@ -137,8 +153,8 @@ def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
     return max(1, min(config.block_size, int(REPEATS * kept.sum() / kept.max())))
 
 
-def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
-    """The estimator that config names for a vocabulary of these counts.
+def estimator_of(config: TrainConfig, counts: NDArray[np.int64], n_outside: int | None = None) -> Estimator:
+    """The estimator that config names for a vocabulary of these counts, and so many outside words.
 
     Without noise to share, a hierarchical softmax goes pair by pair.
 
@@ -153,11 +169,12 @@ def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
                 "instead of --deterministic"
             )
         return Pair()
+    n_outside = len(counts) if n_outside is None else n_outside
     if config.loss == "softmax":
         return (Panels if config.deterministic else Whole)(centers_at_once(config, counts))
-    sizes = (centers_at_once(config, counts), config.shared_draws(len(counts)))
+    sizes = (centers_at_once(config, counts), config.shared_draws(n_outside))
     operands = FLOAT32 if config.precision == "float32" else BFLOAT16
-    few = len(counts) < FEW_WORDS
+    few = n_outside < FEW_WORDS
     if config.deterministic:
         return Lockstep(*sizes, operands, int(not few), FEW_LANES if few else LANES)
     return Block(*sizes, operands, int(not few))
@@ -166,6 +183,10 @@ def estimator_of(config: TrainConfig, counts: NDArray[np.int64]) -> Estimator:
 def supports(plan: Plan, backend: str) -> str | None:
     """Why a backend cannot train a plan, with the cure; None where it can. Nothing else knows."""
     is_shared = isinstance(plan.estimator, Block | Lockstep)
+    if isinstance(plan.architecture, GivenPairs) and isinstance(plan.inputs, Subwords):
+        return "words of given pairs are whole: leave subwords out"
+    if isinstance(plan.architecture, GivenPairs) and isinstance(plan.objective, Softmax):
+        return "loss softmax is of windows, and given pairs have none: leave --loss out"
     if is_shared and not isinstance(plan.objective, NegativeSampling):
         return "a softmax has no noise for a block to share: leave out --kernel"
     if isinstance(plan.estimator, Whole | Panels) and not isinstance(plan.objective, Softmax):

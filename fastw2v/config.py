@@ -11,6 +11,7 @@ from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions, check_kmers
+from fastw2v.options.pairs import PairConfig
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
 from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
@@ -392,7 +393,6 @@ class RunConfig:
         settle(self)
 
 
+_KINDS = (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig)
 # Options that decide the vectors: a run that goes on must keep them.
-FIXED = frozenset(
-    field.name for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig) for field in fields(kind)
-) - {"threads"} | {"continue_from"}
+FIXED = {field.name for kind in _KINDS for field in fields(kind)} - {"threads"} | {"continue_from"}

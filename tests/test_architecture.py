@@ -25,7 +25,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "phrases")}
+        {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "pairs", "phrases")}
         | {f"options.{name}" for name in ("subwords", "text", "together", "weights")},
     ),
     "model": ("knows NumPy only", set()),
@@ -46,7 +46,8 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "know no click, no display and no commands; training knows nothing of distributed, nor that of run",
         {"backends", "config", "model", "options", "system", "vectors"}
         | {"corpus.read", "corpus.vocabulary", "corpus.fingerprint", "corpus.ids.storage"}
-        | {"corpus.graphs.read", "kernels.code_cache", "kernels.sentences", "kernels.walks"},
+        | {"corpus.graphs.read", "corpus.pairs.read", "kernels.code_cache", "kernels.groups"}
+        | {"kernels.sentences", "kernels.walks"},
     ),
     "show": (
         "knows what is shown: vectors, what hooks of training are told, the machine",

@@ -11,6 +11,7 @@ from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_o
 from fastw2v.commands.kinds import FileToRead, FileToWrite
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 from fastw2v.options.graphs import GraphConfig
+from fastw2v.options.pairs import PairConfig
 
 OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
 
@@ -24,7 +25,7 @@ def test_options__are_all_the_parameters_of_the_command() -> None:
 
 
 def test_options__hold_every_field_of_a_configuration_with_its_default() -> None:
-    for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig):
+    for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig):
         for field in fields(kind):
             option = BY_NAME[OF_FILES.get(field.name, field.name)]
             assert field.name in OF_FILES or option.default == field.default
@@ -33,7 +34,7 @@ def test_options__hold_every_field_of_a_configuration_with_its_default() -> None
 def test_options__of_python_are_the_fields_of_the_configurations() -> None:
     expected = {
         field.name
-        for kind in (TrainConfig, ReadConfig, GraphConfig, ReplicaConfig, RunConfig)
+        for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
         for field in fields(kind)
     }
     assert set(api.Options.__annotations__) == expected

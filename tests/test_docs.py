@@ -269,3 +269,50 @@ def test_graphs__snippet_of_the_page_trains(graphs, snippet):
 
 def test_graphs__page_has_commands_and_snippets():
     assert (len(GRAPHS), len(GRAPH_SNIPPETS)) == (4, 5)
+
+
+PAIRS = [
+    shlex.split(line)[1:] for line in page_of("pairs").splitlines() if line.startswith("    fastw2v train")
+]
+PAIR_SNIPPETS = [
+    line for line in page_of("pairs").splitlines() if line.startswith("vectors = fastw2v.train(")
+]
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    """The files and objects that the page on pairs names: nine words with each of ten contexts."""
+    monkeypatch.chdir(tmp_path)
+    rows = [(f"w{i % 9}", f"c{i % 10}") for i in range(90)]
+    table = pa.table(dict(zip(("center", "outside"), zip(*rows, strict=True), strict=True)))
+    pq.write_table(table, "pairs.parquet")
+    Path("pairs.txt").write_text("".join(f"{center} {outside}\n" for center, outside in rows))
+    Path("pairs.csv").write_text("".join(f"{center},{outside}\n" for center, outside in rows))
+    return table
+
+
+@pytest.mark.parametrize("command", PAIRS, ids=" ".join)
+def test_pairs__command_of_the_page_trains(pairs, command):
+    options = ["--dim", "4", "--threads", "1", "-q", *([] if "-o" in command else ["-o", "words.txt"])]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, *options, "--kernel", "pair"])
+    assert stop.value.code == 0
+    words = {line.split()[0] for line in Path("words.txt").read_text().splitlines()[1:]}
+    assert words == {f"w{i}" for i in range(9)}
+    if "--save-outside" in command:
+        contexts = {line.split()[0] for line in Path("contexts.txt").read_text().splitlines()[1:]}
+        assert contexts == {f"c{i}" for i in range(10)}
+
+
+@pytest.mark.parametrize("snippet", PAIR_SNIPPETS)
+def test_pairs__snippet_of_the_page_trains(pairs, snippet):
+    import fastw2v
+
+    names = {"fastw2v": fastw2v, "table": pairs}
+    options = 'pairs=True, dim=4, threads=1, kernel="pair"'
+    exec(snippet.partition("  #")[0].replace("pairs=True", options), names)
+    assert len(names["vectors"].of_outside()) == (2 if "dog" in snippet else 10)
+
+
+def test_pairs__page_has_commands_and_snippets():
+    assert (len(PAIRS), len(PAIR_SNIPPETS)) == (4, 3)

@@ -179,9 +179,12 @@ def test_rows__are_what_options_can_ask_for() -> None:
             require_supported(config)
         except UsageError:
             continue
-        plan = plan_of(config, np.ones(2, np.int64), 2)
-        inner = [field for part in plan for field in part if isinstance(field, Operands)]
-        expected.add((*map(type, (*plan, *inner)), config.backend))
+        counts = np.ones(2, np.int64)
+        plans = [plan_of(config, counts, 2), plan_of(config, counts, 2, outside_counts=counts)]
+        has_pairs = config.architecture == "skip-gram" and not config.subwords and config.loss != "softmax"
+        for plan in plans[: 1 + has_pairs]:
+            inner = [field for part in plan for field in part if isinstance(field, Operands)]
+            expected.add((*map(type, (*plan, *inner)), config.backend))
     assert {(*row.types(), row.backend) for row in ROWS if row.backend != WITHOUT_TILES} == expected
 
 

@@ -26,6 +26,7 @@ TWINS = [
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
     ("walks", "walks"),
+    ("groups", "groups"),
     ("backend", "backend"),
 ]
 # Files that only one side has: formulas, and what instructions and memory need. A block's noise is formulas

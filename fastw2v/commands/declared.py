@@ -23,6 +23,7 @@ from fastw2v.options.checks import Real, Whole
 from fastw2v.options.fields import types_of
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions
+from fastw2v.options.pairs import PairConfig
 from fastw2v.options.text import TextOptions
 
 Section = Literal[
@@ -30,6 +31,7 @@ Section = Literal[
     "Input",
     "Phrases",
     "Graph",
+    "Pairs",
     "Model",
     "Training",
     "Evaluation",
@@ -188,7 +190,9 @@ OUTPUT = (
     ),
     _RUN["save_model"],
 )
-TRAINING = (*_declared(TrainConfig), *_declared(GraphConfig), *_declared(ReplicaConfig))
+TRAINING = tuple(
+    option for kind in (TrainConfig, GraphConfig, PairConfig, ReplicaConfig) for option in _declared(kind)
+)
 START = (
     _option(
         "--init-vectors",

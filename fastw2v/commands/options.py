@@ -198,6 +198,12 @@ def say_read(corpus: Corpus, n_tokens: int, seconds: float, display: Display) ->
 
     for note in corpus.notes:
         display.say(note)
+    if corpus.outside_vocabulary:
+        display.say(
+            f"read {corpus.n_rows:,} pairs in {seconds:.1f} s; vocabularies {len(corpus.vocabulary):,} "
+            f"centre words and {len(corpus.outside_vocabulary):,} outside words, {n_tokens:,} pairs in them"
+        )
+        return
     if corpus.source:
         display.say(
             f"read {corpus.n_rows:,} edges of {len(corpus.vocabulary):,} nodes in {seconds:.1f} s, "

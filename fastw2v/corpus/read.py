@@ -58,7 +58,8 @@ class Corpus(NamedTuple):
     weights       float32 (n_sentences,), times which each sentence counts, in its steps and in the counts of
                   the vocabulary; 0 leaves it out. None where all are 1
     source        what makes the tokens of each epoch anew, as of walks on a graph: ids are empty then, and
-                  rows are edges; None where ids are all there is
+                  rows are edges, or of given pairs; None where ids are all there is
+    outside_vocabulary   of the outside words, where they are not those of the vocabulary: of given pairs
 
     Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
     """
@@ -73,11 +74,17 @@ class Corpus(NamedTuple):
     notes: tuple[str, ...] = ()
     source: TokenSource | None = None
     weights: NDArray[np.float32] | None = None
+    outside_vocabulary: Vocabulary | None = None
 
     @property
     def n_tokens(self) -> int:
         """Of an epoch."""
         return self.source.n_tokens if self.source else len(self.ids)
+
+    @property
+    def outside_counts(self) -> NDArray[np.int64] | None:
+        """Of the outside words, where they have a vocabulary of their own."""
+        return None if self.outside_vocabulary is None else self.outside_vocabulary.counts
 
 
 def read_corpus(

@@ -14,7 +14,7 @@ import numpy as np
 from fastw2v.kernels.inputs import add_input, read_input, step_input
 from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.weights import weight_of
-from fastw2v.model.plan import Cbow, SkipGram
+from fastw2v.model.plan import Cbow, GivenPairs, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -109,12 +109,12 @@ def _step_each(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
 
 
 # (architecture, i, window): the Places of the input words around kept token i.
-inputs_of = by_type({SkipGram: _center, Cbow: _others})
+inputs_of = by_type({SkipGram: _center, GivenPairs: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
-outputs_of = by_type({SkipGram: _others, Cbow: _center_of_some})
+outputs_of = by_type({SkipGram: _others, GivenPairs: _others, Cbow: _center_of_some})
 # (architecture, kept, i, j): what the loss of output word j, predicted around token i, counts.
-pair_share = by_type({SkipGram: _share_of_pair, Cbow: _share_of_case})
+pair_share = by_type({SkipGram: _share_of_pair, GivenPairs: _share_of_pair, Cbow: _share_of_case})
 # (architecture, lookup, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the inputs.
-read_inputs = by_type({SkipGram: _read_one, Cbow: _read_mean})
+read_inputs = by_type({SkipGram: _read_one, GivenPairs: _read_one, Cbow: _read_mean})
 # (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.
-step_inputs = by_type({SkipGram: _step_one, Cbow: _step_each})
+step_inputs = by_type({SkipGram: _step_one, GivenPairs: _step_one, Cbow: _step_each})

@@ -18,7 +18,7 @@ from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, Seen, new_scratch
 from fastw2v.kernels.block.step import step_block
-from fastw2v.kernels.block.windows import order_centers
+from fastw2v.kernels.block.windows import list_centers
 from fastw2v.kernels.intrinsics import borrowed, prefetch_row
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.meetings import meet
@@ -27,7 +27,7 @@ from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.kernels.weights import rooms_for_weight, weight_in
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
-from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
+from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, SkipGram
 
 AHEAD = 4  # rows that are on their way while one is copied
 
@@ -41,8 +41,9 @@ class Lanes(NamedTuple):
     states    uint64 (LANES,), noise streams
     words     int64 (LANES, n), of the rows of the block at hand, those of its centres first
     n_centers, n_words  int64 (LANES,), how many are of centres, and in all; 0 when the unit is done
+    n_apart   int64 (LANES,), how many of them have no row of U: of given pairs, the centres
     center, outside    float32 (LANES, n, padded_dim), copies of rows of V of the centres and of rows of U of
-                       all these words, then how they moved
+                       all these words but those apart, then how they moved
     seen     Seen, stacked: the rows of U that each lane's unit has drawn so far
     arrived, meetings  int64 (8,), workers at the present meeting, and meetings so far; a cache line each
     """
@@ -54,6 +55,7 @@ class Lanes(NamedTuple):
     words: NDArray[np.int64]
     n_centers: NDArray[np.int64]
     n_words: NDArray[np.int64]
+    n_apart: NDArray[np.int64]
     center: NDArray[np.float32]
     outside: NDArray[np.float32]
     seen: Seen
@@ -74,14 +76,26 @@ class Desk(NamedTuple):
     ids: NDArray[np.int32]
 
 
+def _in_runs(architecture, block_size):
+    # A block cuts a run at either end, and at the end of a unit every place's last run may be short.
+    n_runs = min(block_size, block_size // RUN + 2 + PLACES)
+    return block_size + 2 * architecture.reach * n_runs
+
+
+def _in_groups(architecture, block_size):
+    return block_size * (1 + architecture.reach)
+
+
+# (architecture, block_size): kept tokens that the windows of a block hold at most.
+n_in_windows = by_type({SkipGram: _in_runs, Cbow: _in_runs, GivenPairs: _in_groups})
+
+
 @jit
 def new_lanes(vectors, plan, weights):
     """Lanes for units of a plan; weights are those of sentences, or None."""
     estimator, n = plan.estimator, plan.estimator.lanes
     dim, size = vectors.center.shape[1], len(new_kept(plan.architecture, None).ids)
-    # A block cuts a run at either end, and at the end of a unit every place's last run may be short.
-    n_runs = min(estimator.block_size, estimator.block_size // RUN + 2 + PLACES)
-    windows = min(size, estimator.block_size + 2 * plan.architecture.reach * n_runs)
+    windows = min(size, n_in_windows(plan.architecture, estimator.block_size))
     n_rows = windows + estimator.shared_negatives
     return Lanes(
         Kept(
@@ -98,6 +112,7 @@ def new_lanes(vectors, plan, weights):
         np.zeros((n, n_rows), np.int64),
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
         aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
         Seen(aligned_rows(n, dim).reshape((n, 1, dim)), np.zeros((n, 1), np.int64)),
@@ -110,7 +125,7 @@ def new_lanes(vectors, plan, weights):
 def new_desk(vectors, plan):
     """A worker's own scratch."""
     size = len(new_kept(plan.architecture, None).ids)
-    numbers = np.full(vectors.center.shape[0], -1)
+    numbers = np.full(max(vectors.center.shape[0], vectors.outside.shape[0]), -1)
     return Desk(new_scratch(vectors, plan, None), numbers, np.zeros(size, np.int32))
 
 
@@ -133,12 +148,11 @@ def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
     if unit >= end_unit:
         lanes.spans[lane] = 0
         return
-    begin, end, size = keep_unit(
-        tokens, plan.architecture, schedule.epoch_key, unit, kept_of(lanes.kept, lane)
-    )
-    order_centers(begin, end, lanes.order[lane])
+    kept = kept_of(lanes.kept, lane)
+    begin, end, size = keep_unit(tokens, plan.architecture, schedule.epoch_key, unit, kept)
+    n_centers = list_centers(plan.architecture, kept, begin, end, lanes.order[lane])
     forget(seen_of(lanes.seen, lane))
-    lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = 0, end - begin, size
+    lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2] = 0, n_centers, size
     lanes.states[lane] = noise_stream(schedule.epoch_key, unit)
 
 
@@ -160,15 +174,10 @@ def _whole_windows(architecture, n_centers, n_windows):
 
 
 # (architecture, n_centers, n_windows): how many words, centres first, then windows, have rows of V in a step.
-n_inputs = by_type({SkipGram: _centers_alone, Cbow: _whole_windows})
+n_inputs = by_type({SkipGram: _centers_alone, GivenPairs: _centers_alone, Cbow: _whole_windows})
 
 
-@inner_jit
-def number_words(architecture, kept, centers, size, noise, words, desk):
-    """Number the distinct words of a block: of its centres, then of their windows and its noise.
-
-    Fills words, desk.ids and, by number, noise. Returns how many words have rows of V in it, and in all.
-    """
+def _number_together(architecture, kept, centers, size, noise, words, desk):
     n_words, numbers = 0, desk.numbers
     for i in centers:
         n_words = number(kept.ids[i], words, n_words, numbers)
@@ -185,7 +194,34 @@ def number_words(architecture, kept, centers, size, noise, words, desk):
             noise[s] = numbers[noise[s]]
     for w in range(n_words):
         numbers[words[w]] = -1
-    return n_centers, n_words
+    return n_centers, n_words, 0
+
+
+def _number_apart(architecture, kept, centers, size, noise, words, desk):
+    n_centers, n_outside, numbers = 0, 0, desk.numbers
+    for i in centers:
+        n_centers = number(kept.ids[i], words, n_centers, numbers)
+        desk.ids[i] = numbers[kept.ids[i]]
+    for w in range(n_centers):
+        numbers[words[w]] = -1
+    others = words[n_centers:]
+    for i in centers:
+        for j in range(i + 1, i + 1 + kept.radius[i]):
+            n_outside = number(kept.ids[j], others, n_outside, numbers)
+            desk.ids[j] = numbers[kept.ids[j]]
+    for s in range(len(noise)):
+        if noise[s] >= 0:
+            n_outside = number(noise[s], others, n_outside, numbers)
+            noise[s] = numbers[noise[s]]
+    for w in range(n_outside):
+        numbers[others[w]] = -1
+    return n_centers, n_centers + n_outside, n_centers
+
+
+# (architecture, kept, centers, size, noise, words, desk): number the distinct words of a block: of its
+# centres, then of their windows and its noise; those of given pairs are numbered apart. Fills words, desk.ids
+# and, by number, noise. Returns how many have rows of V in it, how many they are, and how many no row of U.
+number_words = by_type({SkipGram: _number_together, Cbow: _number_together, GivenPairs: _number_apart})
 
 
 @inner_jit
@@ -219,18 +255,19 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     count = estimator.shared_negatives
     lanes.states[lane] = draw_shared(objective.unigram_table, lanes.states[lane], count, noise)
     words = lanes.words[lane]
-    n_centers, n_words = number_words(plan.architecture, kept, centers, size, noise, words, desk)
+    n_centers, n_words, n_apart = number_words(plan.architecture, kept, centers, size, noise, words, desk)
+    others, n_others = words[n_apart:], n_words - n_apart
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
     take_rows(copies.center, vectors.center, words, n_centers)
-    take_rows(copies.outside, vectors.outside, words, n_words)
+    take_rows(copies.outside, vectors.outside, others, n_others)
     local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted, kept.weight)
     seen = seen_of(lanes.seen, lane)
     loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:
         remember(seen, desk.scratch.noise, count)
     keep_moves(copies.center, vectors.center, words, n_centers)
-    keep_moves(copies.outside, vectors.outside, words, n_words)
-    lanes.n_centers[lane], lanes.n_words[lane] = n_centers, n_words
+    keep_moves(copies.outside, vectors.outside, others, n_others)
+    lanes.n_centers[lane], lanes.n_words[lane], lanes.n_apart[lane] = n_centers, n_words, n_apart
     return loss, n_pairs, stop - start
 
 
@@ -242,8 +279,9 @@ def add_moves(vectors, lanes, columns):
             row, moved = vectors.center[lanes.words[lane, w]], lanes.center[lane, w]
             for d in range(columns[0], columns[1]):
                 row[d] += moved[d]
-        for w in range(lanes.n_words[lane]):
-            row, moved = vectors.outside[lanes.words[lane, w]], lanes.outside[lane, w]
+        n_apart = lanes.n_apart[lane]
+        for w in range(lanes.n_words[lane] - n_apart):
+            row, moved = vectors.outside[lanes.words[lane, n_apart + w]], lanes.outside[lane, w]
             for d in range(columns[0], columns[1]):
                 row[d] += moved[d]
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.jit import jit
+from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64
 from fastw2v.kernels.weights import if_weighed, keep_weight, room_for_weight
 from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
+from fastw2v.model.plan import Cbow, GivenPairs, SkipGram
 
 
 class Kept(NamedTuple):
@@ -111,13 +112,7 @@ def keep_before(tokens, architecture, epoch_key, position, kept):
     return found
 
 
-@jit
-def keep_unit(tokens, architecture, epoch_key, unit, kept):
-    """Subsample one unit and draw its radii.
-
-    Returns (begin, end, size): kept[begin:end] are the unit's centres, kept[0:begin] and kept[end:size] the
-    context that its first and last sentence have in the neighbouring units.
-    """
+def _keep_some(architecture, tokens, epoch_key, unit, kept):
     start = unit * UNIT
     stop = min(start + UNIT, tokens.offsets[-1])
     begin = keep_before(tokens, architecture, epoch_key, start, kept)
@@ -147,3 +142,37 @@ def keep_unit(tokens, architecture, epoch_key, unit, kept):
         if p == stop:
             end = size
     return begin, end, size
+
+
+def _keep_groups(architecture, tokens, epoch_key, unit, kept):
+    start = unit * UNIT
+    stop = min(start + UNIT, tokens.offsets[-1])
+    group = sentence_at(tokens.offsets, start)
+    group += np.int64(tokens.offsets[group] < start)
+    size = 0
+    while group < tokens.offsets.shape[0] - 1 and tokens.offsets[group] < stop:
+        first, n_outside = size, -1
+        most = tokens.offsets[group] + 1 + architecture.reach
+        for p in range(tokens.offsets[group], min(tokens.offsets[group + 1], most)):
+            kept.ids[size], kept.first[size], kept.radius[size] = tokens.ids[p], first, 0
+            size += 1
+            n_outside += 1
+        if size > first:
+            kept.radius[first] = n_outside
+        group += 1
+    return 0, size, size
+
+
+# (architecture, tokens, epoch_key, unit, kept)
+keep_tokens = by_type({SkipGram: _keep_some, Cbow: _keep_some, GivenPairs: _keep_groups})
+
+
+@jit
+def keep_unit(tokens, architecture, epoch_key, unit, kept):
+    """Subsample one unit and draw its radii; or take the groups of pairs that begin in it.
+
+    Returns (begin, end, size): kept[begin:end] are the unit's centres, kept[0:begin] and kept[end:size] the
+    context that its first and last sentence have in the neighbouring units. Of given pairs they are centres
+    and outside words, and the latter have windows of radius 0.
+    """
+    return keep_tokens(architecture, tokens, epoch_key, unit, kept)

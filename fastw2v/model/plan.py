@@ -67,6 +67,22 @@ class Cbow(NamedTuple):
     weighted: int = 0
 
 
+class GivenPairs(NamedTuple):
+    """Each centre word predicts the outside words that it is given with: of another vocabulary, as may be.
+
+    A sentence of the tokens is a group: a centre word, and then its outside words, which are numbered by
+    themselves, as rows of U.
+
+    reach   the most outside words of a group; what is beyond them is left out
+    side    1: the outside words come after their centre
+    weighted  0: all of them count alike
+    """
+
+    reach: int
+    side: int = 1
+    weighted: int = 0
+
+
 class Words(NamedTuple):
     """The input row of a word is its own row of V, and nothing else."""
 
@@ -199,7 +215,7 @@ class Lockstep(NamedTuple):
     lanes: int = LANES
 
 
-Architecture = SkipGram | Cbow
+Architecture = SkipGram | Cbow | GivenPairs
 Inputs = Words | Subwords
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
 Estimator = Pair | Whole | Panels | Block | Lockstep

@@ -56,6 +56,8 @@ MEANT: dict[str, str] = {
     "group_by": "groupby session session_column by",
     "order_by": "sort_by sort timestamp_column",
     "graph": "edges edge_list edgelist network",
+    "pairs": "pairs_file word_context contexts_file",
+    "outside_min_count": "context_min_count cvocab_min_count",
     "walks": "num_walks n_walks number_walks walks_per_node walk_number",
     "walk_length": "walk_len path_length",
     "return_parameter": "p return_param",

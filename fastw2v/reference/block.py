@@ -14,8 +14,10 @@ from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import (
     PLACES,
     RUN,
+    Architecture,
     Block,
     Cbow,
+    GivenPairs,
     Lockstep,
     NegativeSampling,
     Plan,
@@ -56,6 +58,13 @@ def order_centers(span: range) -> Numbers:
     return np.array(order, dtype=np.intp)
 
 
+def list_centers(architecture: Architecture, kept: Kept, span: range) -> Numbers:
+    """The centres of a unit in order; given pairs come in a drawn order as it is."""
+    if isinstance(architecture, GivenPairs):
+        return np.array([i for i in span if kept[i].radius > 0], dtype=np.intp)
+    return order_centers(span)
+
+
 def step_window(vectors: Vectors, kept: Kept, i: int, steps: tuple[Array, Array]) -> tuple[float, float]:
     """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
 
@@ -90,10 +99,9 @@ def block_step(
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     weights = weigh_noise(kept, centers, noise, weight)
     block = noise_gradients(vectors.center[words], vectors.outside[noise], weights, seen, parts.operands)
-    n_words = len(vectors.outside)
     steps = (
-        limit_steps(words, block.center_moves, rates[0], n_words),
-        limit_steps(noise, block.noise_moves, rates[1], n_words),
+        limit_steps(words, block.center_moves, rates[0], len(vectors.center)),
+        limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside)),
     )
     loss, n_pairs = block.loss, 0.0
     for i in centers:
@@ -125,7 +133,7 @@ def train_unit(
 ) -> tuple[float, float]:
     """All blocks of one unit; returns (loss, pairs)."""
     objective, estimator, weight = noise_of(plan)
-    order = order_centers(span)
+    order = list_centers(plan.architecture, kept, span)
     step = step_of(plan)
     loss, n_pairs, seen, parts = 0.0, 0.0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
     for start in range(0, len(order), estimator.block_size):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import Lockstep, Plan, Schedule
+from fastw2v.model.plan import Architecture, GivenPairs, Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.block import noise_of, order_centers, step_of
+from fastw2v.reference.block import list_centers, noise_of, step_of
 from fastw2v.reference.losses import Array
 from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, outside_words, remember
 from fastw2v.reference.objectives import draw_shared
@@ -27,9 +27,13 @@ class Lane(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """How a block moves the rows of its words: words (n,), and their rows of V and U after less before."""
+    """How a block moves the rows of its words: their rows of V and U after less before.
+
+    words, others   (n,), those with rows of V and those with rows of U: of given pairs alone not the same
+    """
 
     words: Numbers
+    others: Numbers
     center: Array
     outside: Array
 
@@ -38,15 +42,21 @@ def start_unit(vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule,
     """Keep the tokens of a lane's unit."""
     epoch_key = int(schedule.epoch_key)
     kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
-    order, size = order_centers(span), noise_of(plan)[1].block_size
+    order, size = list_centers(plan.architecture, kept, span), noise_of(plan)[1].block_size
     blocks = [order[start : start + size] for start in range(0, len(order), size)]
     return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit), nothing_seen(vectors))
 
 
-def number_words(kept: Kept, centers: Numbers, noise: Numbers) -> Numbers:
-    """The distinct words of a block: of its centres, their windows and its noise."""
-    words = [outside_words(kept, i) for i in centers]
-    return np.unique(np.concatenate([*words, [kept[i].word for i in centers], noise]).astype(np.intp))
+def number_words(
+    architecture: Architecture, kept: Kept, centers: Numbers, noise: Numbers
+) -> tuple[Numbers, Numbers]:
+    """The distinct words of a block: of its centres, their windows and its noise; of given pairs apart."""
+    words = [kept[i].word for i in centers]
+    others = np.concatenate([*(outside_words(kept, i) for i in centers), noise])
+    if isinstance(architecture, GivenPairs):
+        return np.unique(np.array(words, np.intp)), np.unique(others.astype(np.intp))
+    together = np.unique(np.concatenate([words, others]).astype(np.intp))
+    return together, together
 
 
 def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: Array) -> Moved:
@@ -54,10 +64,13 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     objective, estimator, weight = noise_of(plan)
     centers = lane.blocks.pop()
     noise = np.array(draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives))
-    words = number_words(lane.kept, centers, noise)
-    kept = [token._replace(word=int(np.searchsorted(words, token.word))) for token in lane.kept]
-    copies = Vectors(vectors.center[words], vectors.outside[words])
-    local_noise = np.searchsorted(words, noise)
+    words, others = number_words(plan.architecture, lane.kept, centers, noise)
+    kept = [
+        token._replace(word=int(np.searchsorted(words if token.radius else others, token.word)))
+        for token in lane.kept
+    ]
+    copies = Vectors(vectors.center[words], vectors.outside[others])
+    local_noise = np.searchsorted(others, noise)
     loss, n_pairs = step_of(plan)(
         copies, kept, centers, local_noise, rates, weight, lane.seen, Parts(estimator.operands)
     )
@@ -66,14 +79,15 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     totals[LOSS] += loss
     totals[PAIRS] += n_pairs
     totals[KEPT] += len(centers)
-    return Moved(words, copies.center - vectors.center[words], copies.outside - vectors.outside[words])
+    moved = copies.center - vectors.center[words], copies.outside - vectors.outside[others]
+    return Moved(words, others, *moved)
 
 
 def train_round(vectors: Vectors, plan: Plan, lanes: list[Lane], rates: Rates, totals: Array) -> None:
     """One block of every lane, all from the same vectors; then the moves of their rows are added."""
     for moved in [train_lane(vectors, plan, lane, rates, totals) for lane in lanes if lane.blocks]:
         vectors.center[moved.words] += moved.center
-        vectors.outside[moved.words] += moved.outside
+        vectors.outside[moved.others] += moved.outside
 
 
 def train_units(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import UNIT, Tokens
-from fastw2v.model.plan import Architecture, Schedule
+from fastw2v.model.plan import Architecture, Cbow, GivenPairs, Schedule, SkipGram
 from fastw2v.model.streams import token_bits
 
 LOW_32 = 0xFFFFFFFF
@@ -55,7 +55,7 @@ def sentence_at(offsets: NDArray[np.int64], position: int) -> int:
     return int(np.searchsorted(offsets, position, side="right")) - 1
 
 
-def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: int) -> KeptToken | None:
+def keep_token(tokens: Tokens, architecture: SkipGram | Cbow, epoch_key: int, p: int) -> KeptToken | None:
     """The token at position p with its radius, or None where subsampling or a weight of 0 drops it."""
     word, bits = int(tokens.ids[p]), token_bits(epoch_key, p)
     if bits >> 32 > int(architecture.keep_limits[word]):
@@ -69,22 +69,39 @@ def keep_token(tokens: Tokens, architecture: Architecture, epoch_key: int, p: in
 
 
 def keep_some(
-    tokens: Tokens, architecture: Architecture, epoch_key: int, positions: range, count: int
+    tokens: Tokens, architecture: SkipGram | Cbow, epoch_key: int, positions: range, count: int
 ) -> Kept:
     """The first `count` tokens at these positions that subsampling leaves."""
     candidates = (keep_token(tokens, architecture, epoch_key, p) for p in positions)
     return list(islice((token for token in candidates if token), count))
 
 
-def keep_before(tokens: Tokens, architecture: Architecture, epoch_key: int, position: int) -> Kept:
+def keep_before(tokens: Tokens, architecture: SkipGram | Cbow, epoch_key: int, position: int) -> Kept:
     """The last `radius` kept tokens of the sentence before a position."""
     sentence_start = int(tokens.offsets[sentence_at(tokens.offsets, position)])
     before = range(position - 1, sentence_start - 1, -1)
     return keep_some(tokens, architecture, epoch_key, before, architecture.radius)[::-1]
 
 
+def keep_groups(tokens: Tokens, architecture: GivenPairs, unit: int) -> Kept:
+    """The groups of pairs that begin in a unit: centres, each with its outside words as its window."""
+    stop, kept = min((unit + 1) * UNIT, int(tokens.offsets[-1])), Kept()
+    group = int(np.searchsorted(tokens.offsets, unit * UNIT))
+    while group < len(tokens.offsets) - 1 and tokens.offsets[group] < stop:
+        words = tokens.ids[tokens.offsets[group] : tokens.offsets[group + 1]][: 1 + architecture.reach]
+        radii = [len(words) - 1, *[0] * (len(words) - 1)]
+        pairs = zip(words.tolist(), radii, strict=False)
+        said = architecture.side, architecture.weighted
+        kept += [KeptToken(word, group, radius, *said) for word, radius in pairs]
+        group += 1
+    return kept
+
+
 def keep_unit(tokens: Tokens, architecture: Architecture, epoch_key: int, unit: int) -> tuple[Kept, range]:
     """Kept tokens of a unit, `radius` more of its outer sentences on either side, and the centres' range."""
+    if isinstance(architecture, GivenPairs):
+        kept = keep_groups(tokens, architecture, unit)
+        return kept, range(len(kept))
     start = unit * UNIT
     stop = min(start + UNIT, int(tokens.offsets[-1]))
     kept = keep_before(tokens, architecture, epoch_key, start)

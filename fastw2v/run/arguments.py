@@ -31,6 +31,7 @@ from fastw2v.config import (
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
 from fastw2v.options.graphs import GraphConfig
+from fastw2v.options.pairs import PAIR_DEFAULTS, PairConfig
 from fastw2v.options.phrases import Scoring
 from fastw2v.options.text import DecodingErrors, Input, Lines, Tokenize
 from fastw2v.options.together import refuse_epochs
@@ -50,7 +51,7 @@ ARGUMENTS = (
 
 
 class Options(TypedDict, total=False):
-    """What `train` takes beside its own arguments: the fields of all five configurations."""
+    """What `train` takes beside its own arguments: the fields of all six configurations."""
 
     dim: int
     window: int
@@ -113,6 +114,9 @@ class Options(TypedDict, total=False):
     return_parameter: float
     in_out_parameter: float
     directed: bool
+    pairs: bool
+    outside_min_count: int | None
+    outside_max_vocab: int | None
     sync_words: int | None
     combine: Combine
     overlap: bool
@@ -172,11 +176,12 @@ class SequenceArguments(TypedDict, total=False):
 
 
 class Configs(NamedTuple):
-    """The five configurations of a run, and the names of the options that were given."""
+    """The six configurations of a run, and the names of the options that were given."""
 
     training: TrainConfig
     reading: ReadConfig
     graph: GraphConfig
+    pairs: PairConfig
     replicas: ReplicaConfig
     running: RunConfig
     given: frozenset[str]
@@ -194,6 +199,8 @@ def configure(preset: str | None, options: dict[str, Any], init: Embeddings | No
     chosen = dict(GRAPH_DEFAULTS) if options.get("graph") is True else {}
     if preset is not None:
         chosen |= PRESETS[checks.choice("preset", preset, get_args(Preset))]
+    if options.get("pairs") is True:
+        chosen = {name: value for name, value in (PAIR_DEFAULTS | chosen).items() if name != "window"}
     if chosen:
         options = {name: chosen[name] for name in chosen if not (by_clock and name == "epochs")} | options
     if init is not None and not isinstance(init, Embeddings):
@@ -211,7 +218,8 @@ def configs_of(options: dict[str, Any], given: frozenset[str]) -> Configs:
         names = {field.name for field in fields(kind)}
         return kind(**{name: value for name, value in options.items() if name in names})
 
-    return Configs(of(TrainConfig), of(ReadConfig), of(GraphConfig), of(ReplicaConfig), of(RunConfig), given)
+    kinds = (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
+    return Configs._make([*map(of, kinds), given])
 
 
 def require_unread(vocabulary: Any, given: frozenset[str]) -> None:

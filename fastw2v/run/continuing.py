@@ -113,6 +113,12 @@ def require_together(
             "save_model keeps counts of words, and those of nodes follow from edges: leave save_model out",
             *("save_model", "graph"),
         )
+    if beside.get("pairs") and save_model:
+        raise refused(
+            "save_model keeps one vocabulary, and pairs have two: leave save_model out, and start later from "
+            "the vectors by init",
+            *("save_model", "pairs", "init"),
+        )
     if continue_from is None:
         return
     for name, value in beside.items():

@@ -14,6 +14,7 @@ from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
 from fastw2v.run.graphs import read_walks, require_walkable
+from fastw2v.run.pairs import read_given, require_pairs
 from fastw2v.run.request import Request, from_json
 from fastw2v.system.machine import usable_cores
 from fastw2v.training import loop
@@ -69,6 +70,7 @@ class Run:
         """
         require_supported(request.training)
         require_walkable(request, communicator.size)
+        require_pairs(request, communicator.size)
         self.communicator, self.only_reads = communicator, only_reads
         self.scores: dict[str, Score] = {}
         self.is_shared = communicator.size > 1 or bool(saved and saved.position.legs)
@@ -114,9 +116,13 @@ class Run:
             corpus = self.part.corpus
         elif not isinstance(corpus, Corpus):
             if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
-                self.compilation = compile_beside(self.training, request.reading.weight is not None)
+                self.compilation = compile_beside(
+                    self.training, weighted=request.reading.weight is not None, pairs=request.pairs.pairs
+                )
             if request.graph.graph:
                 corpus = read_walks(request, on_progress)
+            elif request.pairs.pairs:
+                corpus = read_given(request, on_progress)
             else:
                 threads = self.training.threads or usable_cores()
                 corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)

@@ -15,6 +15,7 @@ from fastw2v.corpus.read import names_files
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, read_counts
 from fastw2v.options.graphs import GraphConfig
+from fastw2v.options.pairs import PairConfig
 
 
 class Request(NamedTuple):
@@ -35,6 +36,7 @@ class Request(NamedTuple):
     tally: Tally | None = None
     n_tokens_before: int = 0
     graph: GraphConfig = GraphConfig()
+    pairs: PairConfig = PairConfig()
 
     @property
     def names(self) -> list[str] | None:
@@ -83,3 +85,8 @@ def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
     """The sum of vocabulary files in the order of their lines, which is that of places."""
     counts = read_counts(paths)
     return Vocabulary(list(counts), np.array(list(counts.values()), np.int64), is_sum=len(paths) > 1)
+
+
+def rows_of(request: Request) -> str:
+    """What is read, in the plural."""
+    return "edges" if request.graph.graph else "pairs" if request.pairs.pairs else "words"

@@ -49,16 +49,16 @@ def going_on(
 
 def options_of(request: Request, running: RunConfig) -> dict[str, Any]:
     """The options of a run, in values that JSON can hold; an object to train on has no name to go on by."""
-    options = {**vars(request.training), **vars(request.reading), **vars(request.graph)}
-    options |= {**vars(request.replicas), **vars(running)}
+    kinds = (request.training, request.reading, request.graph, request.pairs, request.replicas, running)
+    options = {name: value for kind in kinds for name, value in vars(kind).items()}
     plain = {name: as_json(value) for name, value in options.items() if name not in OF_THIS_CALL}
     return {"source": request.names and [absolute(name) for name in request.names], **plain}
 
 
 def asked(configs: Configs) -> dict[str, Any]:
     """All options, in values that JSON can hold."""
-    options = {**vars(configs.training), **vars(configs.reading), **vars(configs.graph)}
-    options |= {**vars(configs.replicas), **vars(configs.running)}
+    *kinds, _ = configs
+    options = {name: value for kind in kinds for name, value in vars(kind).items()}
     return {name: as_json(value) for name, value in options.items()}
 
 

@@ -9,12 +9,14 @@ from typing import Any, get_args
 from fastw2v.backends import require_supported
 from fastw2v.config import Architecture, Kernel, Loss, Precision, TrainConfig
 from fastw2v.corpus.graphs.read import read_graph
+from fastw2v.corpus.pairs.read import Limits, read_pairs
 from fastw2v.corpus.read import read_corpus
 from fastw2v.errors import UsageError
 from fastw2v.kernels.code_cache import CodeCache
 from fastw2v.model.arrays import Tokens
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.training.compilation import compile_kernel, smallest
+from fastw2v.training.pairing import corpus_of_pairs
 from fastw2v.training.shuffling import epoch_buffers
 from fastw2v.training.walking import corpus_of_walks
 
@@ -58,7 +60,7 @@ def as_typed(options: dict[str, Any]) -> str:
 
 
 def compile_reading() -> None:
-    """Compile what cuts, counts and numbers words, finds phrases, shuffles, reads graphs and walks."""
+    """Compile what cuts, counts and numbers words, finds phrases, shuffles, walks, and groups pairs."""
     words = [f"w{n}" for n in range(MANY_WORDS)]
     for rows in ([" ".join(words)] * 2, [words] * 2):
         corpus = read_corpus(iter(rows), threads=2, min_count=1)
@@ -76,6 +78,11 @@ def compile_reading() -> None:
         pass
     edges = read_graph([("a", "b", 1.0), ("b", "c", 2.0)], directed=True)
     corpus_of_walks(edges, GraphConfig(graph=True, return_parameter=2.0), seed=1, threads=1)
+    limits = Limits(1, None)
+    given: list[Any] = [[("a", "x"), ("b", "y")], [("a", "x", 2.0), ("b", "y", 1.0)]]
+    for pairs in given:
+        read = read_pairs(pairs, centers=limits, outsides=limits, ids_bytes=1 << 20)
+        corpus_of_pairs(read, sample=0.0)
 
 
 def warm_up(on_kernel: Callable[[str], object]) -> int:
@@ -88,5 +95,9 @@ def warm_up(on_kernel: Callable[[str], object]) -> int:
     compile_reading()
     for options in kernels():
         on_kernel(f"the kernel of {as_typed(options)}")
-        compile_kernel(TrainConfig(**options))
+        config = TrainConfig(**options)
+        compile_kernel(config)
+        if config.architecture == "skip-gram" and config.subwords is None and config.loss != "softmax":
+            on_kernel(f"that of {as_typed(options)} for given pairs")
+            compile_kernel(config, pairs=True)
     return CodeCache.compiled - before

@@ -39,27 +39,31 @@ OTHER_LOOPS = 300
 WAIT_SECONDS = 0.2
 CHILD = """
 import json, sys
-path, config, weighted = json.loads(sys.stdin.readline())
+path, config, kinds = json.loads(sys.stdin.readline())
 sys.path[:] = path
 from fastw2v.training.compilation import compile_told
-compile_told(config, weighted)
+compile_told(config, kinds)
 """
 
 
-def smallest(config: TrainConfig, weighted: bool = False) -> tuple[Plan, Vectors, Tokens]:
+def smallest(
+    config: TrainConfig, *, weighted: bool = False, pairs: bool = False
+) -> tuple[Plan, Vectors, Tokens]:
     """What the kernel for config takes, as small as can be: of the same types for every corpus and dim.
 
     weighted   whether sentences have weights
+    pairs      whether the corpus is of given pairs
     """
-    plan = plan_of(config, np.ones(2, np.int64), 2)
+    counts = np.ones(2, np.int64)
+    plan = plan_of(config, counts, 2, outside_counts=counts if pairs else None)
     vectors = Vectors(aligned_zeros(2, config.dim), aligned_zeros(2, config.dim))
     weights = np.zeros(0, np.float32) if weighted else None
     return plan, vectors, Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), weights)
 
 
-def compile_kernel(config: TrainConfig, weighted: bool = False) -> None:
-    """Compile what a run with config needs for training, or load it from the cache."""
-    plan, vectors, tokens = smallest(config, weighted)
+def compile_kernel(config: TrainConfig, **kinds: bool) -> None:
+    """Compile what a run with config needs, or load it from the cache; kinds are those of `smallest`."""
+    plan, vectors, tokens = smallest(config, **kinds)
     make(plan, vectors, config.backend, 1).compile(tokens)
 
 
@@ -96,16 +100,16 @@ class Compilation:
     Where it comes to nothing, the kernel is compiled before training as if it had not been.
     """
 
-    def __init__(self, config: TrainConfig, weighted: bool = False) -> None:
+    def __init__(self, config: TrainConfig, **kinds: bool) -> None:
         """Start it. Raises OSError where the system gives no process."""
-        self.expected = expected_seconds(smallest(config)[0])
+        self.expected = expected_seconds(smallest(config, **kinds)[0])
         self.started = time.perf_counter()
         command, pipe = [sys.executable, "-P", "-c", CHILD], subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         self.stop = weakref.finalize(self, _stop, self.process)
         with contextlib.suppress(OSError):  # it ended already
             told: IO[bytes] = self.process.stdin  # type: ignore[assignment]
-            told.write(json.dumps([sys.path, asdict(config), weighted]).encode() + b"\n")
+            told.write(json.dumps([sys.path, asdict(config), kinds]).encode() + b"\n")
             told.flush()
 
     def wait(self, hooks: Sequence[Hook]) -> float:
@@ -132,24 +136,21 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.communicate()
 
 
-def compile_beside(config: TrainConfig, weighted: bool = False) -> Compilation | None:
+def compile_beside(config: TrainConfig, **kinds: bool) -> Compilation | None:
     """A process that compiles; None where that is not needed, or would not be quicker.
 
     One core would have to do both. A program that is no Python interpreter's cannot be started as one.
     """
     is_interpreter = "python" in Path(sys.executable or "").name and not hasattr(sys, "frozen")
-    if (
-        usable_cores() < 2
-        or not is_interpreter
-        or not needs_compiling(*smallest(config, weighted), config.backend)
-    ):
+    needed = smallest(config, **kinds)
+    if usable_cores() < 2 or not is_interpreter or not needs_compiling(*needed, config.backend):
         return None
     with contextlib.suppress(OSError):
-        return Compilation(config, weighted)
+        return Compilation(config, **kinds)
     return None
 
 
-def compile_told(config: dict[str, Any], weighted: bool) -> None:
+def compile_told(config: dict[str, Any], kinds: dict[str, bool]) -> None:
     """What the process does: compile, say how long it took, and end, but at once where the other one ends."""
 
     def end_with_other() -> None:
@@ -158,6 +159,6 @@ def compile_told(config: dict[str, Any], weighted: bool) -> None:
 
     threading.Thread(target=end_with_other, daemon=True).start()
     started = time.perf_counter()
-    compile_kernel(TrainConfig(**config), weighted)
+    compile_kernel(TrainConfig(**config), **kinds)
     os.write(1, f"{time.perf_counter() - started:.3f}".encode())
     os._exit(0)  # without clearing up

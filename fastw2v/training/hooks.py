@@ -69,14 +69,22 @@ START = Position()
 
 
 def embeddings_of(
-    vocabulary: Vocabulary, vectors: Vectors, inputs: Inputs, objective: Objective
+    vocabulary: Vocabulary,
+    vectors: Vectors,
+    inputs: Inputs,
+    objective: Objective,
+    outsides: Vocabulary | None = None,
 ) -> Embeddings:
-    """Matrices of rows without padding as vectors of words: means where words are bags of rows."""
+    """Matrices of rows without padding as vectors of words: means where words are bags of rows.
+
+    outsides   the vocabulary of the outside words, where it is another one
+    """
     from fastw2v.vectors.embeddings import Embeddings
 
     center, outside = vectors.center, vectors.outside if outside_is_of_words(objective) else None
     if not isinstance(inputs, Subwords):
-        return Embeddings(vocabulary.words, center, outside, vocabulary.counts)
+        own = (None, None) if outsides is None or outside is None else (outsides.words, outsides.counts)
+        return Embeddings(vocabulary.words, center, outside, vocabulary.counts, None, *own)
     from fastw2v.vectors.ngrams import InputRows, mean_rows
 
     means, made_of = mean_rows(center, Rows(inputs.starts, inputs.rows)), InputRows(inputs.spans, center)
@@ -91,6 +99,7 @@ class Moment:
     progress   Progress
     objective  of the run
     inputs     of the run: which rows of vectors.center stand for a word
+    outside_vocabulary   of the outside words, where it is another one
     """
 
     epoch: int
@@ -100,13 +109,15 @@ class Moment:
     dim: int
     objective: Objective
     inputs: Inputs = WORDS
+    outside_vocabulary: Vocabulary | None = None
 
     def embeddings(self) -> Embeddings:
         """A copy of the vectors as they are now; takes the memory of both matrices."""
         center, outside = (np.ascontiguousarray(matrix[:, : self.dim]) for matrix in self.vectors)
         if np.shares_memory(center, self.vectors.center):  # dim is whole cache lines: nothing was copied
             center, outside = center.copy(), outside.copy()
-        return embeddings_of(self.vocabulary, Vectors(center, outside), self.inputs, self.objective)
+        vectors = Vectors(center, outside)
+        return embeddings_of(self.vocabulary, vectors, self.inputs, self.objective, self.outside_vocabulary)
 
 
 Callback = Callable[[Moment], object]  # True, which `STOP` is, ends the run; nothing else does

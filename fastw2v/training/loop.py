@@ -45,14 +45,15 @@ def train(
     longest = corpus.source.longest if corpus.source else longest_sentence(corpus.offsets)
     require_neighbours(longest)
     vectors, start = begin(corpus, config, hooks, init)
-    plan = plan_of(config, corpus.vocabulary.counts, longest, corpus.vocabulary.words)
+    words, others = corpus.vocabulary, corpus.outside_counts
+    plan = plan_of(config, words.counts, longest, words.words, others)
     backend = make(plan, vectors, config.backend, config.threads)
     tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus, hooks)
     tell_stage(hooks, "train")
     with signals_of(hooks):
-        end, words = Loop(backend, corpus, config, hooks).run(start)
-    return ended(finish(corpus, config, backend, end, words, compile_seconds), hooks)
+        end, n_words = Loop(backend, corpus, config, hooks).run(start)
+    return ended(finish(corpus, config, backend, end, n_words, compile_seconds), hooks)
 
 
 class Loop:
@@ -191,8 +192,9 @@ class Loop:
     def moment(self, position: Position, mean_loss: float) -> Moment:
         """The run as hooks see it."""
         progress, plan = self.progress(position, mean_loss), self.backend.plan
-        known = (self.corpus.vocabulary, self.backend.host(), self.config.dim)
-        return Moment(position.epoch + 1, progress, *known, plan.objective, plan.inputs)
+        words, others = self.corpus.vocabulary, self.corpus.outside_vocabulary
+        known = (words, self.backend.host(), self.config.dim, plan.objective, plan.inputs, others)
+        return Moment(position.epoch + 1, progress, *known)
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
         """Of the run, by all processes."""

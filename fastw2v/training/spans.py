@@ -30,7 +30,7 @@ class Span:
         self.tokens_before = tokens_before + buffer.first_token
         self._epoch, self._first_unit = epoch, buffer.first_unit
         if buffer.n_tokens != len(buffer.tokens.ids):
-            self.pace = buffer.n_tokens / len(buffer.tokens.ids)
+            self.pace = buffer.n_tokens / max(len(buffer.tokens.ids), 1)
 
     def tokens_after(self, unit: int) -> int:
         """Tokens of the run that are trained before this unit, by all processes."""

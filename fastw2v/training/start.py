@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,18 +47,25 @@ def unpadded(matrix: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return flat[: n_words * dim].reshape(n_words, dim)
 
 
-def matrix_bytes(n_words: int, dim: int, n_buckets: int = 0) -> int:
-    """Bytes of the two matrices in training, of which V has rows for buckets of n-grams too."""
-    return (2 * n_words + n_buckets) * padded(dim) * 4
+def matrix_bytes(n_words: int, dim: int, n_buckets: int = 0, n_outside: int | None = None) -> int:
+    """Bytes of the two matrices in training, of which V has rows for buckets of n-grams too.
+
+    n_outside   rows of U, where they are not as many as words
+    """
+    return (n_words + (n_words if n_outside is None else n_outside) + n_buckets) * padded(dim) * 4
 
 
-def require_memory(n_words: int, dim: int, n_copies: int = 1, n_buckets: int = 0) -> None:
+def require_memory(
+    n_words: int, dim: int, n_copies: int = 1, n_buckets: int = 0, n_outside: int | None = None
+) -> None:
     """Raise OutputError where so many copies of the two matrices cannot fit the memory that is free."""
-    need, free = n_copies * matrix_bytes(n_words, dim, n_buckets), free_memory()
+    need, free = n_copies * matrix_bytes(n_words, dim, n_buckets, n_outside), free_memory()
     if n_buckets:
         need += 4 * n_words * dim  # the vectors of words, which are made of rows in the end
     if free is not None and need > free:
         more, cure = (f" and {n_buckets:,} buckets", "--buckets, ") if n_buckets else ("", "")
+        if n_outside is not None:
+            more, cure = f" and {n_outside:,} x {dim}", "--outside-max-vocab, "
         raise OutputError(
             f"{('two', 'four')[n_copies > 1]} matrices of {n_words:,} x {dim}{more} need {need / 1e9:.1f} GB "
             f"and {free / 1e9:.1f} GB are free: lower {cure}--dim or --max-vocab, or raise --min-count"
@@ -213,19 +220,42 @@ def require_known(config: TrainConfig, init: Embeddings | None) -> None:
         )
 
 
-def fill_known(vectors: Vectors, words: Sequence[str], init: Embeddings, dim: int) -> None:
+def fill_known(
+    vectors: Vectors,
+    words: Sequence[str],
+    init: Embeddings,
+    dim: int,
+    outside_words: Sequence[str] | None = None,
+) -> None:
     """Copy the vectors of the words that init has; its outside vectors only if it has them.
 
-    Raises UsageError where it has none of them.
+    outside_words   of the run, where they are not its words
+
+    Raises UsageError where it has none of the words.
     """
-    rows = np.array([i for i, word in enumerate(words) if word in init], np.int64)
-    if not len(rows):
+    n_known = copy_known(vectors.center, words, init.center_vectors, init.index, dim)
+    if not n_known:
         raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
-    places = np.array([init.index[words[i]] for i in rows], np.int64)
-    for matrix, known in ((vectors.center, init.center_vectors), (vectors.outside, init.outside_vectors)):
-        for start in range(0, len(rows) if known is not None else 0, COPIED_ROWS):
-            part = slice(start, start + COPIED_ROWS)
-            matrix[rows[part], :dim] = known[places[part]]  # type: ignore[index]
+    if init.outside_vectors is not None:
+        own = init.outside_words
+        index = init.index if own is None else {word: i for i, word in enumerate(own)}
+        copy_known(vectors.outside, outside_words or words, init.outside_vectors, index, dim)
+
+
+def copy_known(
+    matrix: NDArray[np.float32],
+    words: Sequence[str],
+    known: NDArray[np.float32],
+    index: Mapping[str, int],
+    dim: int,
+) -> int:
+    """Copy the rows of the words that an index has; returns how many there are."""
+    rows = np.array([i for i, word in enumerate(words) if word in index], np.int64)
+    places = np.array([index[words[i]] for i in rows], np.int64)
+    for start in range(0, len(rows), COPIED_ROWS):
+        part = slice(start, start + COPIED_ROWS)
+        matrix[rows[part], :dim] = known[places[part]]
+    return len(rows)
 
 
 def begin(
@@ -236,9 +266,11 @@ def begin(
     Raises OutputError where so many copies of them do not fit the memory.
     """
     n_words, n_buckets = len(corpus.vocabulary), n_buckets_of(config)
-    require_memory(n_words, config.dim, n_copies, n_buckets)
+    others = corpus.outside_vocabulary
+    n_outside = n_words if others is None else len(others)
+    require_memory(n_words, config.dim, n_copies, n_buckets, None if others is None else n_outside)
     n_rows = n_words + n_buckets
-    vectors = Vectors(aligned_zeros(n_rows, config.dim), aligned_zeros(n_words, config.dim))
+    vectors = Vectors(aligned_zeros(n_rows, config.dim), aligned_zeros(n_outside, config.dim))
     for start in filter(None, (hook.restore(vectors) for hook in hooks)):
         return vectors, start
     fill_initial(vectors.center[:, : config.dim], config.seed)
@@ -246,7 +278,8 @@ def begin(
     if init:
         if config.loss == "hierarchical-softmax":  # whose rows of U stand for no words
             init = Embeddings(init.words, init.center_vectors, None, init.counts)
-        fill_known(vectors, corpus.vocabulary.words, init, config.dim)
+        outside_words = None if others is None else others.words
+        fill_known(vectors, corpus.vocabulary.words, init, config.dim, outside_words)
     return vectors, START
 
 
@@ -276,7 +309,9 @@ def finish(
     require_healthy(vectors, mean_loss, backend.plan.objective, config.learning_rate)
     vectors = Vectors(*(unpadded(matrix, config.dim) for matrix in vectors))
     return Trained(
-        embeddings=embeddings_of(corpus.vocabulary, vectors, backend.plan.inputs, backend.plan.objective),
+        embeddings=embeddings_of(
+            corpus.vocabulary, vectors, backend.plan.inputs, backend.plan.objective, corpus.outside_vocabulary
+        ),
         words=words,
         kept_words=end.totals.n_kept,
         pairs=round(end.totals.n_pairs),

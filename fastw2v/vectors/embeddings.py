@@ -37,6 +37,8 @@ class Embeddings:
     counts           int64 (n_words,), occurrences in the corpus, or None when unknown
     made_of          InputRows that the centre vectors are means of, or None where words are whole: with them
                      a word that is not there has a vector too, that of its n-grams
+    outside_words    strings that the outside vectors are of, where they are not words: of given pairs
+    outside_counts   int64 (n_outside,), their pairs, or None when unknown
 
     Raises UsageError when the shapes or types do not fit together.
     """
@@ -46,12 +48,15 @@ class Embeddings:
     outside_vectors: NDArray[np.float32] | None = None
     counts: NDArray[np.int64] | None = None
     made_of: InputRows | None = None
+    outside_words: list[str] | None = None
+    outside_counts: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         _check_matrix("center_vectors", self.center_vectors, len(self.words))
         if self.outside_vectors is not None:
-            _check_matrix("outside_vectors", self.outside_vectors, len(self.words))
-            if self.outside_vectors.shape != self.center_vectors.shape:
+            n_outside = len(self.words if self.outside_words is None else self.outside_words)
+            _check_matrix("outside_vectors", self.outside_vectors, n_outside)
+            if self.outside_vectors.shape[1] != self.center_vectors.shape[1]:
                 raise UsageError(
                     f"outside_vectors have dim {self.outside_vectors.shape[1]}, "
                     f"center_vectors {self.dim}; both need the same"
@@ -98,7 +103,8 @@ class Embeddings:
             (self.center_vectors, other.center_vectors),
             (self.outside_vectors, other.outside_vectors),
         )
-        return self.words == other.words and all(
+        same_words = (self.words, self.outside_words) == (other.words, other.outside_words)
+        return same_words and all(
             mine is theirs or (mine is not None and theirs is not None and np.array_equal(mine, theirs))
             for mine, theirs in pairs
         )
@@ -151,6 +157,15 @@ class Embeddings:
         @classmethod
         def load(cls, path: str | Path, **options: Any) -> Embeddings: ...
         def to_arrow(self) -> pa.Table: ...
+
+    def of_outside(self) -> Embeddings:
+        """The outside vectors as those of their words. Raises UsageError where they were not kept."""
+        if self.outside_vectors is None:
+            raise UsageError("the outside vectors were not kept: train with --save-outside")
+        words, counts = self.outside_words, self.outside_counts
+        if words is None:
+            words, counts = self.words, self.counts
+        return Embeddings(words, self.outside_vectors, None, counts)
 
     def to_gensim(self) -> KeyedVectors:
         """gensim's KeyedVectors with these centre vectors and counts; needs gensim."""
@@ -212,6 +227,8 @@ def select_vectors(
     had.
     """
     center, outside = embeddings.center_vectors, embeddings.outside_vectors
+    if which in ("sum", "concatenated"):
+        require_shared_words(embeddings, f"vectors {which}")
     if which != "center" and outside is None:
         raise UsageError(
             f"{which} vectors need the outside vectors, which were not kept: train with --save-outside, "
@@ -236,11 +253,26 @@ def select_vectors(
         ) from error
 
 
-def with_outside(embeddings: Embeddings, outside: Embeddings) -> Embeddings:
+def require_shared_words(embeddings: Embeddings, what: str) -> None:
+    """Raise UsageError where the outside vectors are not of the words."""
+    if embeddings.outside_words is not None:
+        raise UsageError(
+            f"{what} needs centre and outside vectors of the same words, and of given pairs they are of two "
+            "vocabularies: take one of them"
+        )
+
+
+def with_outside(embeddings: Embeddings, outside: Embeddings, *, apart: bool = False) -> Embeddings:
     """The embeddings with the vectors of another file as their outside vectors.
+
+    apart   they have words of their own, as of given pairs
 
     Raises UsageError where the words are not the same in the same order, or the dim is another.
     """
+    if apart:
+        own, counts = outside.words, outside.counts
+        vectors = outside.center_vectors
+        return replace(embeddings, outside_vectors=vectors, outside_words=own, outside_counts=counts)
     if outside.words != embeddings.words:
         raise UsageError(
             f"the outside vectors have other words ({len(outside):,}) than the centre vectors "
@@ -263,6 +295,7 @@ def only_words(embeddings: Embeddings, words: Sequence[str], *, unseen: bool = T
             raise UsageError(f"{shown(word)} has no vector: it is not among the {len(embeddings):,} words")
     known = np.array([-1 if row is None else row for row in rows])
     counts, outside = embeddings.counts, embeddings.outside_vectors
+    outside = None if embeddings.outside_words is not None else outside
     return Embeddings(
         list(words),
         embeddings[words],

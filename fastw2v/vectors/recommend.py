@@ -36,7 +36,7 @@ class Scorer:
     """
 
     def __init__(self, embeddings: Embeddings) -> None:
-        if embeddings.outside_vectors is None:
+        if embeddings.outside_vectors is None or embeddings.outside_words is not None:
             self.items = self.sources = unit_rows(embeddings.center_vectors)
         else:
             self.items, self.sources = embeddings.outside_vectors, embeddings.center_vectors

@@ -37,11 +37,17 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
         raise UsageError("--init-outside needs --init-vectors: give both files of one training")
     if config.loss == "hierarchical-softmax":
         require_no_outside(options)
+    if options["pairs"] and options["vectors"] in ("sum", "concatenated"):
+        raise UsageError(
+            f"--vectors {options['vectors']} is of both vectors of a word, and outside words of pairs are "
+            "others: leave it out, and write them by --save-outside"
+        )
     if resumed or options["continue_from"]:
         return
     init = formats.load(Path(center), unescape=options["escape"], limit=1) if center else None
     if init and outside:
-        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], limit=1))
+        first = formats.load(Path(outside), unescape=options["escape"], limit=1)
+        init = with_outside(init, first, apart=options["pairs"])
     require_known(config, init)
 
 

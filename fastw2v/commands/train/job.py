@@ -24,6 +24,7 @@ from fastw2v.commands.train.outputs import Outputs, estimate, softmax_lines, sum
 from fastw2v.commands.train.resume import (
     let_graph_decide,
     let_minutes_decide,
+    let_pairs_decide,
     run_folder,
     settled,
     with_model,
@@ -33,11 +34,12 @@ from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
 from fastw2v.options.graphs import GraphConfig
+from fastw2v.options.pairs import PairConfig
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.continuing import joined_line, keep_model, lists_of, request_with, start_of
 from fastw2v.run.processes import Run
-from fastw2v.run.request import Request, memory_of, read_vocabularies
+from fastw2v.run.request import Request, memory_of, read_vocabularies, rows_of
 from fastw2v.run.resume import begun
 from fastw2v.run.saved_model import SavedModel
 from fastw2v.show.listener import Listener
@@ -107,6 +109,7 @@ def opened(options: dict[str, Any]) -> Iterator[Job]:
     options = options | {"output": at_standard_output("-o", options["output"], options["file_format"])}
     let_minutes_decide(options)
     let_graph_decide(options)
+    let_pairs_decide(options)
     # Before the folder of a new run is made; of a run that goes on only its checkpoint knows the options.
     notes = [] if options["resume"] else check_outputs(options)
     with contextlib.ExitStack() as stack:
@@ -135,9 +138,10 @@ def request_of(options: dict[str, Any], model: SavedModel | None) -> Request:
     replicas = ReplicaConfig(**{name: options[name] for name in ReplicaConfig.__dataclass_fields__})
     memory = memory_of(options["memory_limit"], options["cache_dir"])
     graph = GraphConfig(**{name: options[name] for name in GraphConfig.__dataclass_fields__})
+    pairs = PairConfig(**{name: options[name] for name in PairConfig.__dataclass_fields__})
     names = list(options["source"])
     source = names if len(names) > 1 else names[0]
-    request = Request(source, training, reading, replicas, vocabulary, memory, graph=graph)
+    request = Request(source, training, reading, replicas, vocabulary, memory, graph=graph, pairs=pairs)
     return request_with(request, keeps=bool(options["save_model"]), model=model)
 
 
@@ -195,15 +199,15 @@ class LeaderJob:
     def read(self) -> Corpus:
         """Read the corpus, telling how far it is."""
         started = time.perf_counter()
-        shown = reading_shown(self.display, "edges" if self.run.request.graph.graph else "words")
+        shown = reading_shown(self.display, rows_of(self.run.request))
         corpus = self.run.read(shown, phrases_shown(self.display))
         say_read(corpus, self.run.n_tokens, time.perf_counter() - started, self.display)
-        self.say_step_size(self.run, len(corpus.vocabulary))
+        self.say_step_size(self.run, len(corpus.outside_vocabulary or corpus.vocabulary))
         for line in softmax_lines(corpus, self.run):
             self.display.say(" ".join(line.split()))
         self.say_ngrams(corpus)
         self.say_processes(self.run.communicator)
-        self.outputs.require_writable_words(corpus.vocabulary.words)
+        self.outputs.require_writable_words(corpus)
         return corpus
 
     def say_step_size(self, run: Run, n_words: int) -> None:
@@ -256,7 +260,7 @@ class LeaderJob:
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)
-        is_drawn = run.training.shuffle or run.request.graph.graph
+        is_drawn = run.training.shuffle or rows_of(run.request) != "words"
         listener = Listener(display, self.log, run.training.minutes, is_drawn)
         trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
         display.close()
@@ -285,7 +289,8 @@ class LeaderJob:
             keep_model(Path(self.options["save_model"]), self.run, trained, self.model)
         if self.outputs.config:
             command = click.get_current_context().command
-            config, n_words = self.run.training, len(trained.embeddings.words)
+            config = self.run.training
+            n_words = len(trained.embeddings.outside_words or trained.embeddings.words)
             chosen = {"lr": config.lr, "shared-negatives": config.shared_draws(n_words)}
             write_config(self.outputs.config, self.settings, command, chosen)
         summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
@@ -298,7 +303,8 @@ def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embe
         return None
     init = formats.load(Path(center), unescape=options["escape"], errors="replace")
     if outside:
-        init = with_outside(init, formats.load(Path(outside), unescape=options["escape"], errors="replace"))
+        given = formats.load(Path(outside), unescape=options["escape"], errors="replace")
+        init = with_outside(init, given, apart=options["pairs"])
     words = corpus.vocabulary.words
     display.say(f"{sum(word in init for word in words):,} of {len(words):,} words start as in {center}")
     return init

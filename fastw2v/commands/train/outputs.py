@@ -68,13 +68,15 @@ class Outputs:
         for line in notes:
             display.say(line)
 
-    def require_writable_words(self, words: list[str]) -> None:
+    def require_writable_words(self, corpus: Corpus) -> None:
         """Raise UsageError for a word that a format cannot carry."""
         from fastw2v.vectors.formats import check_words
 
-        check_words(words, self.format, escape=self.form["escape"])
+        words, others = corpus.vocabulary.words, (corpus.outside_vocabulary or corpus.vocabulary).words
+        named = others if self.form["vectors"] == "outside" else words
+        check_words(named, self.format, escape=self.form["escape"])
         if self.outside_format:
-            check_words(words, self.outside_format, escape=self.form["escape"])
+            check_words(others, self.outside_format, escape=self.form["escape"])
 
     def component_bytes(self) -> int:
         """Bytes on disk for each of the dim numbers of a word, in all files."""
@@ -114,13 +116,16 @@ def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
     if config.minutes is not None:
         epochs = f"as many epochs as {config.minutes:g} minutes allow"
-    matrices = matrix_bytes(n_words, config.dim, n_buckets)
+    others = corpus.outside_vocabulary
+    n_outside = n_words if others is None else len(others)
+    matrices = matrix_bytes(n_words, config.dim, n_buckets, n_outside)
     disk = sum(len(word) + 1 for word in corpus.vocabulary.words) * (2 if outputs.outside else 1)
-    disk += n_words * config.dim * outputs.component_bytes()
+    disk += max(n_words, n_outside) * config.dim * outputs.component_bytes()
     disk += 4 * (n_words + n_buckets) * config.dim if outputs.format == "fasttext" else 0
     rows = f"2 x {n_words:,}" if not n_buckets else f"(2 x {n_words:,} + {n_buckets:,} buckets)"
+    rows = rows if others is None else f"({n_words:,} + {n_outside:,})"
     return [
-        f"vocabulary  {n_words:,} words",
+        f"vocabulary  {n_words:,} words" + (f", {n_outside:,} outside words" if others is not None else ""),
         f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: {rows} x {config.dim} float32, padded",
         ids_line(corpus),
@@ -135,7 +140,7 @@ def softmax_lines(corpus: Corpus, run: Run) -> list[str]:
     from fastw2v.training.softmax_cost import kept_words, scratch_bytes, softmax_seconds
 
     config, counts = run.training, corpus.vocabulary.counts
-    if config.loss != "softmax":
+    if config.loss != "softmax" or corpus.outside_vocabulary:  # whose pairs are no windows
         return []
     seconds = softmax_seconds(config, counts, run.communicator.size)
     return [
@@ -148,6 +153,8 @@ def softmax_lines(corpus: Corpus, run: Run) -> list[str]:
 
 def ids_line(corpus: Corpus) -> str:
     """Where the encoded corpus is, or the graph, and how much it takes."""
+    if corpus.outside_vocabulary and corpus.source:
+        return f"pairs       {corpus.source.nbytes / 1e6:,.1f} MB of memory, or of disk beyond --memory-limit"
     if corpus.source:
         return f"graph       {corpus.source.nbytes / 1e6:,.1f} MB of memory"
     from fastw2v.corpus.ids.storage import pages_of

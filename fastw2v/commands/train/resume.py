@@ -13,6 +13,7 @@ from fastw2v.commands.declared import fixed
 from fastw2v.commands.train.settings import with_absolute_paths
 from fastw2v.config import GRAPH_DEFAULTS, PRESETS, TrainConfig
 from fastw2v.errors import UsageError
+from fastw2v.options.pairs import PAIR_DEFAULTS
 from fastw2v.options.together import refuse_epochs
 from fastw2v.run.checkpoints import RunFolder, open_checkpoints, require_no_patience
 from fastw2v.run.continuing import model_of, options_with, require_together
@@ -71,7 +72,8 @@ def with_model(options: dict[str, Any], *, resumed: bool) -> tuple[dict[str, Any
     )
     training = {name: options[name] for name in TrainConfig.__dataclass_fields__}
     beside = {
-        name: options[name] for name in ("init_vectors", "init_outside", "read_vocab", "preset", "graph")
+        name: options[name]
+        for name in ("init_vectors", "init_outside", "read_vocab", "preset", "graph", "pairs")
     }
     require_together(TrainConfig(**training), place, target, beside)
     model = model_of(place, target)
@@ -91,6 +93,19 @@ def let_graph_decide(options: dict[str, Any]) -> None:
         by_clock = name == "epochs" and options["minutes"] is not None
         if source_of(name) is ParameterSource.DEFAULT and not by_clock:
             options[name] = value
+
+
+def let_pairs_decide(options: dict[str, Any]) -> None:
+    """Let the defaults of pairs stand where nothing else is given, and no window where a preset gives one."""
+    if not options["pairs"]:
+        return
+    source_of = click.get_current_context().get_parameter_source
+    for name, value in PAIR_DEFAULTS.items():
+        if source_of(name) is ParameterSource.DEFAULT:
+            options[name] = value
+    is_given = source_of("window") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    if not is_given and options["window"] == PRESETS.get(options["preset"], {}).get("window"):
+        options["window"] = TrainConfig.window
 
 
 def let_minutes_decide(options: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which columns of a table are the ends of an edge and its weight, and edges as arrays of one type."""
+"""Which columns of a table are the two words of a row and its weight: of an edge, or of a given pair."""
 
 from __future__ import annotations
 
@@ -12,13 +12,44 @@ from numpy.typing import NDArray
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.options.checks import shown
 
-# What the columns are called, in any case, the first that is there: networkx and igraph say source and
-# target or from and to, DGL src and dst.
-SOURCES = ("source", "src", "from", "from_node", "fromnodeid", "u", "head", "source_id")
-TARGETS = ("target", "dst", "to", "to_node", "tonodeid", "v", "tail", "target_id", "dest", "destination")
-WEIGHTS = ("weight", "weights", "w")
-NAMED = "name the columns source and target, and weight if there is one"
 TEXT = pa.large_string()
+
+
+class Terms(NamedTuple):
+    """What rows of two words are called, and their columns in any case, the first that is there.
+
+    row, rows, words   as a message says them: an edge, edges, nodes
+    first, second      the columns, and by which other names they are known
+    """
+
+    row: str
+    rows: str
+    words: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    weight: tuple[str, ...]
+
+    @property
+    def named(self) -> str:
+        """What cures columns that cannot be told."""
+        first, second, weight = self.first[0], self.second[0], self.weight[0]
+        return f"name the columns {first} and {second}, and {weight} if there is one"
+
+    @property
+    def given(self) -> str:
+        """What an object of Python is called."""
+        return f"the given {self.rows}"
+
+
+# networkx and igraph say source and target or from and to, DGL src and dst.
+EDGES = Terms(
+    "edge",
+    "edges",
+    "nodes",
+    ("source", "src", "from", "from_node", "fromnodeid", "u", "head", "source_id"),
+    ("target", "dst", "to", "to_node", "tonodeid", "v", "tail", "target_id", "dest", "destination"),
+    ("weight", "weights", "w"),
+)
 
 
 class EdgeColumns(NamedTuple):
@@ -35,47 +66,48 @@ class EdgeColumns(NamedTuple):
 
 
 class EdgeBatch(NamedTuple):
-    """Some edges.
+    """Some edges, or pairs.
 
-    ends      int64 or large_string (2 · n,): source, target, source, target …
+    sources, targets   int64 or large_string (n,)
     weights   float64 (n,); None where there are none
     n_null    rows that were left out, because something in them is null
     """
 
-    ends: pa.Array
+    sources: pa.Array
+    targets: pa.Array
     weights: NDArray[np.float64] | None
     n_null: int
 
 
-def edge_columns(name: str, schema: pa.Schema) -> EdgeColumns:
-    """The columns of a table of edges: by their names, or where it has no others by their places.
+def edge_columns(name: str, schema: pa.Schema, terms: Terms = EDGES) -> EdgeColumns:
+    """The columns of a table of edges or pairs: by their names, or where it has no others by their places.
 
     Raises UsageError where they cannot be told, or are of no use.
     """
     by_name = {column.lower(): column for column in reversed(schema.names)}
     source, target, weight = (
-        next((by_name[one] for one in known if one in by_name), None) for known in (SOURCES, TARGETS, WEIGHTS)
+        next((by_name[one] for one in known if one in by_name), None)
+        for known in (terms.first, terms.second, terms.weight)
     )
     others = [column for column in schema.names if column != weight]
     if source is None and target is None and len(others) in ((2,) if weight else (2, 3)):
         source, target, *rest = others
         weight = rest[0] if rest else weight
     if source is None or target is None:
-        missing = "source" if source is None else "target"
-        raise UsageError(
-            f"{name} has no column {missing} (it has {', '.join(map(shown, schema.names[:8]))}): {NAMED}"
-        )
+        missing = (terms.first if source is None else terms.second)[0]
+        has = ", ".join(map(shown, schema.names[:8]))
+        raise UsageError(f"{name} has no column {missing} (it has {has}): {terms.named}")
     columns = EdgeColumns(source, target, weight)
     for column in (source, target):
         if not (is_integers(schema.field(column).type) or is_text(schema.field(column).type)):
             raise UsageError(
-                f"{name}: column {column!r} is {schema.field(column).type}, and nodes are integers or texts: "
-                "cast it"
+                f"{name}: column {column!r} is {schema.field(column).type}, and {terms.words} are integers "
+                "or texts: cast it"
             )
     if weight is not None and not is_number(schema.field(weight).type):
         raise UsageError(
             f"{name}: column {weight!r} is {schema.field(weight).type}, and weights are numbers: cast it, or "
-            f"{NAMED}"
+            f"{terms.named}"
         )
     return columns
 
@@ -101,20 +133,18 @@ def is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def edge_batch(place: str, batch: pa.RecordBatch, columns: EdgeColumns) -> EdgeBatch:
-    """The edges of some rows. Raises CorpusError for a weight that is none."""
+def edge_batch(place: str, batch: pa.RecordBatch, columns: EdgeColumns, terms: Terms = EDGES) -> EdgeBatch:
+    """The edges or pairs of some rows. Raises CorpusError for a weight that is none."""
     n_rows = batch.num_rows
     if any(batch.column(name).null_count for name in columns.names):
         batch = batch.select(columns.names).drop_null()
     ends = [plain_ends(batch.column(name)) for name in (columns.source, columns.target)]
-    if ends[0].type != ends[1].type:
-        ends = [array.cast(TEXT) for array in ends]
     n_null = n_rows - batch.num_rows
     if columns.weight is None:
-        return EdgeBatch(in_turn(*ends), None, n_null)
+        return EdgeBatch(ends[0], ends[1], None, n_null)
     weights = batch.column(columns.weight).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    require_weights(place, weights, *ends)
-    return EdgeBatch(in_turn(*ends), weights, n_null)
+    require_weights(place, weights, *ends, terms=terms)
+    return EdgeBatch(ends[0], ends[1], weights, n_null)
 
 
 def plain_ends(array: pa.Array) -> pa.Array:
@@ -123,7 +153,9 @@ def plain_ends(array: pa.Array) -> pa.Array:
 
 
 def in_turn(sources: pa.Array, targets: pa.Array) -> pa.Array:
-    """Source, target, source, target …: so nodes are numbered as they come in the rows."""
+    """Source, target, source, target …, of one type: so nodes are numbered as they come in the rows."""
+    if sources.type != targets.type:
+        sources, targets = sources.cast(TEXT), targets.cast(TEXT)
     if sources.type == pa.int64():
         ends = np.empty(2 * len(sources), np.int64)
         ends[0::2], ends[1::2] = sources.to_numpy(), targets.to_numpy()
@@ -133,13 +165,19 @@ def in_turn(sources: pa.Array, targets: pa.Array) -> pa.Array:
 
 
 def require_weights(
-    place: str, weights: NDArray[np.float64], sources: Sequence[object], targets: Sequence[object]
+    place: str,
+    weights: NDArray[np.float64],
+    sources: Sequence[object],
+    targets: Sequence[object],
+    *,
+    terms: Terms = EDGES,
 ) -> None:
     """Raise CorpusError for the first weight that is below 0 or not finite."""
     is_bad = ~(np.isfinite(weights) & (weights >= 0))
     if is_bad.any():
         row = int(np.flatnonzero(is_bad)[0])
+        ends = f"from {shown(str(sources[row]))} to {shown(str(targets[row]))}"
         raise CorpusError(
-            f"{place}: the edge from {shown(str(sources[row]))} to {shown(str(targets[row]))} has weight "
+            f"{place}: the {terms.row} {ends} has weight "
             f"{weights[row]:g}: weights are finite and 0 or more; correct it or leave it out"
         )

@@ -12,7 +12,7 @@ import pyarrow as pa
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.remote import File, Text
 from fastw2v.corpus.files.text import read_text
-from fastw2v.corpus.graphs.columns import NAMED, SOURCES, TARGETS, WEIGHTS, EdgeColumns, edge_columns
+from fastw2v.corpus.graphs.columns import EDGES, EdgeColumns, edge_columns
 from fastw2v.errors import UsageError
 from fastw2v.options.checks import shown
 
@@ -21,7 +21,7 @@ SPACES = re.compile(rb"(?<=\S)[ \t]+(?=\S)")
 ENDS_OF_LINES = re.compile(rb"^[ \t]+|[ \t\r]+$", re.MULTILINE)
 MOST_COLUMNS = 1000
 # What a head may hold. Nodes may well be called u, v and w; a table's columns are named for certain.
-HEADS = {name for name in (*SOURCES, *TARGETS, *WEIGHTS) if len(name) > 1}
+HEADS = {name for name in (*EDGES.first, *EDGES.second, *EDGES.weight) if len(name) > 1}
 
 
 class LineForm(NamedTuple):
@@ -37,8 +37,8 @@ class LineForm(NamedTuple):
     columns: EdgeColumns
 
 
-def edge_lines(file: File) -> Iterator[tuple[str, pa.RecordBatch, EdgeColumns]]:
-    """The edges in a file of text, batch by batch, with their place and columns.
+def edge_lines(file: File) -> Iterator[tuple[pa.RecordBatch, EdgeColumns]]:
+    """The edges in a file of text, batch by batch, with their columns.
 
     Lines that begin with # or % are left out. Raises UsageError where columns cannot be told, CorpusError for
     lines that do not have them.
@@ -57,7 +57,7 @@ def edge_lines(file: File) -> Iterator[tuple[str, pa.RecordBatch, EdgeColumns]]:
             data = SPACES.sub(b" ", ENDS_OF_LINES.sub(b"", data))
         with arrow_errors(f"{place} cannot be read", "each line has two columns, or three with a weight"):
             for batch in parsed(data, form) if data.strip() else ():
-                yield place, batch, form.columns
+                yield batch, form.columns
 
 
 def line_form(file: File, data: bytes) -> tuple[LineForm, bool]:
@@ -74,11 +74,11 @@ def line_form(file: File, data: bytes) -> tuple[LineForm, bool]:
     if not 2 <= len(first) <= MOST_COLUMNS or (len(first) > 3 and not has_head):
         raise UsageError(
             f"{file.name}: the first line has {len(first)} columns ({shown(lines[0])}): an edge list has "
-            f"two, or three with a weight; of a table with a head, {NAMED}"
+            f"two, or three with a weight; of a table with a head, {EDGES.named}"
         )
     names = first if has_head else ["source", "target", "weight"][: len(first)]
-    by_place = not {name.lower() for name in names} & {*SOURCES, *TARGETS, *WEIGHTS}
-    kinds = [pa.float64() if name.lower() in WEIGHTS else pa.string() for name in names]
+    by_place = not {name.lower() for name in names} & {*EDGES.first, *EDGES.second, *EDGES.weight}
+    kinds = [pa.float64() if name.lower() in EDGES.weight else pa.string() for name in names]
     if by_place and len(names) == 3 and is_number(second[-1]):
         kinds[-1] = pa.float64()
     schema = pa.schema(list(zip(names, kinds, strict=True)))

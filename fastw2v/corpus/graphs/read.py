@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.graphs.columns import TEXT, EdgeBatch
+from fastw2v.corpus.graphs.columns import TEXT, EdgeBatch, in_turn
 from fastw2v.corpus.graphs.matrices import Matrix, matrix_of
 from fastw2v.corpus.graphs.rows import Edges, Rows, is_symmetric, rows_of, running_sums, without_isolated
 from fastw2v.corpus.graphs.tables import OpenEdges, open_edge_files, open_edge_object
@@ -84,7 +84,7 @@ def number_nodes(opened: OpenEdges, on_progress: OnEdges | None) -> Numbered:
     n_edges = n_null = 0
     for batch in opened.batches:
         keep_batch(opened.name, batch, chunks, weights)
-        n_edges, n_null = n_edges + len(batch.ends) // 2, n_null + batch.n_null
+        n_edges, n_null = n_edges + len(batch.sources), n_null + batch.n_null
         if on_progress:
             on_progress(n_edges / opened.n_rows if opened.n_rows else 0.0, n_edges)
     if len({chunk.type for chunk in chunks}) > 1:
@@ -105,11 +105,11 @@ def keep_batch(
     name: str, batch: EdgeBatch, chunks: list[pa.Array], weights: list[NDArray[np.float64]]
 ) -> None:
     """Put a batch to those before. Raises UsageError where only one side has weights."""
-    if not len(batch.ends):
+    if not len(batch.sources):
         return
     if chunks and (batch.weights is None) == bool(weights):
         raise UsageError(f"{name}: only some of its edges have a weight: give one to all of them, or to none")
-    chunks.append(batch.ends)
+    chunks.append(in_turn(batch.sources, batch.targets))
     if batch.weights is not None:
         weights.append(batch.weights)
 

@@ -22,14 +22,14 @@ from fastw2v.kernels.block.plain_noise import (
     weigh_noise,
 )
 from fastw2v.kernels.block.scratch import new_seen
-from fastw2v.kernels.block.windows import order_centers
+from fastw2v.kernels.block.windows import list_centers
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, SkipGram, Subwords, Words
+from fastw2v.model.plan import Cbow, GivenPairs, SkipGram, Subwords, Words
 
 ZERO = np.float32(0.0)
 
@@ -98,7 +98,7 @@ def centers_step(architecture, vectors, kept, centers, size, rates, scratch, see
 
 
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: centers_step, Cbow: bag_step})
+step_block = by_type({SkipGram: centers_step, GivenPairs: centers_step, Cbow: bag_step})
 
 
 @inner_jit
@@ -107,8 +107,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     begin, end, size = span
     objective, estimator = plan.objective, plan.estimator
     noise = scratch.noise.words
-    order = scratch.order[: end - begin]
-    order_centers(begin, end, order)
+    order = scratch.order[: list_centers(plan.architecture, kept, begin, end, scratch.order)]
     forget(seen)
     loss, n_pairs = 0.0, 0
     for start in range(0, len(order), estimator.block_size):

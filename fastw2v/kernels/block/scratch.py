@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.units import aligned_rows, whole_lines
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import BFloat16, Cbow, Float32, Inputs, SkipGram, Subwords, Words
+from fastw2v.model.plan import BFloat16, Cbow, Float32, GivenPairs, Inputs, SkipGram, Subwords, Words
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 # Phases of a block, for `Scratch.clock`.
@@ -219,7 +219,19 @@ def _bags_of_several(architecture, lookup, n, dim):
 
 
 # (architecture, lookup, n, dim): room for n cases.
-new_bags = by_type({SkipGram: _bags_of_one, Cbow: _bags_of_several})
+new_bags = by_type({SkipGram: _bags_of_one, GivenPairs: _bags_of_one, Cbow: _bags_of_several})
+
+
+def _one_each(architecture, n):
+    return 2 * n
+
+
+def _group_each(architecture, n):
+    return n * (1 + architecture.reach)
+
+
+# (architecture, n): rows that n centres and their contexts have in the list of those to prefetch.
+n_ahead = by_type({SkipGram: _one_each, Cbow: _one_each, GivenPairs: _group_each})
 
 
 def _plain_operands(kind, centers, noise, errors):
@@ -264,7 +276,7 @@ def new_scratch(vectors, plan, clock):
         new_window(plan.architecture.reach, vectors.center.shape[1]),
         new_bags(plan.architecture, plan.inputs, n_centers, vectors.center.shape[1]),
         np.zeros(UNIT, np.int64),
-        Ahead(np.zeros(2 * n_centers + n_noise, np.int64), np.zeros(2, np.int64)),
+        Ahead(np.zeros(n_ahead(plan.architecture, n_centers) + n_noise, np.int64), np.zeros(2, np.int64)),
         clock,
         plan.inputs,
     )

@@ -40,13 +40,13 @@ from fastw2v.kernels.block.scratch import (
     new_seen,
 )
 from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps, update_centers, update_noise
-from fastw2v.kernels.block.windows import gather, look_ahead, order_centers, prefetch
+from fastw2v.kernels.block.windows import gather, list_centers, look_ahead, prefetch
 from fastw2v.kernels.intrinsics import atomic_add, borrowed, tick
 from fastw2v.kernels.jit import by_type, fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, SkipGram, Subwords, Words
+from fastw2v.model.plan import Cbow, GivenPairs, SkipGram, Subwords, Words
 
 
 @level_jit
@@ -112,7 +112,7 @@ def centers_step(architecture, vectors, kept, centers, size, rates, scratch, see
 
 
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: centers_step, Cbow: bag_step})
+step_block = by_type({SkipGram: centers_step, GivenPairs: centers_step, Cbow: bag_step})
 
 
 @level_jit
@@ -121,8 +121,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     begin, end, size = span
     architecture, objective, estimator = plan.architecture, plan.objective, plan.estimator
     noise, ahead = np.empty(len(scratch.noise.words), np.int64), scratch.ahead
-    order = scratch.order[: end - begin]
-    order_centers(begin, end, order)
+    order = scratch.order[: list_centers(architecture, kept, begin, end, scratch.order)]
     forget(seen)
     loss, n_pairs = 0.0, 0.0
     draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)

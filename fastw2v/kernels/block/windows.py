@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastw2v.kernels.block.scratch import ZERO
 from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import by_type, inlined_jit, inner_jit
 from fastw2v.kernels.tiles.rows import copy_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
-from fastw2v.model.plan import PLACES, RUN, Cbow, SkipGram
+from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, SkipGram
 
 
 @inner_jit
@@ -20,6 +22,24 @@ def order_centers(begin, end, order):
             for i in range(start + run, min(start + run + RUN, start + length, end)):
                 order[n] = i
                 n += 1
+
+
+def _spread(architecture, kept, begin, end, order):
+    order_centers(begin, end, order)
+    return end - begin
+
+
+def _with_outside_words(architecture, kept, begin, end, order):
+    n = 0
+    for i in range(begin, end):
+        order[n] = i
+        n += np.int64(kept.radius[i] > 0)
+    return n
+
+
+# (architecture, kept, begin, end, order): put the centres of a unit in order; returns how many they are.
+# Given pairs come in a drawn order as it is.
+list_centers = by_type({SkipGram: _spread, Cbow: _spread, GivenPairs: _with_outside_words})
 
 
 @inner_jit
@@ -40,22 +60,36 @@ def _of_outside(architecture, word):
 
 
 # (architecture, word): the row of a centre, of V or, below 0, of U; those of contexts are the other matrix's.
-center_row = by_type({SkipGram: _of_center, Cbow: _of_outside})
+center_row = by_type({SkipGram: _of_center, GivenPairs: _of_center, Cbow: _of_outside})
+
+
+def _farthest(architecture, kept, i, size, ahead, n):
+    if i + architecture.reach < size:
+        ahead.rows[n] = -1 - center_row(architecture, kept.ids[i + architecture.reach])
+        n += 1
+    return n
+
+
+def _all_of_group(architecture, kept, i, size, ahead, n):
+    for j in range(i + 1, i + 1 + kept.radius[i]):
+        ahead.rows[n] = -1 - kept.ids[j]
+        n += 1
+    return n
+
+
+# (architecture, kept, i, size, ahead, n): list the rows of a centre's contexts from place n on; returns its
+# end. Of a window the farthest one: the nearer ones were those of centres before, and are at hand.
+list_contexts = by_type({SkipGram: _farthest, Cbow: _farthest, GivenPairs: _all_of_group})
 
 
 @inner_jit
 def look_ahead(architecture, kept, centers, size, noise, ahead):
-    """List the rows of the next block: of its centres, of the farthest context of each, of the noise.
-
-    The nearer contexts were those of centres before, and are at hand.
-    """
-    n, reach = 0, architecture.reach
+    """List the rows of the next block: of its centres, of their contexts, of the noise."""
+    n = 0
     for i in centers:
         ahead.rows[n] = center_row(architecture, kept.ids[i])
         n += 1
-        if i + reach < size:
-            ahead.rows[n] = -1 - center_row(architecture, kept.ids[i + reach])
-            n += 1
+        n = list_contexts(architecture, kept, i, size, ahead, n)
     for word in noise:
         if word >= 0:
             ahead.rows[n] = -1 - word

@@ -39,7 +39,10 @@ def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
     if corpus.source:
         tokens = corpus.source.fingerprint()
     tokens = tokens or fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read)
-    return Fingerprints(_of_words(corpus.vocabulary), with_weights(tokens, corpus.weights))
+    words = _of_words(corpus.vocabulary)
+    if corpus.outside_vocabulary:
+        words = hashlib.sha256(f"{words} {_of_words(corpus.outside_vocabulary)}".encode()).hexdigest()
+    return Fingerprints(words, with_weights(tokens, corpus.weights))
 
 
 def _of_words(vocabulary: Vocabulary) -> str:

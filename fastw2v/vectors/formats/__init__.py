@@ -173,6 +173,8 @@ def save(
     if KINDS[detected].ngrams:
         form = {"vectors": vectors, "remove_components": remove_components, "normalize": normalize}
         require_as_trained(detected, form | {"escape": escape}, has_ngrams=embeddings.made_of is not None)
+    if vectors == "outside" and embeddings.outside_words is not None:
+        embeddings, vectors = embeddings.of_outside(), "center"
     check_words(embeddings.words, detected, escape=escape)
     matrix = select_vectors(embeddings, vectors, remove_components=remove_components, normalize=normalize)
     _require_finite(path, embeddings.words, matrix, "train with a lower --lr")
