@@ -71,12 +71,12 @@ def test_huffman_tree__is_a_best_prefix_code(counts: list[int]) -> None:
 
 
 def test_huffman_tree__hand_worked() -> None:
-    """Counts 5, 2, 1, 1: the rarest meet at node 2, they and the second word at node 1, all at 0."""
+    """Counts 5, 2, 1, 1: the rarest meet at node 2, that, before its equal, and the second at 1, all at 0."""
     assert paths([5, 2, 1, 1]) == [
         ([0], [0]),
-        ([0, 1], [1, 1]),
-        ([0, 1, 2], [1, 0, 0]),
-        ([0, 1, 2], [1, 0, 1]),
+        ([0, 1], [1, 0]),
+        ([0, 1, 2], [1, 1, 0]),
+        ([0, 1, 2], [1, 1, 1]),
     ]
 
 

@@ -29,7 +29,8 @@ def huffman_tree(counts: NDArray[np.int64]) -> Tree:
     """The tree of words with these counts, int64 (n_words,) in any order, n_words ≥ 2.
 
     No other prefix code has fewer steps a token; its mean is between the entropy of the counts in bits and
-    that plus 1. Of equal counts the later word goes deeper, so the tree is a function of the counts.
+    that plus 1. Of equal counts the later word goes deeper, and a node is merged before a word of its weight:
+    the tree, but for the numbers of its nodes, is that of word2vec.c and fastText.
     """
     n_words = len(counts)
     parents, branches = _merged(counts)
@@ -67,7 +68,7 @@ def _merged(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.ui
     for made in range(n_words, 2 * n_words - 1):
         for branch in (1, 0):
             is_word = next_word < n_words and (
-                next_node >= made or weights[rising[next_word]] <= weights[next_node]
+                next_node >= made or weights[rising[next_word]] < weights[next_node]
             )
             place = rising[next_word] if is_word else next_node
             next_word, next_node = next_word + is_word, next_node + (not is_word)
