@@ -90,7 +90,7 @@ LIBRARIES = {
     "deltalake": {"corpus.files.delta"},
     "filelock": {"system.locks"},
     "fsspec": {"corpus.files.remote"},
-    "gensim": {"gensim.keyed_vectors", "vectors.embeddings"},
+    "gensim": {"gensim.keyed_vectors", "gensim.ngram_vectors", "vectors.embeddings"},
     "mpi4py": {"distributed.mpi"},
     "matplotlib": {"show.maps.picture", "show.pictures"},
     "sklearn": {"show.maps.projection", "sklearn.transformer"},

@@ -11,18 +11,26 @@ docs/gensim.md has the table. gensim is not needed; where it is installed, `mode
 from __future__ import annotations
 
 from fastw2v.gensim.callbacks import CallbackAny2Vec
+from fastw2v.gensim.facebook import load_facebook_model, load_facebook_vectors, save_facebook_model
+from fastw2v.gensim.fasttext import FastText
 from fastw2v.gensim.faults import IdleArgumentWarning
 from fastw2v.gensim.keyed_vectors import KeyedVectors
+from fastw2v.gensim.ngram_vectors import FastTextKeyedVectors
 from fastw2v.gensim.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from fastw2v.gensim.word2vec import Word2Vec
 
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
     "CallbackAny2Vec",
+    "FastText",
+    "FastTextKeyedVectors",
     "FrozenPhrases",
     "IdleArgumentWarning",
     "KeyedVectors",
     "Phraser",
     "Phrases",
     "Word2Vec",
+    "load_facebook_model",
+    "load_facebook_vectors",
+    "save_facebook_model",
 ]

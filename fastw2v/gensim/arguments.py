@@ -40,6 +40,25 @@ CONSTRUCTOR: dict[str, Any] = {
     "max_final_vocab": None,
     "shrink_windows": True,
 }
+# Of FastText, in its own order; what only it has follows.
+ORDER = (
+    *(
+        "sentences",
+        "corpus_file",
+        "sg",
+        "hs",
+        "vector_size",
+        "alpha",
+        "window",
+        "min_count",
+        "max_vocab_size",
+    ),
+    *("word_ngrams", "sample", "seed", "workers", "min_alpha", "negative", "ns_exponent", "cbow_mean"),
+    *("hashfxn", "epochs", "null_word", "min_n", "max_n", "sorted_vocab", "bucket", "trim_rule"),
+    *("batch_words", "callbacks", "max_final_vocab", "shrink_windows"),
+)
+OF_NGRAMS = {"word_ngrams": 1, "min_n": 3, "max_n": 6, "bucket": 2_000_000}
+FASTTEXT: dict[str, Any] = {name: (CONSTRUCTOR | OF_NGRAMS)[name] for name in ORDER}
 BUILD: dict[str, Any] = {
     "corpus_iterable": None,
     "corpus_file": None,
@@ -75,11 +94,12 @@ IDLE = {
     "report_delay": "there is no log of the training; use callbacks, or fastw2v.train(verbose=True)",
 }
 RENAMED = {"size": "vector_size", "iter": "epochs", "sentences": "corpus_iterable"}
-SAVED = tuple(
-    name
-    for name in CONSTRUCTOR
-    if name not in ("sentences", "corpus_file", "hashfxn", "trim_rule", "callbacks")
-)
+NOT_SAVED = ("sentences", "corpus_file", "hashfxn", "trim_rule", "callbacks")
+
+
+def saved(arguments: dict[str, Any]) -> list[str]:
+    """The arguments of a constructor that are settings of a model."""
+    return [name for name in arguments if name not in NOT_SAVED]
 
 
 def signature(arguments: dict[str, Any]) -> inspect.Signature:
@@ -145,6 +165,7 @@ def config_of(model: Any, n_words: int = 0, epochs: int | None = None) -> TrainC
             architecture="skip-gram" if model.sg else "cbow",
             loss="hierarchical-softmax" if model.hs else "negative-sampling",
             **options,
+            **model.ngram_options(),
         )
     if model.sg:
         return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,9 +59,17 @@ class ModelHook(Hook):
     def restore(self, vectors: Vectors) -> Position | None:
         """Both matrices as the model has them; hierarchical softmax goes on with its inner nodes, too."""
         dim = self.model.vector_size
-        vectors.center[:, :dim] = self.model.wv.vectors[self.places]
+        for matrix, places, part in self.parts(vectors):
+            part[:, :dim] = matrix[places]
         vectors.outside[:, :dim] = self.model.outside_vectors[self.outside_places]
         return START
+
+    def parts(self, vectors: Vectors) -> Iterator[tuple[NDArray[np.float32], Any, NDArray[np.float32]]]:
+        """Each matrix that the model trains, its places, and the rows of V that stand for them."""
+        first, places = 0, self.places
+        for matrix in self.model.inputs():
+            yield matrix, places, vectors.center[first : first + len(matrix)]
+            first, places = first + len(matrix), slice(None)  # buckets have one order only
 
     def on_stage(self, stage: str) -> None:
         """The first epoch begins."""
@@ -83,8 +91,9 @@ class ModelHook(Hook):
         """An epoch ended."""
         if self.callbacks or moment.epoch == self.epochs:
             dim = self.model.vector_size
-            self.model.wv.vectors[self.places] = moment.vectors.center[:, :dim]
-            self.model.wv.norms = None  # both kinds of KeyedVectors take them anew
+            for matrix, places, part in self.parts(moment.vectors):
+                matrix[places] = part[:, :dim]
+            self.model.trained()
             self.model.outside_vectors[self.outside_places] = moment.vectors.outside[:, :dim]
         tell(self.callbacks, "on_epoch_end", self.model)
         if moment.epoch < self.epochs:

@@ -17,6 +17,8 @@ NAMES = {
     "min_lr": "min_alpha",
     "threads": "workers",
     "dynamic_window": "shrink_windows",
+    "subwords": "min_n-max_n",
+    "buckets": "bucket",
 }
 
 
@@ -26,6 +28,10 @@ class VocabularyError(UsageError, RuntimeError):
 
 class ArgumentError(UsageError, ValueError):
     """An argument has a value that cannot be used here."""
+
+
+class NotHereError(UsageError, NotImplementedError):
+    """An argument asks for what is not here, nor in gensim."""
 
 
 class ArgumentTypeError(UsageError, TypeError):

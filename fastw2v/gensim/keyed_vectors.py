@@ -161,7 +161,7 @@ class KeyedVectors:
         pairs = [weighted(one, 1.0) for one in several(positive)]
         pairs += [weighted(one, -1.0) for one in several(negative)]
         query = self.get_mean_vector([one for one, _ in pairs], [weight for _, weight in pairs])
-        asked = {self.get_index(one) for one, _ in pairs if not isinstance(one, np.ndarray)}
+        asked = {self.get_index(one, -1) for one, _ in pairs if not isinstance(one, np.ndarray)}
         end = restrict_vocab if restrict_vocab else clip_end or len(self)
         cosines = self.vectors[clip_start:end] @ unit(query) / self._norms()[clip_start:end]
         if topn is None:
@@ -205,7 +205,7 @@ class KeyedVectors:
 
     def doesnt_match(self, words: Sequence[Key]) -> Key:
         """The key whose cosine to the mean of all is the lowest; unknown ones are left out."""
-        known = [word for word in words if self.has_index_for(word)]
+        known = [word for word in words if word in self]
         if not known:
             raise ArgumentError("none of the words is here: give words of the vocabulary")
         rows = np.vstack([self.get_vector(word, norm=True) for word in known])

@@ -54,13 +54,14 @@ def require_whole(model: Model, vocabulary: Vocabulary) -> None:
     """Raise where the model's vectors are not of its words, or some of them were locked."""
     if len(vocabulary) < 2:
         raise VocabularyError(f"the vocabulary has {len(vocabulary)} words; training needs at least 2")
-    if model.wv.vectors.shape != (len(vocabulary), model.vector_size):
+    expected = [(n_rows, model.vector_size) for n_rows in (len(vocabulary), model.n_buckets)]
+    shapes = [matrix.shape for matrix in model.inputs()]
+    if shapes != expected[: len(shapes)]:
         raise VocabularyError(
-            f"model.wv holds vectors of shape {model.wv.vectors.shape}, and the vocabulary has "
+            f"model.wv holds vectors of shape {', '.join(map(str, shapes))}, and the vocabulary has "
             f"{len(vocabulary):,} words of {model.vector_size}: build_vocab makes those that can be trained"
         )
-    locks = getattr(model.wv, "vectors_lockf", None)
-    if locks is not None and not np.all(np.asarray(locks) == 1):
-        raise ArgumentError(
-            "wv.vectors_lockf locks single words, which is not here: fastw2v.train has freeze"
-        )
+    for name in ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf"):
+        locks = getattr(model.wv, name, None)
+        if locks is not None and not np.all(np.asarray(locks) == 1):
+            raise ArgumentError(f"wv.{name} locks single rows, which is not here: fastw2v.train has freeze")

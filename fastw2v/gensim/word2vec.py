@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from fastw2v.errors import NoPairWarning
 from fastw2v.gensim import counting, store
-from fastw2v.gensim.arguments import BUILD, CONSTRUCTOR, SAVED, TRAIN, bound, config_of, signature
+from fastw2v.gensim.arguments import BUILD, CONSTRUCTOR, TRAIN, bound, config_of, saved, signature
 from fastw2v.gensim.callbacks import tell
 from fastw2v.gensim.faults import ArgumentError, ArgumentTypeError, VocabularyError, warn
-from fastw2v.gensim.keyed_vectors import keyed_vectors
 from fastw2v.gensim.model import Model
 from fastw2v.gensim.running import run
-from fastw2v.vectors.embeddings import initial_vectors
 
 NO_WORDS = "the model has no vocabulary: call build_vocab, with words that occur min_count times, first"
 
@@ -41,9 +39,10 @@ class Word2Vec(Model):
     __signature__ = signature(CONSTRUCTOR)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        given = bound("Word2Vec", CONSTRUCTOR, arguments, named)
-        for name in SAVED:
+        given = bound(type(self).__name__, self.ARGUMENTS, arguments, named)
+        for name in saved(self.ARGUMENTS):
             setattr(self, name, given[name])
+        self.check()
         self.prepare(given["callbacks"])
         source = counting.source_of(given["sentences"], given["corpus_file"])
         config_of(self)
@@ -60,6 +59,9 @@ class Word2Vec(Model):
         sizes = {"total_examples": self.corpus_count, "total_words": self.corpus_total_words}
         told = {"compute_loss": self.compute_loss, "callbacks": self.callbacks}
         self.train(**place, **sizes, epochs=self.epochs, **told)
+
+    def check(self) -> None:
+        """Raise UsageError for arguments that training does not see."""
 
     # ---- words ---------------------------------------------------------------------------------------------
 
@@ -97,11 +99,8 @@ class Word2Vec(Model):
             if self.vocabulary is None:
                 raise VocabularyError("update=True adds to a vocabulary, and there is none: leave it out")
             n_known, vocabulary = len(self.vocabulary), counting.added(self.vocabulary, vocabulary)
-        center, outside = initial_vectors(len(vocabulary), self.vector_size, self.seed)
-        if update:
-            center[:n_known], outside[:n_known] = self.wv.vectors, self.outside_vectors
-        self.vocabulary, self.outside_vectors = vocabulary, outside
-        self.wv = keyed_vectors(vocabulary.words, center, vocabulary.counts)
+        self.start(vocabulary.words, vocabulary.counts, n_known)
+        self.vocabulary = vocabulary
 
     def reset_from(self, other_model: Word2Vec) -> None:
         """Take the words and counts of another model, with vectors as they start."""

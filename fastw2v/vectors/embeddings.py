@@ -329,18 +329,20 @@ class InitialVectors(NamedTuple):
     outside_vectors: NDArray[np.float32]
 
 
-def initial_vectors(n_words: int, dim: int, seed: int) -> InitialVectors:
+def initial_vectors(n_words: int, dim: int, seed: int, n_buckets: int = 0) -> InitialVectors:
     """Centre vectors uniform in [-0.5/dim, 0.5/dim), outside vectors zero, as in word2vec.
+
+    n_buckets   rows of n-grams, which the centre vectors have after those of words
 
     Raises OutputError when the memory cannot be had.
     """
     try:
-        center_vectors = np.empty((n_words, dim), dtype=np.float32)
+        center_vectors = np.empty((n_words + n_buckets, dim), dtype=np.float32)
         outside_vectors = np.zeros((n_words, dim), dtype=np.float32)
     except MemoryError as error:
         raise OutputError(
-            f"{n_words:,} words of {dim} dimensions need {8 * n_words * dim:,} bytes of memory, "
-            "more than can be had; lower --dim or raise --min-count"
+            f"{n_words:,} words of {dim} dimensions need {4 * (2 * n_words + n_buckets) * dim:,} bytes of "
+            "memory, more than can be had; lower --dim or raise --min-count"
         ) from error
     fill_initial(center_vectors, seed)
     return InitialVectors(center_vectors, outside_vectors)
