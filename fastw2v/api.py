@@ -52,7 +52,8 @@ from fastw2v.run.request import Request, memory_of, rows_of
 from fastw2v.run.resume import asked, begun, options_of, with_saved
 from fastw2v.run.sequences import SequenceVectors
 from fastw2v.show.listener import Listener
-from fastw2v.show.progress import Display, phrases_shown, reading_shown
+from fastw2v.show.notebook import display_of
+from fastw2v.show.progress import phrases_shown, reading_shown
 from fastw2v.show.run_log import RunLog
 from fastw2v.system import interrupts
 from fastw2v.system.files import require_writable
@@ -116,7 +117,7 @@ def train(
     on_chunk    called with a Moment at most half a second apart; the run ends where it returns STOP
     on_epoch    the same, after each epoch
     on_evaluation  called with each Evaluation, where there is something to judge by, such as holdout
-    verbose     show progress on stderr, as the command does
+    verbose     show progress on stderr, as the command does, or as a bar in a notebook
     options     of TrainConfig, ReadConfig, GraphConfig, PairConfig, RunConfig and ReplicaConfig: dim, window,
                 negatives, epochs or minutes, lr, min_count, column, graph, pairs, memory_limit, checkpoint …
 
@@ -179,7 +180,7 @@ def lead(
         request = request_with(request, keeps=bool(configs.running.save_model), model=model)
         run = Run(request, communicator, saved)
         scores = load_scores(configs.running.eval_similarity, configs.running.eval_analogy)
-        display = Display(sys.stderr, quiet=not verbose)
+        display = display_of(sys.stderr, quiet=not verbose)
         stack.callback(display.close)
         log = stack.enter_context(RunLog(running.log_json))
         log.start(options_of(request, configs.running))
@@ -187,7 +188,7 @@ def lead(
         read = run.read(shown, phrases_shown(display))
         log.record("corpus", **begun(read, run.n_tokens), lr=run.training.lr)
         is_drawn = configs.training.shuffle or configs.graph.graph or configs.pairs.pairs
-        listener = Listener(display, log, configs.training.minutes, is_drawn)
+        listener = Listener(display, log, run.training.epochs, configs.training.minutes, is_drawn)
 
         def evaluated(evaluation: Evaluation) -> None:
             listener.evaluated(evaluation)
@@ -313,7 +314,7 @@ def phrases(
     threads = TrainConfig(threads=threads).threads or usable_cores()
     if place:
         require_writable(place)
-    with contextlib.closing(Display(sys.stderr, quiet=not checks.flag("verbose", verbose))) as display:
+    with contextlib.closing(display_of(sys.stderr, quiet=not checks.flag("verbose", verbose))) as display:
         shown: dict[str, Any] = {"on_progress": reading_shown(display), "on_pass": phrases_shown(display)}
         with short_names():
             found = read_phrases(corpus, config, threads=threads, memory=memory, **shown)

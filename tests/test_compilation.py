@@ -194,7 +194,7 @@ def test_run__counts_what_was_compiled_beside_the_reading(monkeypatch: pytest.Mo
 
 def test_listener__says_how_long_compiling_takes_once_where_lines_stay() -> None:
     stream = io.StringIO()
-    listener = Listener(Display(stream), RunLog(None))
+    listener = Listener(Display(stream), RunLog(None), 1)
     for seconds in (8.4, 7.0, 0.3):
         listener.on_compiling(seconds)
     assert stream.getvalue() == "compiling the kernel, about 8 s (this first time)\n"

@@ -97,8 +97,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("memory")
 def test_training_line__hand_worked() -> None:
     """30 of 120 words in 2 s: 25 %, 15 words/s, 90 words to go in 90/15 = 6 s."""
-    line = training_line(Progress(30, 120, 2.0, 0.01875, 2.71828))
-    assert line == "training  25.0%  15 words/s  lr 0.018750  loss 2.7183  ETA 0:06  1.5 GB"
+    line = training_line(Progress(30, 120, 2.0, 0.01875, 2.71828), "2/5")
+    assert line == "training  25.0%  epoch 2/5  15 words/s  lr 0.0187  loss 2.7183  ETA 0:06  1.5 GB"
 
 
 @pytest.mark.usefixtures("memory")
@@ -143,14 +143,14 @@ def test_memory_held__has_a_unit(monkeypatch: pytest.MonkeyPatch, held: float | 
 )
 def test_training_line__edges_do_not_fail(state: Progress) -> None:
     """No words, no time, a finished run: a line comes all the same."""
-    line = training_line(state)
+    line = training_line(state, "1/1")
     assert line.startswith("training ")
     assert "\n" not in line
 
 
 def test_training_line__finished() -> None:
-    assert training_line(Progress(120, 120, 2.0, 0.0, 1.0)).startswith("training 100.0%")
-    assert "ETA 0:00" in training_line(Progress(120, 120, 2.0, 0.0, 1.0))
+    assert training_line(Progress(120, 120, 2.0, 0.0, 1.0), "5").startswith("training 100.0%")
+    assert "ETA 0:00" in training_line(Progress(120, 120, 2.0, 0.0, 1.0), "5")
 
 
 def test_display__rewrites_one_line_on_a_terminal(hand_clock: Clock) -> None:
@@ -169,6 +169,35 @@ def test_display__cuts_lines_to_the_terminal(hand_clock: Clock, monkeypatch: pyt
     terminal = Terminal()
     Display(terminal).update("x" * 100)
     assert terminal.screen() == ["x" * 19]
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ("100", "training  21.9%  epoch 2/5  1,864,000 words/s  lr 0.0195  loss 2.9389  ETA 0:36  1.5 GB"),
+        ("80", "training  21.9%  epoch 2/5  1,864,000 words/s  lr 0.0195  loss 2.9389  ETA 0:36"),
+        ("40", "training  21.9%  epoch 2/5"),
+    ],
+)
+@pytest.mark.usefixtures("memory")
+def test_display__leaves_out_whole_fields(
+    columns: str, shown: str, hand_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1.5 GB that is cut to 1.5, or to 1, would say something else."""
+    monkeypatch.setenv("COLUMNS", columns)
+    terminal = Terminal()
+    words = 18_600_000
+    progress = Progress(words, int(words / 0.219), words / 1_864_000, 0.0195312, 2.9389)
+    Display(terminal).update(training_line(progress, "2/5"))
+    assert terminal.screen() == [shown]
+
+
+def test_listener__counts_epochs_of_the_run_where_there_are_so_many() -> None:
+    for n_epochs, minutes, told in ((5, None, "epoch 2/5 "), (5, 1.0, "epoch 2 "), (None, None, "epoch 2 ")):
+        stream = io.StringIO()
+        moment = SimpleNamespace(progress=Progress(30, 120, 2.0, 0.02, 1.0), epoch=2)
+        Listener(Display(stream), RunLog(None), n_epochs, minutes).after_call(moment)
+        assert told in stream.getvalue()
 
 
 def test_display__plain_lines_on_a_dumb_terminal(hand_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,12 +292,12 @@ def test_clock_line__says_what_a_time_comes_to():
 def test_listener__tells_minutes_once_by_the_speed_since_the_first_call():
     """The first call took a tenth of a second for nothing; from then on a second is a tenth of an epoch."""
     stream = io.StringIO()
-    listener = Listener(Display(stream), RunLog(None), 1.0, False)
+    listener = Listener(Display(stream), RunLog(None), 5, 1.0, False)
     for seconds in (0.1, 5.1, 8.1, 10.1):
         epochs = (seconds - 0.1) / 10
         seen = Progress(1, 2, seconds, 0.02, 1.0, epochs)._replace(
             words=round(100 * seconds), words_total=6000
         )
-        listener.after_call(SimpleNamespace(progress=seen))
+        listener.after_call(SimpleNamespace(progress=seen, epoch=1))
     told = [line for line in stream.getvalue().splitlines() if "minutes" in line]
     assert told == ["1 minutes are about 5.99 epochs at this speed"]

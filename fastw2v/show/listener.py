@@ -13,14 +13,21 @@ TOLD_SHARE, TOLD_SECONDS = 0.1, 10.0  # of the time or after: earlier the speed 
 class Listener(Hook):
     """Shows stages, progress and evaluations, and logs the latter two.
 
+    n_epochs     of the run; None of one by the clock
     minutes      of a run by the clock, of which is told what they come to; None of any other
     is_shuffled  whether a part of an epoch is drawn over the whole corpus
     """
 
     def __init__(
-        self, display: Display, log: RunLog, minutes: float | None = None, is_shuffled: bool = False
+        self,
+        display: Display,
+        log: RunLog,
+        n_epochs: int | None,
+        minutes: float | None = None,
+        is_shuffled: bool = False,
     ) -> None:
         self.display, self.log = display, log
+        self.of_epochs = "" if minutes or n_epochs is None else f"/{n_epochs}"
         self.minutes, self.is_shuffled = minutes, is_shuffled
         self.first: Progress | None = None
 
@@ -41,7 +48,7 @@ class Listener(Hook):
         """Show and log progress."""
         if self.minutes:
             self.tell_minutes(moment.progress, self.minutes)
-        self.display.update(training_line(moment.progress))
+        self.display.update(training_line(moment.progress, f"{moment.epoch}{self.of_epochs}"))
         self.log.progress(moment.progress)
 
     def tell_minutes(self, progress: Progress, minutes: float) -> None:

@@ -61,13 +61,23 @@ def sorting_line(share: float, seconds: float) -> str:
     return f"sorting rows {share:6.1%}  ETA {clock(left)}  {memory_held()}"
 
 
-def training_line(progress: Progress) -> str:
-    """Percent, speed over wall-clock time, learning rate, mean loss a pair, time left, memory."""
+def training_line(progress: Progress, epoch: str) -> str:
+    """Percent, epoch, speed over wall-clock time, learning rate, mean loss a pair, time left, memory.
+
+    epoch   such as 2/5
+    """
     return (
-        f"training {progress.share:6.1%}  {significant(progress.rate)} words/s  "
-        f"lr {progress.learning_rate:.6f}  loss {progress.mean_loss:.4f}  "
+        f"training {progress.share:6.1%}  epoch {epoch}  {significant(progress.rate)} words/s  "
+        f"lr {progress.learning_rate:.3g}  loss {progress.mean_loss:.4f}  "
         f"ETA {clock(progress.seconds_left)}  {memory_held()}"
     )
+
+
+def fitting(line: str, columns: int) -> str:
+    """As many of a line's fields, which stand two spaces apart, as columns hold; part of one is no number."""
+    while len(line) > columns and "  " in line.rstrip():
+        line = line.rstrip().rpartition("  ")[0]
+    return line[:columns]
 
 
 def clock_line(epochs: float, minutes: float, is_shuffled: bool) -> str:
@@ -118,9 +128,9 @@ def phrases_shown(display: Display) -> Callable[[int, float], None]:
 class Display:
     """Writes progress to a stream, at most as often as someone can use it.
 
-    On a terminal the line is rewritten in place, cut to its width; elsewhere (a log, a notebook) plain lines
-    come every ten seconds. Quiet writes nothing but errors. A stream that is missing, closed, full or none at
-    all gets what it takes: nobody who looks on may end a run.
+    On a terminal the line is rewritten in place, of as many fields as its width holds; elsewhere, as in a
+    log, plain lines come every ten seconds. Quiet writes nothing but errors. A stream that is missing,
+    closed, full or none at all gets what it takes: nobody who looks on may end a run.
     """
 
     def __init__(self, stream: TextIO | None, *, quiet: bool = False, verbose: bool = False) -> None:
@@ -137,11 +147,15 @@ class Display:
             return
         self.last_written = now
         if self.live:
-            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
-            self._write("\r" + line.ljust(self.width))
-            self.width = len(line)
+            self.show(line)
         else:
             self._write(line + "\n")
+
+    def show(self, line: str) -> None:
+        """Rewrite the live line."""
+        line = fitting(line, shutil.get_terminal_size().columns - 1)  # one that wraps stays behind
+        self._write("\r" + line.ljust(self.width))
+        self.width = len(line)
 
     def close(self) -> None:
         """End a live line."""
@@ -168,6 +182,8 @@ class Display:
 class Waiting:
     """Shows what goes on, and for how long, within a `with` block that takes more than two seconds.
 
+    A log, where no line can be taken back, gets the first after ten.
+
     A thread of its own writes, as what is waited for may be one call of a library.
     """
 
@@ -191,7 +207,7 @@ class Waiting:
 
     def _show(self) -> None:
         """Until the block is over."""
-        started, pause = time.perf_counter(), WAITING_SECONDS
+        started, pause = time.perf_counter(), WAITING_SECONDS if self.display.live else PLAIN_SECONDS
         while not self._over.wait(pause):
             self.display.update(f"{self.what}  {clock(time.perf_counter() - started)}")
             pause = LIVE_SECONDS

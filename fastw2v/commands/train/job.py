@@ -261,7 +261,7 @@ class LeaderJob:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)
         is_drawn = run.training.shuffle or rows_of(run.request) != "words"
-        listener = Listener(display, self.log, run.training.minutes, is_drawn)
+        listener = Listener(display, self.log, run.training.epochs, run.training.minutes, is_drawn)
         trained = carry_out(run, self.kept(), self.scores, listener.evaluated, [listener], init)
         display.close()
         if line := no_pair_line(trained.pairs, trained.kept_words, trained.words, run.training.sample):
