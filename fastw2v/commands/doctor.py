@@ -6,6 +6,8 @@ import json
 
 import click
 
+from fastw2v.commands.options import waiting
+
 
 @click.command(short_help="Say what decides the speed on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
@@ -21,7 +23,8 @@ def doctor(as_json: bool) -> None:
 
     from fastw2v.show.doctor import advice, describe, examine
 
-    findings = examine()
+    with waiting("measuring this machine"):
+        findings = examine()
     faster = advice(findings)
     if as_json:
         content = asdict(findings) | {"compiler": findings.compiler._asdict(), "faster": faster}

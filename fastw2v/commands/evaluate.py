@@ -13,7 +13,7 @@ import click
 from fastw2v.commands.declared import OF_CORPUS
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, AtLeast
-from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options
+from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options, waiting
 from fastw2v.commands.places import check_places
 from fastw2v.errors import UsageError
 
@@ -107,7 +107,8 @@ def evaluate(
         embeddings = load_vectors(path, file_format, escape, no_cache)
         if outside:
             embeddings = with_outside(embeddings, load_vectors(outside, None, escape, no_cache))
-        results.append({"vectors": path, **judge(embeddings, tests)})
+        with waiting(f"judging {path}"):
+            results.append({"vectors": path, **judge(embeddings, tests)})
     if as_json:
         click.echo(json.dumps(results, indent=2, ensure_ascii=False))
         return

@@ -10,7 +10,7 @@ import click
 from fastw2v.commands.declared import FORM, FORMATS
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, WRITE
-from fastw2v.commands.options import declared, require_vectors
+from fastw2v.commands.options import declared, require_vectors, waiting
 from fastw2v.commands.places import (
     at_standard_output,
     check_places,
@@ -97,14 +97,16 @@ def export(
     require_components(form["remove_components"], 1 << 31)  # of what dim is known when they are read
     if outside:
         require_vectors(outside, None)
-    embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
-    if outside:
-        embeddings = with_outside(embeddings, formats.load(Path(outside), unescape=escape, errors="replace"))
+    with waiting(f"reading {source}"):
+        embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
+        if outside:
+            of_words = formats.load(Path(outside), unescape=escape, errors="replace")
+            embeddings = with_outside(embeddings, of_words)
     if chosen:
         embeddings = only_words(embeddings, chosen, unseen=form["vectors"] == "center")
     if read_vocab:
         embeddings = formats.with_counts(embeddings, Path(read_vocab), escape=escape)
-    with reader_may_leave(Path(target)):
+    with reader_may_leave(Path(target)), waiting(f"writing {target}"):
         formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
     say_left_out(embeddings, target_format)

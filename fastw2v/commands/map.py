@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from fastw2v.commands.options import (
     require_vectors,
     stability_option,
     vectors_options,
+    waiting,
 )
 from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.errors import UsageError
@@ -62,7 +62,6 @@ def draw_map(
     from fastw2v.show.maps.page import write_page
     from fastw2v.show.maps.picture import write_picture
     from fastw2v.show.maps.projection import lay_out
-    from fastw2v.show.progress import Display, Waiting
     from fastw2v.system.files import require_writable
 
     path = Path(output)
@@ -77,11 +76,10 @@ def draw_map(
     require_vectors(vectors, options["file_format"])
     require_writable(path)
     title, samples = Path(vectors).name, open_samples(stability)
-    with Waiting(Display(sys.stderr), f"reading {title}") as waiting:
-        word_map = lay_out(
-            load_vectors(vectors, **options), number, method, seed, samples=samples, on_progress=waiting.tell
-        )
-        waiting.tell(f"writing {output}")
+    embeddings = load_vectors(vectors, **options)
+    with waiting(f"laying out {title}") as shown:
+        word_map = lay_out(embeddings, number, method, seed, samples=samples, on_progress=shown.tell)
+        shown.tell(f"writing {output}")
         if kind == "html":
             caption = f"The {len(word_map.words):,} most frequent words, by {METHODS[method]}"
             write_page(path, word_map, title, caption)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fastw2v.corpus.ids.memory import Memory
     from fastw2v.corpus.read import Corpus
     from fastw2v.corpus.vocabulary import Vocabulary
-    from fastw2v.show.progress import Display
+    from fastw2v.show.progress import Display, Waiting
     from fastw2v.vectors.embeddings import Embeddings
     from fastw2v.vectors.stability import Stability
 
@@ -95,19 +96,33 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def load_vectors(path: str, file_format: str | None, escape: bool, no_cache: bool) -> Embeddings:
+def waiting(what: str, quiet: bool = False) -> Waiting:
+    """Shows what goes on, on stderr, in a block that takes more than two seconds."""
+    from fastw2v.show.progress import Display, Waiting
+
+    return Waiting(Display(sys.stderr, quiet=quiet), what)
+
+
+def load_vectors(
+    path: str, file_format: str | None, escape: bool, no_cache: bool, quiet: bool = False
+) -> Embeddings:
     """Vectors to answer from: out of the user's cache, or read and put there."""
     from fastw2v.vectors import cache, formats
 
-    if no_cache:
-        return formats.load(Path(path), format=file_format, unescape=escape, errors="replace")
-    return cache.open_vectors(
-        Path(path),
-        cache.default_folder(),
-        format=file_format,
-        unescape=escape,
-        on_kept=lambda message: click.echo(f"{path}: {message}", err=True),
-    )
+    told: list[str] = []  # said at the end, as a live line is in the way before
+    with waiting(f"reading {path}", quiet):
+        if no_cache:
+            return formats.load(Path(path), format=file_format, unescape=escape, errors="replace")
+        found = cache.open_vectors(
+            Path(path),
+            cache.default_folder(),
+            format=file_format,
+            unescape=escape,
+            on_kept=told.append,
+        )
+    for message in told:
+        click.echo(f"{path}: {message}", err=True)
+    return found
 
 
 def stability_option(command: Callable[..., Any]) -> Callable[..., Any]:

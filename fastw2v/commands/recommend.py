@@ -11,7 +11,7 @@ import click
 from fastw2v.commands.declared import OF_CORPUS
 from fastw2v.commands.effects import refuse_idle
 from fastw2v.commands.kinds import READ, WRITE, AtLeast
-from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options
+from fastw2v.commands.options import declared, load_vectors, require_vectors, vectors_options, waiting
 from fastw2v.commands.places import check_places, inputs_of, named_output
 from fastw2v.errors import UsageError
 
@@ -77,7 +77,8 @@ def recommend(
     if outside:
         embeddings = with_outside(embeddings, load_vectors(outside, **options | {"file_format": None}))
     if output:
-        write(Path(output), embeddings, number, named, baskets, reading)
+        with waiting(f"writing {output}"):
+            write(Path(output), embeddings, number, named, baskets, reading)
         return
     for item, score in recommend_one(embeddings, items, number):
         click.echo("\t".join([item, f"{score:.4f}", *([] if named is None else [named.get(item, "")])]))

@@ -24,6 +24,7 @@ from fastw2v.commands.options import (
     require_vectors,
     stability_option,
     vectors_options,
+    waiting,
 )
 from fastw2v.commands.places import NamedFile, check_places, inputs_of
 from fastw2v.commands.train.settings import config_path, read_toml, shown
@@ -82,16 +83,17 @@ def report(
     asked = read_tests(None, **tests) if tests["similarity"] or tests["analogy"] else None
     samples = open_samples(stability)
     embeddings = load_vectors(vectors, *(options[name] for name in of_vectors))
-    sections = {
-        "": summary(embeddings, records),
-        "Training": charts(records)
-        if records
-        else missing("no log: train with --log-json FILE, give --log FILE"),
-        "Evaluation": evaluation(embeddings, asked),
-        "Neighbours": nearest_words(embeddings, words, number, samples),
-        "Settings": settings(Path(vectors), records),
-    }
-    write_report(path, Path(vectors).name, sections)
+    with waiting(f"writing {output}"):
+        sections = {
+            "": summary(embeddings, records),
+            "Training": charts(records)
+            if records
+            else missing("no log: train with --log-json FILE, give --log FILE"),
+            "Evaluation": evaluation(embeddings, asked),
+            "Neighbours": nearest_words(embeddings, words, number, samples),
+            "Settings": settings(Path(vectors), records),
+        }
+        write_report(path, Path(vectors).name, sections)
     click.echo(f"wrote a report of {len(embeddings):,} words to {output}", err=True)
 
 

@@ -72,7 +72,7 @@ def sequences(
     with contextlib.closing(Display(sys.stderr, quiet=quiet)) as display:
         for note in notes:
             display.say(note)
-        embeddings = load_vectors(vectors, **options)
+        embeddings = load_vectors(vectors, **options, quiet=quiet)
         names = source if len(source) > 1 else source[0]
         found = SequenceVectors(embeddings, names, config, weighting, id_column)
         parts = found.read(lambda n_rows: display.update(f"read {n_rows:,} sequences"))
