@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ AXES = {
     "sentence length": "words in a sentence",
 }
 DPI = 130
+# Okabe and Ito's colours, which colour-blind readers tell apart; markers and dashes do so in grey.
+# OURS has the first of each.
+COLORS = ("#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#999999")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (8, 3)))
+
+
+def styles_of(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour, a marker and a dash for each name, none of them twice among eight."""
+    others = [name for name in names if name != OURS]
+    return {
+        name: {"color": COLORS[i % 8], "marker": MARKERS[i % 8], "linestyle": DASHES[i % 8]}
+        for i, name in enumerate([OURS, *others])
+    }
 
 
 def draw(rows: list[Row], folder: Path) -> list[Path]:
@@ -43,18 +58,19 @@ def speed_and_quality(rows: list[Row]) -> Any:
     judges = judges_of(scored)
     if not judges:
         return None
-    figure = Figure(figsize=(3.4 * len(judges), 3.4), layout="constrained")
+    figure, styles = Figure(figsize=(3.4 * len(judges), 3.4), layout="constrained"), styles_of(scored)
     for number, judge in enumerate(judges):
         axes = figure.add_subplot(1, len(judges), number + 1)
         for name, own in scored.items():
             values = [row["scores"][judge] for row in own]
-            color = "tab:red" if name.startswith(OURS) else None
+            style = styles[name]
             axes.scatter(
                 [statistics.median(speeds[name].values())] * len(values),
                 values,
                 label=name,
                 s=24,
-                color=color,
+                color=style["color"],
+                marker=style["marker"],
             )
         axes.set(xscale="log", xlabel="words/s", title=judge)
         axes.grid(alpha=0.3)
@@ -78,7 +94,7 @@ def scaling(rows: list[Row]) -> Any:
             value: [speed(row) for row in of_value] for (value,), of_value in groups(own, "value").items()
         }
         medians = [statistics.median(speeds) for speeds in values.values()]
-        axes.plot(list(values), medians, marker="o", color="tab:red")
+        axes.plot(list(values), medians, marker="o", color=COLORS[0])
         if axis == "threads":
             axes.set_xticks(list(values))
             sums = [row for row in runs[0] if row["axis"] == "processes"]
@@ -104,16 +120,13 @@ def time_to_quality(rows: list[Row]) -> Any:
     found = reached.reached(max(runs, key=lambda own: (own[0]["dim"], own[0]["n_words"])))
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    for number, (name, own) in enumerate(found.by_trainer.items()):
-        color = "tab:red" if name == OURS else f"C{number + 3 * (number >= 3)}"  # C3 is that red
-        best = reached.front(own)
-        axes.scatter([row["seconds"] for row in own], list(map(reached.mean_score, own)), s=10, color=color)
-        axes.plot(
-            [row["seconds"] for row in best],
-            list(map(reached.mean_score, best)),
-            color=color,
-            label=name,
-        )
+    styles = styles_of(found.by_trainer)
+    for name, own in found.by_trainer.items():
+        best, style = reached.front(own), styles[name]
+        places = [row["seconds"] for row in own], list(map(reached.mean_score, own))
+        axes.scatter(*places, s=12, color=style["color"], marker=style["marker"])
+        front = [row["seconds"] for row in best], list(map(reached.mean_score, best))
+        axes.plot(*front, **style, markersize=5, label=name)
     axes.set(xscale="log", xlabel="seconds of training", ylabel="mean score")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -8,14 +8,19 @@ from typing import Any
 
 from fastw2v.version import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # option_tables
+sys.path.insert(0, str(Path(__file__).parent))  # option_tables, mathml
 project = "fastw2v"
 release = __version__
 copyright = "the fastw2v authors, MIT licence"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "option_tables"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "option_tables"]
+html_math_renderer = "mathml"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"fastw2v {release}"
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
