@@ -253,6 +253,27 @@ def test_say__clears_a_live_line_first(hand_clock: Clock) -> None:
     assert terminal.screen() == ["done", "more"]
 
 
+def test_say__breaks_lines_between_words_on_a_terminal(
+    hand_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal of 80 columns would break it within 80,912, a log takes it as it is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    line = (
+        "read 16,999,937 words in 62,722 rows in 0.5 s (32,990,000 words/s); vocabulary 80,912 words, "
+        "16,664,821 tokens in it"
+    )
+    terminal, log = Terminal(), io.StringIO()
+    Display(terminal).say(line)
+    first, second = terminal.getvalue().splitlines()
+    assert len(first) <= 80
+    assert first.split() + second.split() == line.split()
+    Display(log).say(line)
+    assert log.getvalue() == f"{line}\n"
+    copied = Terminal()
+    Display(copied).say(line, whole=True)
+    assert copied.getvalue() == f"{line}\n"
+
+
 def test_close__leaves_a_clear_line(hand_clock: Clock) -> None:
     terminal = Terminal()
     display = Display(terminal)

@@ -9,6 +9,7 @@ import errno
 import math
 import os
 import shutil
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -125,6 +126,12 @@ def phrases_shown(display: Display) -> Callable[[int, float], None]:
     return on_pass
 
 
+def folded(line: str) -> str:
+    """A line broken between words, to the terminal's width."""
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 class Display:
     """Writes progress to a stream, at most as often as someone can use it.
 
@@ -163,11 +170,14 @@ class Display:
             self._write("\r" + " " * self.width + "\r")
         self.width = 0
 
-    def say(self, line: str) -> None:
-        """A line that stays."""
+    def say(self, line: str, *, whole: bool = False) -> None:
+        """A line that stays; on a terminal broken between words, which the terminal does within numbers.
+
+        whole   it is not to be broken: a command that someone may copy
+        """
         if not self.quiet:
             self.close()
-            self._write(line + "\n")
+            self._write((folded(line) if self.stream.isatty() and not whole else line) + "\n")
 
     def _write(self, text: str) -> None:
         """Write now; a terminal that went away, which SIGHUP tells, is no reason to lose the run."""

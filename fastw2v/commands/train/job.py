@@ -256,7 +256,7 @@ class LeaderJob:
         saved = self.place.saved if self.place else None
         init = None if saved else self.load_start(corpus)
         if display.verbose:
-            display.say(as_typed_line(run.training))
+            display.say(as_typed_line(run.training), whole=True)
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)
