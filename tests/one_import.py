@@ -1,8 +1,9 @@
 """A plugin of pytest that puts our classes in the place of gensim's, for the tests that gensim brings along.
 
-    python -m pytest -p tests.one_import --pyargs gensim.test.test_fasttext
+    python -m pytest -p tests.one_import -c /dev/null --rootdir . --pyargs gensim.test.test_fasttext
 
-docs/gensim.md has the share that passes. gensim's test modules take the names when they are imported, later.
+Some of them need testfixtures. docs/gensim.md has the share that passes. gensim's test modules take the names
+when they are imported, later.
 """
 
 from __future__ import annotations
