@@ -72,7 +72,7 @@ def export(
     from fastw2v.system.files import require_writable
     from fastw2v.vectors import formats
     from fastw2v.vectors.components import require_components
-    from fastw2v.vectors.embeddings import only_words, with_outside
+    from fastw2v.vectors.embeddings import only_words
 
     if target == "-":
         target_format = target_format or "text"
@@ -97,11 +97,7 @@ def export(
     require_components(form["remove_components"], 1 << 31)  # of what dim is known when they are read
     if outside:
         require_vectors(outside, None)
-    with waiting(f"reading {source}"):
-        embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
-        if outside:
-            of_words = formats.load(Path(outside), unescape=escape, errors="replace")
-            embeddings = with_outside(embeddings, of_words)
+    embeddings = read(source, source_format, outside, escape)
     if chosen:
         embeddings = only_words(embeddings, chosen, unseen=form["vectors"] == "center")
     if read_vocab:
@@ -110,6 +106,19 @@ def export(
         formats.save(Path(target), embeddings, format=target_format, escape=escape, **form)
     click.echo(f"wrote {len(embeddings):,} vectors to {target}", err=True)
     say_left_out(embeddings, target_format)
+
+
+def read(source: str, source_format: str | None, outside: str | None, escape: bool) -> Embeddings:
+    """The vectors of a file, with those of another one as their outside vectors if it is given."""
+    from fastw2v.vectors import formats
+    from fastw2v.vectors.embeddings import with_outside
+
+    with waiting(f"reading {source}"):
+        embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
+        if outside:
+            of_words = formats.load(Path(outside), unescape=escape, errors="replace")
+            embeddings = with_outside(embeddings, of_words)
+        return embeddings
 
 
 def listed(path: str, target_format: str) -> list[str]:
