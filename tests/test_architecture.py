@@ -89,6 +89,7 @@ LIBRARIES = {
     "duckdb": {"corpus.arrow.out_of_core"},
     "deltalake": {"corpus.files.delta"},
     "filelock": {"system.locks"},
+    "faiss": {"vectors.formats.product"},
     "fsspec": {"corpus.files.remote"},
     "gensim": {"gensim.keyed_vectors", "gensim.ngram_vectors", "vectors.embeddings"},
     "mpi4py": {"distributed.mpi"},

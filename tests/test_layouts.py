@@ -14,7 +14,7 @@ from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words.counter import WordCounter
 from fastw2v.corpus.words.table import words_of
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
 from tests.naive import Row, naive_corpus
 from tests.parquet import TEXTS, TOKENS, as_plain, error_of, write
 
@@ -75,6 +75,9 @@ LAYOUTS: dict[str, tuple[list[Row], Callable[[], pa.Array]]] = {
 def test_read_corpus__reads_every_layout(tmp_path: Path, layout: str) -> None:
     rows, make = LAYOUTS[layout]
     path = write(tmp_path / "c.parquet", make(), row_group_size=3)
+    if layout == "fixed_size_list" and int(pa.__version__.partition(".")[0]) < 26:
+        assert error_of(CorpusError, path).endswith("nulls in such lists need pyarrow 26")
+        return
     expected = naive_corpus(rows)
     assert expected.n_null == (1 if isinstance(rows[0], str) else 2)
     assert as_plain(read_corpus(path, min_count=1)) == expected
@@ -93,6 +96,16 @@ def test_as_strings_and_as_lists__take_slices(layout: str) -> None:
     entries = np.arange(counter.table.n_words[0])
     counts = dict(zip(words_of(counter.table, entries), counter.table.records[:, 2], strict=False))
     assert counts == dict(zip(expected.words, expected.counts, strict=True))
+
+
+def test_arrow_errors__of_a_good_file_that_pyarrow_before_26_calls_bad() -> None:
+    with (
+        pytest.raises(
+            CorpusError, match=r"cannot be read \(Expected .*\); nulls in such lists need pyarrow 26"
+        ),
+        layouts.arrow_errors("c.parquet: row group 0 is corrupt"),
+    ):
+        raise pa.ArrowInvalid("Expected all lists to be of size=2 but index 3 had size=0")
 
 
 def test_as_strings__nulls_in_the_dictionary_are_nulls() -> None:

@@ -47,6 +47,8 @@ def arrow_errors(what: str, cure: str = "write or download it again") -> Iterato
     except Exception as error:
         text = str(error).partition(". Detail: Python exception")[0]  # which has a traceback
         reason = " ".join(text.split())[:160] or type(error).__name__
+        if reason.startswith("Expected all lists to be of size="):  # what pyarrow before 26 says of good ones
+            what, cure = what.replace("is corrupt", "cannot be read"), "nulls in such lists need pyarrow 26"
         raise CorpusError(f"{what} ({reason}); {cure}") from error
 
 
