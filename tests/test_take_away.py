@@ -179,6 +179,18 @@ def test_safetensors__model2vec_averages_the_words(
     np.testing.assert_allclose(model.encode(long), middle, atol=1e-3 if float16 else 1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch, when it is imported
+def test_safetensors__sentence_transformers_averages_the_words(
+    tmp_path: Path, embeddings: Embeddings
+) -> None:
+    transformers = pytest.importorskip("sentence_transformers")
+    save(tmp_path / "model.safetensors", embeddings)
+    model = transformers.SentenceTransformer(str(tmp_path), device="cpu")
+    actual = model.encode(["word1 日本語", "word1 never"])
+    one, other = embeddings["word1"], embeddings["日本語"]
+    np.testing.assert_allclose(actual, [(one + other) / 2, one / 2], atol=1e-6)
+
+
 def test_safetensors__tokenizers_gives_each_word_its_row(tmp_path: Path, embeddings: Embeddings) -> None:
     """What sentence-transformers' StaticEmbedding does: encode_batch without special tokens, then look up."""
     tokenizers = pytest.importorskip("tokenizers")
@@ -208,6 +220,20 @@ def test_safetensors__a_corpus_with_its_own_unknown_word(tmp_path: Path) -> None
     actual = load(tmp_path / "model.safetensors")
     assert actual.words == expected.words
     assert np.array_equal(actual.center_vectors, expected.center_vectors)
+
+
+def test_safetensors__a_model_card_beside_that_gives_way_to_others(
+    tmp_path: Path, embeddings: Embeddings
+) -> None:
+    save(tmp_path / "model.safetensors", embeddings)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlibrary_name: model2vec\n")
+    assert "102 words of 7 numbers (float32)" in card
+    save(tmp_path / "model.safetensors", embeddings, float16=True)
+    assert "102 words of 7 numbers (float16)" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text("# Mine\n")
+    save(tmp_path / "model.safetensors", embeddings)
+    assert (tmp_path / "README.md").read_text() == "# Mine\n"
 
 
 def test_safetensors__another_name_is_loaded_by_nobody(embeddings: Embeddings) -> None:

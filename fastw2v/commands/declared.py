@@ -42,7 +42,7 @@ Section = Literal[
     "Settings",
 ]
 SECTIONS: tuple[Section, ...] = get_args(Section)
-FORMATS = ("text", "binary", "fasttext", "npy", "parquet", "safetensors", "tsv")
+FORMATS = ("text", "binary", "fasttext", "npy", "int8", "pq", "parquet", "safetensors", "tsv")
 VECTORS = ("center", "outside", "sum", "concatenated")
 
 
@@ -167,7 +167,7 @@ OUTPUT = (
         "--format file_format",
         "Output",
         "Format of the output.",
-        choices=FORMATS,
+        choices=tuple(name for name in FORMATS if name != "pq"),  # codes are made of vectors that are there
         shown="by suffix",
         part="output",
     ),

@@ -9,7 +9,7 @@ import click
 
 from fastw2v.commands.declared import FORM, FORMATS
 from fastw2v.commands.effects import refuse_idle
-from fastw2v.commands.kinds import READ, WRITE
+from fastw2v.commands.kinds import READ, WRITE, AtLeast
 from fastw2v.commands.options import declared, require_vectors, waiting
 from fastw2v.commands.places import (
     at_standard_output,
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 @click.option("--outside", type=READ, metavar="FILE", help="The outside vectors, from train --save-outside.")
 @click.option("--read-vocab", type=READ, metavar="FILE", help="Counts of the words, from train --save-vocab.")
 @click.option("--words", type=READ, metavar="FILE", help="Only the vectors of these words, one a line.")
+@click.option("--top", type=AtLeast(1), help="Only the first so many words, which are the most frequent.")
+@click.option(
+    "--pq-bytes",
+    type=AtLeast(1),
+    help="Bytes of a word in format pq; they cut dim in equal parts.  [default: dim/4 or less]",
+)
 @declared(*FORM)
 def export(
     source: str,
@@ -49,7 +55,7 @@ def export(
     outside: str | None,
     read_vocab: str | None,
     words: str | None,
-    **form: Any,
+    **options: Any,
 ) -> None:
     """Convert vectors from SOURCE to TARGET.
 
@@ -58,6 +64,8 @@ def export(
     .bin          word2vec binary
     .fasttext     fastText's .bin, of vectors with n-grams
     .npy          NumPy, with NAME.vocab.txt
+    .int8.npy     the same in 8 bits a number, with NAME.int8.scales.npy
+    .faiss        an index of faiss, some bytes a word (format pq), with NAME.vocab.txt
     .parquet      columns word, count, vector
     .safetensors  FOLDER/model.safetensors, loaded by model2vec and sentence-transformers
     .tsv          TensorBoard's projector, with NAME.metadata.tsv
@@ -68,12 +76,14 @@ def export(
       fastw2v export corpus.vectors.bin corpus.parquet --read-vocab corpus.vocab.txt
       fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
       fastw2v export v.fasttext queries.npy --words queries.txt
+      fastw2v export v.bin phone.int8.npy --top 50000
     """
     from fastw2v.system.files import require_writable
     from fastw2v.vectors import formats
     from fastw2v.vectors.components import require_components
     from fastw2v.vectors.embeddings import only_words
 
+    top, form = options.pop("top"), options
     if target == "-":
         target_format = target_format or "text"
         target = at_standard_output("TARGET", target, target_format) or ""
@@ -87,6 +97,10 @@ def export(
         formats.require_halves(target_format)
     if read_vocab:
         formats.require_counts(target_format)
+    if form["pq_bytes"]:
+        formats.require_pq_bytes(target_format, form["pq_bytes"])
+    if words:
+        refuse_idle(["top"], "with --words, which says which words there are", "leave --words out")
     chosen = listed(words, target_format) if words else None
     inputs = inputs_of({"source": source, "outside": outside, "read_vocab": read_vocab, "words": words})
     outputs = [place for one in named for place in vectors_output(one, target_format)]
@@ -97,7 +111,8 @@ def export(
     require_components(form["remove_components"], 1 << 31)  # of what dim is known when they are read
     if outside:
         require_vectors(outside, None)
-    embeddings = read(source, source_format, outside, escape)
+    reading: dict[str, Any] = {"unescape": escape, "errors": "replace", "limit": top}
+    embeddings = read(source, source_format, outside, reading)
     if chosen:
         embeddings = only_words(embeddings, chosen, unseen=form["vectors"] == "center")
     if read_vocab:
@@ -108,16 +123,18 @@ def export(
     say_left_out(embeddings, target_format)
 
 
-def read(source: str, source_format: str | None, outside: str | None, escape: bool) -> Embeddings:
-    """The vectors of a file, with those of another one as their outside vectors if it is given."""
+def read(source: str, source_format: str | None, outside: str | None, options: dict[str, Any]) -> Embeddings:
+    """The vectors of a file, with those of another one as their outside vectors if it is given.
+
+    options  of `formats.load`
+    """
     from fastw2v.vectors import formats
     from fastw2v.vectors.embeddings import with_outside
 
     with waiting(f"reading {source}"):
-        embeddings = formats.load(Path(source), format=source_format, unescape=escape, errors="replace")
+        embeddings = formats.load(Path(source), format=source_format, **options)
         if outside:
-            of_words = formats.load(Path(outside), unescape=escape, errors="replace")
-            embeddings = with_outside(embeddings, of_words)
+            embeddings = with_outside(embeddings, formats.load(Path(outside), **options))
         return embeddings
 
 
@@ -142,9 +159,10 @@ def say_left_out(embeddings: Embeddings, target_format: Format) -> None:
 
 def require_format(path: str, file_format: str | None, flag: str) -> None:
     """Raise UsageError for a file whose format neither its suffix nor the option names."""
-    from fastw2v.vectors.formats import SUFFIXES
+    from fastw2v.vectors.formats import SUFFIXES, by_name
 
-    if file_format is None and (suffix := Path(path).suffix.lower()) not in SUFFIXES:
+    if file_format is None and by_name(Path(path)) is None:
         raise UsageError(
-            f"{path}: the suffix {suffix!r} names no format; use {', '.join(SUFFIXES)} or give {flag}"
+            f"{path}: the suffix {Path(path).suffix.lower()!r} names no format; use {', '.join(SUFFIXES)} "
+            f"or give {flag}"
         )

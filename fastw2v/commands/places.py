@@ -49,7 +49,9 @@ def inputs_of(options: dict[str, Any]) -> list[NamedFile]:
 
 def with_sidecars(path: Path) -> list[Path]:
     """A file of vectors, and those that are read with it."""
-    return [path, path.with_suffix(".vocab.txt")] if path.suffix.lower() == ".npy" else [path]
+    name = path.name.lower()
+    words = [path.with_suffix(".vocab.txt")] if name.endswith((".npy", ".faiss")) else []
+    return [path, *words, *([path.with_suffix(".scales.npy")] if name.endswith(".int8.npy") else [])]
 
 
 def named_output(option: str, name: str | None, *, streams: bool = True) -> list[NamedFile]:

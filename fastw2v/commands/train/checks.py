@@ -52,7 +52,7 @@ def check_before_reading(options: dict[str, Any], config: TrainConfig, *, resume
 
 
 def require_formats(options: dict[str, Any], config: TrainConfig) -> None:
-    """Raise UsageError for vectors that a format of n-grams cannot hold."""
+    """Raise UsageError for vectors that a format of n-grams cannot hold, and for codes."""
     from fastw2v.commands.declared import names_of
     from fastw2v.vectors import formats
 
@@ -61,6 +61,12 @@ def require_formats(options: dict[str, Any], config: TrainConfig) -> None:
     places += [(options["save_outside"], None, {**form, "vectors": "outside"})]
     for name, given, of_place in places:
         detected = formats.detect_format(Path(name or ""), given, default="text")
+        if detected == "pq":  # training that took hours should not end at what codes need
+            vectors = Path(name).with_suffix(".bin").name
+            raise UsageError(
+                f"{name}: codes are made of vectors that are there; train to {vectors}, then run: "
+                f"fastw2v export {vectors} {Path(name).name}"
+            )
         if formats.KINDS[detected].ngrams:
             formats.require_as_trained(detected, of_place, has_ngrams=config.subwords is not None)
 

@@ -80,7 +80,8 @@ class Outputs:
 
     def component_bytes(self) -> int:
         """Bytes on disk for each of the dim numbers of a word, in all files."""
-        size = TEXT_BYTES if self.format in TEXT_FORMATS else 2 if self.form["float16"] else 4
+        binary = 1 if self.format == "int8" else 2 if self.form["float16"] else 4
+        size = TEXT_BYTES if self.format in TEXT_FORMATS else binary
         size *= 2 if self.form["vectors"] == "concatenated" else 1
         return size + (TEXT_BYTES if self.outside_format in TEXT_FORMATS else 4 if self.outside else 0)
 

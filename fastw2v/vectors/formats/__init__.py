@@ -29,10 +29,12 @@ from fastw2v.vectors.embeddings import Embeddings, Which, select_vectors
 from fastw2v.vectors.formats.binary import read_binary, write_binary
 from fastw2v.vectors.formats.common import READ_BYTES, Source, VectorTable, first_not_finite
 from fastw2v.vectors.formats.fasttext import BREAKS, START, read_fasttext, write_fasttext
+from fastw2v.vectors.formats.int8 import int8_paths, read_int8, write_int8
 from fastw2v.vectors.formats.npy import read_npy, vocabulary_path, write_npy
 from fastw2v.vectors.formats.packed import START_BYTES, packing
 from fastw2v.vectors.formats.packed import SUFFIXES as PACKED_SUFFIXES
 from fastw2v.vectors.formats.parquet import read_parquet, write_parquet
+from fastw2v.vectors.formats.product import read_pq, write_pq
 from fastw2v.vectors.formats.projector import metadata_path, write_projector
 from fastw2v.vectors.formats.static_model import read_static_model, static_model_paths, write_static_model
 from fastw2v.vectors.formats.text import read_text, write_text
@@ -48,7 +50,7 @@ from fastw2v.vectors.formats.tokens import (
 
 __all__ = ["Format", "check_words", "detect_format", "load", "output_paths", "save"]
 
-Format = Literal["text", "binary", "fasttext", "npy", "parquet", "safetensors", "tsv"]
+Format = Literal["text", "binary", "fasttext", "npy", "int8", "pq", "parquet", "safetensors", "tsv"]
 
 
 class _Kind(NamedTuple):
@@ -81,6 +83,8 @@ KINDS: dict[Format, _Kind] = {
     "npy": _Kind(
         (".npy",), write_npy, read_npy, lambda path: [path, vocabulary_path(path)], halves=True, counts=True
     ),
+    "int8": _Kind((".int8.npy",), write_int8, read_int8, int8_paths, counts=True),
+    "pq": _Kind((".faiss",), write_pq, read_pq, lambda path: [path, vocabulary_path(path)], counts=True),
     "parquet": _Kind((".parquet",), write_parquet, read_parquet, unsafe=SURROGATES, halves=True, counts=True),
     "safetensors": _Kind(
         (".safetensors",), write_static_model, read_static_model, static_model_paths, halves=True
@@ -94,9 +98,16 @@ KINDS: dict[Format, _Kind] = {
         counts=True,
     ),
 }
-SAVING = ("format", "escape", "vectors", "remove_components", "normalize", "float16")
+SAVING = ("format", "escape", "vectors", "remove_components", "normalize", "float16", "pq_bytes")
 LOADING = ("format", "unescape", "limit", "errors")
 SUFFIXES = {suffix: format for format, kind in KINDS.items() for suffix in kind.suffixes}
+
+
+def by_name(path: Path) -> Format | None:
+    """The format that the end of a name means, by the longest suffix that fits; None for any other."""
+    name = path.name.lower()
+    fitting = [suffix for suffix in SUFFIXES if name.endswith(suffix) and name != suffix]
+    return SUFFIXES[max(fitting, key=len)] if fitting else None
 
 
 def detect_format(path: Path, format: str | None = None, default: Format | None = None) -> Format:
@@ -110,7 +121,7 @@ def detect_format(path: Path, format: str | None = None, default: Format | None 
     if format is not None:
         checks.choice("format", format, known)
     given = next((one for one in known if one == format), None)
-    detected = given or SUFFIXES.get(path.suffix.lower(), default)
+    detected = given or by_name(path) or default
     if detected is None:
         raise UsageError(
             f"{path}: the suffix {path.suffix!r} names no format; use {', '.join(SUFFIXES)} or give --format"
@@ -151,12 +162,13 @@ def save(
 ) -> None:
     """Write word vectors; each file appears complete or not at all.
 
-    format      text, binary, fasttext, npy, parquet, safetensors or tsv; by default from the suffix
+    format      text, binary, fasttext, npy, int8, pq, parquet, safetensors or tsv; by default from the suffix
     escape      write white space in words as backslash escapes
     vectors     center, outside, their sum, or both concatenated
     remove_components  subtract the mean of all vectors and so many of their principal components
     normalize   then scale each vector to length 1
     float16     write numbers of 16 bits; npy, parquet and safetensors only
+    pq_bytes    of a word in format pq, which cut its numbers in so many equal parts; by default dim/4 or less
 
     Raises UsageError for words or numbers the format cannot carry or a missing matrix, OutputError for
     numbers that are not finite and for everything the disk refuses.
@@ -167,7 +179,9 @@ def save(
         raise checks.refuse("embeddings", embeddings, "Embeddings, which fastw2v.load and fastw2v.train give")
     escape, normalize = checks.flag("escape", escape), checks.flag("normalize", normalize)
     checks.choice("vectors", vectors, get_args(Which))
-    detected = detect_format(path, format)
+    detected, pq_bytes = detect_format(path, format), others.get("pq_bytes")
+    if pq_bytes is not None:
+        require_pq_bytes(detected, pq_bytes)
     if checks.flag("float16", float16):
         require_halves(detected)
     if KINDS[detected].ngrams:
@@ -183,7 +197,7 @@ def save(
             matrix = matrix.astype(np.float16)
         _require_finite(path, embeddings.words, matrix, "leave out --float16 or add --normalize")
     words = [escape_token(word) for word in embeddings.words] if escape else embeddings.words
-    KINDS[detected].write(VectorTable(path, words, matrix, embeddings.counts, embeddings))
+    KINDS[detected].write(VectorTable(path, words, matrix, embeddings.counts, embeddings, pq_bytes))
 
 
 def _checked_path(path: str | Path) -> Path:
@@ -198,6 +212,13 @@ def require_halves(format: Format) -> None:
     if not KINDS[format].halves:
         able = ", ".join(name for name, kind in KINDS.items() if kind.halves)
         raise UsageError(f"format {format} holds no float16; use {able} or leave out --float16")
+
+
+def require_pq_bytes(format: Format, pq_bytes: int) -> None:
+    """Raise UsageError for bytes of a code that are no number, or of a format that has no codes."""
+    checks.whole("pq_bytes", pq_bytes, 1, checks.NO_LIMIT)
+    if format != "pq":
+        raise UsageError(f"format {format} has no codes: leave --pq-bytes out, or give --to pq")
 
 
 def require_as_trained(format: Format, form: Mapping[str, Any], *, has_ngrams: bool) -> None:
@@ -276,8 +297,8 @@ def load(
 ) -> Embeddings:
     """Read word vectors that `save`, word2vec, gensim or model2vec wrote.
 
-    format     text, binary, fasttext, npy, parquet or safetensors; by default from the suffix, and a .bin of
-               fastText by what it begins with
+    format     text, binary, fasttext, npy, int8, pq, parquet or safetensors; by default from the suffix, and
+               a .bin of fastText by what it begins with
     unescape   undo the escapes of `save(escape=True)`
     limit      read the first `limit` words only
     errors     "replace" reads words of text and binary files that are not UTF-8, as word2vec.c cuts long

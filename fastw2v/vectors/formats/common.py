@@ -27,6 +27,7 @@ class VectorTable(NamedTuple):
     matrix   (n_words, dim), float32; float16 where the format can hold it
     counts   int64 (n_words,), or None when unknown
     embeddings  that these are of
+    pq_bytes    of a word's code, in format pq; None for the format's own choice
     """
 
     path: Path
@@ -34,6 +35,7 @@ class VectorTable(NamedTuple):
     matrix: NDArray[Any]
     counts: NDArray[np.int64] | None
     embeddings: Embeddings
+    pq_bytes: int | None = None
 
 
 def chunks(matrix: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

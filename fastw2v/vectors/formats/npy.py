@@ -35,24 +35,29 @@ def vocabulary_path(path: Path) -> Path:
 
 def write_npy(table: VectorTable) -> None:
     """Both files, the words once the matrix has found room, so that a full disk leaves an old pair a pair."""
-    with _array_writer(table.path, table.matrix) as file:
+    with array_writer(table.path, table.matrix) as file:
         file.flush()
-        path = vocabulary_path(table.path)
-        if table.counts is not None:
-            write_vocabulary(path, Vocabulary(table.words, table.counts))
-            return
-        with atomic_writer(path) as words:
-            words.writelines(f"{word}\n".encode() for word in table.words)
+        write_words(table)
+
+
+def write_words(table: VectorTable) -> None:
+    """The words of a table beside its file, with their counts where they are known."""
+    path = vocabulary_path(table.path)
+    if table.counts is not None:
+        write_vocabulary(path, Vocabulary(table.words, table.counts))
+        return
+    with atomic_writer(path) as words:
+        words.writelines(f"{word}\n".encode() for word in table.words)
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write a C-contiguous array alone as an npy file."""
-    with _array_writer(path, array):
+    with array_writer(path, array):
         pass
 
 
 @contextlib.contextmanager
-def _array_writer(path: Path, array: NDArray[Any]) -> Iterator[BinaryIO]:
+def array_writer(path: Path, array: NDArray[Any]) -> Iterator[BinaryIO]:
     """A file that holds the array, to be finished on leaving the block.
 
     Without numpy's tofile, whose error on a full disk hides that it is one.
@@ -68,17 +73,27 @@ def _array_writer(path: Path, array: NDArray[Any]) -> Iterator[BinaryIO]:
 
 def read_npy(source: Source) -> Embeddings:
     """Read both files; raises CorpusError where they do not fit together or hold no finite float32."""
-    stored = _map_npy(source)
-    words, counts = _read_words(source, len(stored))
-    n_read = len(stored) if source.limit is None else min(len(stored), source.limit)
-    words = [source.unescaped(word, f"word {i:,}") for i, word in enumerate(words[:n_read], 1)]
+    stored = map_npy(source, source.path)
+    words, counts = words_beside(source, len(stored))
+    n_read = len(words)
     matrix = allocate(n_read, stored.shape[1])
     for start, rows in chunks(matrix):
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, found below
             rows[...] = stored[start : start + len(rows)]
         check_finite(source, words, start, rows)
+    return Embeddings(words, matrix, counts=counts)
+
+
+def words_beside(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.int64] | None]:
+    """The words to read, of those in the file beside, without escapes, and their counts if they are known.
+
+    Raises CorpusError where they are not one a vector.
+    """
+    words, counts = _read_words(source, n_vectors)
+    n_read = n_vectors if source.limit is None else min(n_vectors, source.limit)
+    words = [source.unescaped(word, f"word {i:,}") for i, word in enumerate(words[:n_read], 1)]
     is_known = counts is not None and counts.any()  # zeros alone are what versions before wrote for unknown
-    return Embeddings(words, matrix, counts=counts[:n_read] if counts is not None and is_known else None)
+    return words, counts[:n_read] if counts is not None and is_known else None
 
 
 def _read_words(source: Source, n_vectors: int) -> tuple[list[str], NDArray[np.int64] | None]:
@@ -115,13 +130,25 @@ def _words_alone(source: Source, path: Path) -> list[str] | None:
     return [source.decoded(line, f"{path.name} line {i:,}") for i, line in enumerate(lines, 1)]
 
 
-def _map_npy(source: Source) -> NDArray[Any]:
-    """The stored matrix, memory-mapped: numpy checks its size against the file, and nothing is unpickled."""
+def map_npy(source: Source, path: Path, kind: str = "f", axes: int = 2) -> NDArray[Any]:
+    """A stored array, memory-mapped: numpy checks its size against the file, and nothing is unpickled.
+
+    kind   f for floats, i for int8
+    axes   of the array; the last is not empty
+
+    Raises CorpusError for a file that is none, or holds another array.
+    """
+    name = "" if path == source.path else f"{path.name} beside it "
     try:
-        stored = np.lib.format.open_memmap(source.path, mode="r")
+        stored = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # a damaged header fails in numpy's reader, in ast or in tokenize
         reason = str(error).partition("\n")[0][:100]
-        raise source.error(f"is not a readable npy file ({reason}); the file is damaged") from error
-    if stored.dtype.kind != "f" or stored.ndim != 2 or stored.shape[1] < 1:
-        raise source.error(f"holds {stored.dtype} of shape {stored.shape}; a matrix of floats is needed")
+        raise source.error(f"{name}is not a readable npy file ({reason}); the file is damaged") from error
+    is_kind = stored.dtype == np.int8 if kind == "i" else stored.dtype.kind == kind
+    if not is_kind or stored.ndim != axes or stored.shape[-1] < 1:
+        needed = {"f": "floats", "i": "int8"}[kind]
+        shape = "a matrix" if axes == 2 else "a vector"
+        raise source.error(
+            f"{name}holds {stored.dtype} of shape {stored.shape}; {shape} of {needed} is needed"
+        )
     return cast(NDArray[Any], stored)

@@ -4,6 +4,7 @@
     FOLDER/tokenizer.json      splits at white space; each word's id is its row
     FOLDER/config.json         what model2vec asks for
     FOLDER/modules.json        what sentence-transformers asks for
+    FOLDER/README.md           a model card, where there is none but one of ours
 
 Both average the rows of a text's words. The last row, of zeros, belongs to words that are not known:
 model2vec leaves them out, sentence-transformers averages the zeros. The file itself is a length of eight
@@ -24,11 +25,13 @@ from fastw2v.errors import UsageError
 from fastw2v.system.files import atomic_writer
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.formats.common import Source, VectorTable, allocate, check_finite, chunks
+from fastw2v.version import __version__
 
 NAME = "model.safetensors"
 UNKNOWN = "[UNK]"
 DTYPES = {"F32": "<f4", "F16": "<f2"}
 TENSORS = ("embeddings", "embedding.weight")  # as model2vec and as sentence-transformers write it
+CARD = "<!-- written by fastw2v; take this line out, and the card is yours and stays -->"
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 
 
@@ -61,6 +64,57 @@ def write_static_model(table: VectorTable) -> None:
         for other, content in zip(others, contents, strict=True):
             with atomic_writer(other) as small:
                 small.write(json.dumps(content, ensure_ascii=False).encode())
+        _write_card(path.with_name("README.md"), table)
+
+
+def _write_card(path: Path, table: VectorTable) -> None:
+    """Write the model card that the Hugging Face hub shows, unless somebody else's README.md is there."""
+    try:
+        with path.open("rb") as file:
+            is_ours = CARD.encode() in file.read(4096)
+    except FileNotFoundError:
+        is_ours = True
+    except OSError:
+        is_ours = False
+    if is_ours:
+        with atomic_writer(path) as card:
+            card.write(_card(table).encode(errors="surrogateescape"))
+
+
+def _card(table: VectorTable) -> str:
+    """What is known of the vectors, how to use them, and what is for whoever publishes them to say."""
+    n_words, dim = table.matrix.shape
+    return f"""\
+---
+library_name: model2vec
+pipeline_tag: feature-extraction
+tags: [static-embeddings, word2vec, fastw2v, model2vec, sentence-transformers]
+---
+{CARD}
+# Word vectors
+
+{n_words:,} words of {dim:,} numbers ({table.matrix.dtype}), written by fastw2v {__version__}.
+
+A text is cut at white space, and its vector is the mean of those of its words. Words are looked up as they
+are written: give texts the form that the corpus had (`--lowercase`, `--tokenize simple`, joined phrases).
+
+```python
+from model2vec import StaticModel
+
+StaticModel.from_pretrained("FOLDER").encode(["a text", "another"])
+```
+
+```python
+from sentence_transformers import SentenceTransformer
+
+SentenceTransformer("FOLDER").encode(["a text", "another"])
+```
+
+model2vec leaves unknown words out, sentence-transformers counts them as zeros: cosines are the same.
+
+To be said by who publishes this: the corpus and its language, its licence and that of these vectors, the
+options of training (`NAME.config.toml` beside the vectors), scores, and what the corpus is biased to.
+"""
 
 
 def _tokenizer(words: list[str]) -> dict[str, Any]:
