@@ -93,14 +93,7 @@ def export(
     require_format(source, source_format, "--from")
     require_format(target, target_format, "--to")
     target_format = formats.detect_format(Path(target), target_format)
-    if form["float16"]:
-        formats.require_halves(target_format)
-    if read_vocab:
-        formats.require_counts(target_format)
-    if form["pq_bytes"]:
-        formats.require_pq_bytes(target_format, form["pq_bytes"])
-    if words:
-        refuse_idle(["top"], "with --words, which says which words there are", "leave --words out")
+    require_able(target_format, form, has_counts=bool(read_vocab))
     chosen = listed(words, target_format) if words else None
     inputs = inputs_of({"source": source, "outside": outside, "read_vocab": read_vocab, "words": words})
     outputs = [place for one in named for place in vectors_output(one, target_format)]
@@ -138,12 +131,25 @@ def read(source: str, source_format: str | None, outside: str | None, options: d
         return embeddings
 
 
+def require_able(target_format: Format, form: dict[str, Any], *, has_counts: bool) -> None:
+    """Raise UsageError for what is asked of a format that it cannot hold."""
+    from fastw2v.vectors import formats
+
+    if form["float16"]:
+        formats.require_halves(target_format)
+    if has_counts:
+        formats.require_counts(target_format)
+    if form["pq_bytes"]:
+        formats.require_pq_bytes(target_format, form["pq_bytes"])
+
+
 def listed(path: str, target_format: str) -> list[str]:
     """The words of --words; raises UsageError for a format that holds them all, CorpusError for no list."""
     from fastw2v.corpus.vocabulary import listed_words
 
     if target_format == "fasttext":
         raise UsageError("--words does nothing with format fasttext, which holds all n-grams: leave it out")
+    refuse_idle(["top"], "with --words, which says which words there are", "leave --words out")
     return listed_words(path)
 
 
