@@ -27,7 +27,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.model.ngrams import Spans
-from fastw2v.system.files import require_writable
+from fastw2v.system.files import LOCK, require_writable
 from fastw2v.training import start
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity
 from fastw2v.training.checkpoint.folder import Folder
@@ -145,7 +145,11 @@ def is_sound_checkpoint(path: Path) -> bool:
         saved = [read_checkpoint(own) for own in folder.checkpoints()]
         center = np.load(saved[-1].path / "center.npy", allow_pickle=False)
         is_whole = bool((center == saved[-1].words).all()) and saved[-1].words in (2, 3)
-        return is_whole and len(saved) == len(list(path.iterdir())) and len(saved) in (2, 3)
+        return (
+            is_whole
+            and len(saved) == len([own for own in path.iterdir() if own.name != LOCK])
+            and len(saved) in (2, 3)
+        )
 
 
 def name_of(format: str) -> str:

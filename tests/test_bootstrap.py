@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.bootstrap import LIMITS, poisson_weights
 from fastw2v.model.streams import GAMMA, MASK, mix64, sample_key, sample_seed
 from fastw2v.run.stability import require_place, resampled
+from fastw2v.show.sampling import sample_line
 from fastw2v.vectors import samples
 from fastw2v.vectors.stability import Stability
 
@@ -236,6 +238,12 @@ def text_of(path: Path) -> Path:
     return path
 
 
+def test_sample_line__says_which_and_how_long_the_rest_takes() -> None:
+    progress: Any = SimpleNamespace(share=0.25, seconds=30.0, seconds_left=90.0, rate=1e5, mean_loss=2.5)
+    line = sample_line(progress, 3, 5)
+    assert line.startswith("sample 3 of 5  25.0%  100,000 words/s  loss 2.5000  ETA 1:30, all 5:30")
+
+
 def test_command__trains_and_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +253,6 @@ def test_command__trains_and_tells(
     told = capsys.readouterr()
     assert told.out == ""
     assert "2 samples of 20 words x 4 take 0 MB in groups.stability" in told.err
-    assert "sample 1 of 2 100.0%" in told.err
     assert "2 samples are in groups.stability" in told.err
     before = digests(tmp_path / "groups.stability")
     assert run("stability", "groups.txt", "--samples", "2", *FLAGS) == 0

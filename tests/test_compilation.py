@@ -181,7 +181,7 @@ def test_run__counts_what_was_compiled_beside_the_reading(monkeypatch: pytest.Mo
         def wait(self, hooks: Any) -> float:
             return 1234.0
 
-    monkeypatch.setattr(processes, "compile_beside", lambda config: Beside())
+    monkeypatch.setattr(processes, "compile_beside", lambda config, **kinds: Beside())
     options = {"min_count": 1, "dim": 4, "epochs": 1, "kernel": "pair", "sample": 0.0}
     sentences = [["a", "b", "c"]] * 50
     for limit, expected in ((None, True), ("1GB", False)):

@@ -65,7 +65,10 @@ def test_equality__with_what_are_no_embeddings(vectors: Embeddings) -> None:
 def test_pickle__holds_the_fields_alone(vectors: Embeddings) -> None:
     assert (vectors.index["c"], vectors.norms.shape) == (2, (6,))  # kept from now on
     again = pickle.loads(pickle.dumps(vectors))
-    assert vars(again).keys() == {"words", "center_vectors", "outside_vectors", "counts", "made_of"}
+    assert vars(again).keys() == {
+        *("words", "center_vectors", "outside_vectors", "counts", "made_of"),
+        *("outside_words", "outside_counts"),
+    }
     assert again == vectors
     assert np.array_equal(again.counts, vectors.counts)
     assert again.nearest("c", 1) == vectors.nearest("c", 1)

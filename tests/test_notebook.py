@@ -64,7 +64,10 @@ def test_display__rewrites_one_output_and_takes_it_away(outputs: list[list[dict[
     assert stream.getvalue() == "read\n"
 
 
-def test_train__shows_a_bar_in_a_notebook(outputs: list[list[dict[str, str]]], capsys: Any) -> None:
+def test_train__shows_a_bar_in_a_notebook(
+    outputs: list[list[dict[str, str]]], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastw2v.show.notebook.NOTEBOOK_SECONDS", 0.0)
     sentences = [["a", "b", "c"], ["b", "c"]] * 200
     options = {"dim": 4, "epochs": 2, "sample": 0, "threads": 1, "backend": "reference", "kernel": "pair"}
     fastw2v.train(sentences, verbose=True, negatives=1, **options)

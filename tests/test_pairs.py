@@ -173,7 +173,7 @@ def pairs_in(source: PairSource, epoch: int = 0) -> Counter[tuple[int, int]]:
     """How often an epoch meets each pair."""
     met = Counter[tuple[int, int]]()
     for buffer in source.buffers(1, epoch):
-        ids, offsets = buffer.tokens
+        ids, offsets = buffer.tokens[:2]
         for start, stop in itertools.pairwise(offsets):
             assert 2 <= stop - start <= source.longest
             met.update((int(ids[start]), outside) for outside in ids[start + 1 : stop].tolist())
@@ -195,7 +195,7 @@ def test_buffers__pairs_of_one_place_are_not_neighbours() -> None:
     rows = np.stack([np.arange(n) // 160, np.arange(n)], axis=1)
     source = corpus_of_pairs(read(rows), 0.0).source
     assert source is not None
-    ids, offsets = next(iter(source.buffers(1, 0))).tokens
+    ids, offsets = next(iter(source.buffers(1, 0))).tokens[:2]
     centers = ids[offsets[:-1]]
     assert (centers[1:] == centers[:-1]).mean() < 0.05
     gaps = [abs(int(ids[start + 1]) - int(ids[start + 2])) for start in offsets[:-1].tolist()]

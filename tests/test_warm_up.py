@@ -76,10 +76,13 @@ def test_kernels__are_one_for_each_code(monkeypatch: pytest.MonkeyPatch) -> None
 def test_warm_up__compiles_each_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
     lines: list[str] = []
-    monkeypatch.setattr(warm_up, "compile_kernel", compiled.append)
+    monkeypatch.setattr(warm_up, "compile_kernel", lambda config, **kinds: compiled.append((config, kinds)))
     monkeypatch.setattr(warm_up, "compile_reading", lambda: compiled.append("reading"))
     assert warm_up.warm_up(lines.append) == 0
-    assert compiled == ["reading", *(TrainConfig(**options) for options in warm_up.kernels())]
+    plain = [(TrainConfig(**options), {}) for options in warm_up.kernels()]
+    of_pairs = [one for one in compiled[1:] if one[1]]
+    assert [one for one in compiled if one not in of_pairs] == ["reading", *plain]
+    assert [kinds for _, kinds in of_pairs] == [{"pairs": True}] * len(of_pairs) != []
     assert len(lines) == len(compiled)
     assert lines[1] == "the kernel of the default options"
     assert "the kernel of --architecture cbow --kernel pair" in lines

@@ -53,7 +53,6 @@ REFUSED = [
     ("kernel", "deterministic"),
     ("loss", "negatives"),
     ("threads", "backend"),
-    ("deterministic", "loss"),
 ]
 BASE = SMALL | {"min_count": 1}
 

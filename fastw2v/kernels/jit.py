@@ -255,7 +255,7 @@ def by_type(implementations: dict[type, Callable[..., Any]]) -> Callable[..., An
     """
 
     def chosen(*arguments: Any) -> Any:
-        raise NotImplementedError("for kernels only")
+        return implementations[type(arguments[0])](*arguments)  # where Numba is told not to compile
 
     def choose(*kinds: Any) -> Callable[..., Any] | None:
         return implementations.get(class_of(kinds[0]))

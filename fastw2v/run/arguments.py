@@ -84,6 +84,7 @@ class Options(TypedDict, total=False):
     patience: int | None
     leave_last_out: bool
     eval_next_item: bool
+    weight: str | ArrayLike | None
     phrases: int
     phrase_scoring: Scoring
     phrase_threshold: float | None
@@ -107,7 +108,6 @@ class Options(TypedDict, total=False):
     lowercase: bool
     keep_words: frozenset[str] | None
     stop_words: frozenset[str]
-    weight: str | ArrayLike | None
     graph: bool
     walks: int
     walk_length: int

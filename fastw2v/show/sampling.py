@@ -12,7 +12,7 @@ class SampleListener(Listener):
     """Shows stages and progress of sample `number` of n, with the time that all the rest will take."""
 
     def __init__(self, display: Display, number: int, n_samples: int) -> None:
-        super().__init__(display, RunLog(None))
+        super().__init__(display, RunLog(None), None)
         self.number, self.n_samples = number, n_samples
 
     def after_call(self, moment: Moment) -> None:

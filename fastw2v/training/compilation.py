@@ -88,9 +88,12 @@ def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> 
     """
     from fastw2v.kernels.code_cache import CodeCache
 
-    started = time.perf_counter()
+    started, usual = time.perf_counter(), CodeCache.announce
     CodeCache.announce = lambda: tell_seconds(hooks, expected_seconds(backend.plan))
-    backend.compile(Tokens(corpus.ids, corpus.offsets, corpus.weights))
+    try:
+        backend.compile(Tokens(corpus.ids, corpus.offsets, corpus.weights))
+    finally:  # what is compiled after the run is not of its hooks
+        CodeCache.announce = usual
     return time.perf_counter() - started
 
 

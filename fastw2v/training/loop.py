@@ -94,15 +94,14 @@ class Loop:
 
     def spans(self, position: Position) -> Iterator[Span]:
         """What this process trains of an epoch, from a position on."""
-        corpus, before = self.corpus, position.epoch * self.n_tokens
-        tokens = Tokens(corpus.ids, corpus.offsets, corpus.weights)
-        seed, shuffle = self.config.seed, self.config.shuffle
-        source, epoch, unit = corpus.source, position.epoch, position.unit
-        buffers = (
-            source.buffers(seed, epoch, unit) if source else epoch_buffers(tokens, seed, epoch, shuffle, unit)
-        )
+        corpus, epoch, unit = self.corpus, position.epoch, position.unit
+        seed, tokens = self.config.seed, Tokens(corpus.ids, corpus.offsets, corpus.weights)
+        if corpus.source:
+            buffers = corpus.source.buffers(seed, epoch, unit)
+        else:
+            buffers = epoch_buffers(tokens, seed, epoch, self.config.shuffle, unit)
         for buffer in buffers:
-            yield Span(buffer, epoch, unit, before)
+            yield Span(buffer, epoch, unit, epoch * self.n_tokens)
 
     def step_end(self, span: Span, unit: int) -> int:
         """Where a step from this unit on ends."""
@@ -192,8 +191,8 @@ class Loop:
     def moment(self, position: Position, mean_loss: float) -> Moment:
         """The run as hooks see it."""
         progress, plan = self.progress(position, mean_loss), self.backend.plan
-        words, others = self.corpus.vocabulary, self.corpus.outside_vocabulary
-        known = (words, self.backend.host(), self.config.dim, plan.objective, plan.inputs, others)
+        words, vectors = self.corpus.vocabulary, self.backend.host()
+        known = (words, vectors, self.config.dim, plan.objective, plan.inputs, self.corpus.outside_vocabulary)
         return Moment(position.epoch + 1, progress, *known)
 
     def progress(self, position: Position, mean_loss: float) -> Progress:
