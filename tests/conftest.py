@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -85,6 +86,14 @@ def start_vectors(n_words: int, dim: int, scale: float = 0.3) -> Vectors:
 def rng() -> np.random.Generator:
     """Randomness, the same in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def no_gensim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where gensim is not installed."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gensim"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gensim", None)
 
 
 @pytest.fixture(scope="session", name="make_inputs")

@@ -215,12 +215,14 @@ def test_corpora__snippet_of_each_object_reads(corpora, snippet):
     assert len(eval(snippet.partition("  #")[0], names).ids) > 0
 
 
-GRAPHS = [
-    shlex.split(line)[1:] for line in page_of("graphs").splitlines() if line.startswith("    fastw2v train")
-]
-GRAPH_SNIPPETS = [
-    line for line in page_of("graphs").splitlines() if line.startswith("vectors = fastw2v.train(")
-]
+def trainings(page):
+    """The commands and the snippets of a page that train."""
+    lines = page_of(page).splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("    fastw2v train")]
+    return commands, [line for line in lines if line.startswith("vectors = fastw2v.train(")]
+
+
+GRAPHS, GRAPH_SNIPPETS = trainings("graphs")
 
 
 @pytest.fixture
@@ -271,12 +273,7 @@ def test_graphs__page_has_commands_and_snippets():
     assert (len(GRAPHS), len(GRAPH_SNIPPETS)) == (4, 5)
 
 
-PAIRS = [
-    shlex.split(line)[1:] for line in page_of("pairs").splitlines() if line.startswith("    fastw2v train")
-]
-PAIR_SNIPPETS = [
-    line for line in page_of("pairs").splitlines() if line.startswith("vectors = fastw2v.train(")
-]
+PAIRS, PAIR_SNIPPETS = trainings("pairs")
 
 
 @pytest.fixture

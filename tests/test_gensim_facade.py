@@ -25,14 +25,6 @@ SENTENCES = [["a", "b", "c"], ["a", "b"], ["a", "d", "c"], ["rare", "a"]] * 60
 SETTINGS: dict[str, Any] = {"vector_size": 8, "min_count": 1, "sample": 0, "workers": 1, "epochs": 2}
 
 
-@pytest.fixture
-def no_gensim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where gensim is not installed."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "gensim"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "gensim", None)
-
-
 @pytest.fixture(scope="module")
 def model() -> Word2Vec:
     return Word2Vec(SENTENCES, sg=1, **SETTINGS)

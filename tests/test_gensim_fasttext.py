@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import inspect
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +37,6 @@ SETTINGS: dict[str, Any] = {
     "epochs": 2,
     "bucket": 50,
 }
-
-
-@pytest.fixture
-def no_gensim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where gensim is not installed."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "gensim"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "gensim", None)
 
 
 @pytest.fixture(scope="module")

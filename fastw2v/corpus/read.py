@@ -35,6 +35,7 @@ from fastw2v.corpus.weights import Weighted, note_of, with_given
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
 from fastw2v.errors import UsageError
+from fastw2v.model.arrays import Tokens
 from fastw2v.model.sources import TokenSource
 from fastw2v.options.checks import whole
 from fastw2v.options.phrases import PhraseOptions
@@ -75,6 +76,11 @@ class Corpus(NamedTuple):
     source: TokenSource | None = None
     weights: NDArray[np.float32] | None = None
     outside_vocabulary: Vocabulary | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """As trainers take them."""
+        return Tokens(self.ids, self.offsets, self.weights)
 
     @property
     def n_tokens(self) -> int:

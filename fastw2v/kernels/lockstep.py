@@ -165,6 +165,18 @@ def number(word, words, n_words, numbers):
     return n_words
 
 
+@inner_jit
+def number_noise(noise, words, n_words, numbers):
+    """Number the words of the noise, in their place; then all n words have no number again. Returns n."""
+    for s in range(len(noise)):
+        if noise[s] >= 0:
+            n_words = number(noise[s], words, n_words, numbers)
+            noise[s] = numbers[noise[s]]
+    for w in range(n_words):
+        numbers[words[w]] = -1
+    return n_words
+
+
 def _centers_alone(architecture, n_centers, n_windows):
     return n_centers
 
@@ -188,13 +200,7 @@ def _number_together(architecture, kept, centers, size, noise, words, desk):
             n_words = number(kept.ids[j], words, n_words, numbers)
             desk.ids[j] = numbers[kept.ids[j]]
     n_centers = n_inputs(architecture, n_centers, n_words)
-    for s in range(len(noise)):
-        if noise[s] >= 0:
-            n_words = number(noise[s], words, n_words, numbers)
-            noise[s] = numbers[noise[s]]
-    for w in range(n_words):
-        numbers[words[w]] = -1
-    return n_centers, n_words, 0
+    return n_centers, number_noise(noise, words, n_words, numbers), 0
 
 
 def _number_apart(architecture, kept, centers, size, noise, words, desk):
@@ -209,12 +215,7 @@ def _number_apart(architecture, kept, centers, size, noise, words, desk):
         for j in range(i + 1, i + 1 + kept.radius[i]):
             n_outside = number(kept.ids[j], others, n_outside, numbers)
             desk.ids[j] = numbers[kept.ids[j]]
-    for s in range(len(noise)):
-        if noise[s] >= 0:
-            n_outside = number(noise[s], others, n_outside, numbers)
-            noise[s] = numbers[noise[s]]
-    for w in range(n_outside):
-        numbers[others[w]] = -1
+    n_outside = number_noise(noise, others, n_outside, numbers)
     return n_centers, n_centers + n_outside, n_centers
 
 

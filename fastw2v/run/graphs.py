@@ -8,8 +8,7 @@ from typing import Any
 
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
-from fastw2v.options.checks import shown
-from fastw2v.run.request import Request
+from fastw2v.run.request import Request, refuse_idle
 from fastw2v.system.machine import usable_cores
 
 OF_TEXTS = "that is of texts, and graph reads edges"
@@ -51,9 +50,7 @@ def require_walkable(request: Request, n_processes: int) -> None:
             "vocabulary is of texts, and the words of graph are its nodes: leave vocabulary out",
             ["vocabulary", "graph"],
         )
-    for name, value, why in idle_options(request):
-        given = f"{name} does nothing with graph" if value is True else f"{name} is {shown(value)}"
-        raise UsageError(f"{given}: {why}; leave {name} out", [name, "graph"])
+    refuse_idle(idle_options(request), "graph")
     if n_processes > 1:
         raise UsageError(
             "graph is walked by the threads of one process: start it without mpirun, or with alone",

@@ -8,8 +8,7 @@ from typing import Any
 
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
-from fastw2v.options.checks import shown
-from fastw2v.run.request import Request
+from fastw2v.run.request import Request, refuse_idle
 from fastw2v.system.machine import usable_cores
 
 OF_TEXTS = "that is of texts, and pairs takes rows of two words"
@@ -59,9 +58,7 @@ def require_pairs(request: Request, n_processes: int) -> None:
             "vocabulary is of texts, and the words of pairs are counted in them: leave vocabulary out",
             ["vocabulary", "pairs"],
         )
-    for name, value, why in idle_options(request):
-        given = f"{name} does nothing with pairs" if value is True else f"{name} is {shown(value)}"
-        raise UsageError(f"{given}: {why}; leave {name} out", [name, "pairs"])
+    refuse_idle(idle_options(request), "pairs")
     if request.training.loss == "softmax":
         raise UsageError(
             "loss softmax is of windows, and rows of pairs have none: leave loss out", ["loss", "pairs"]

@@ -91,7 +91,7 @@ def compile_kernels(backend: Backend, corpus: Corpus, hooks: Sequence[Hook]) -> 
     started, usual = time.perf_counter(), CodeCache.announce
     CodeCache.announce = lambda: tell_seconds(hooks, expected_seconds(backend.plan))
     try:
-        backend.compile(Tokens(corpus.ids, corpus.offsets, corpus.weights))
+        backend.compile(corpus.tokens)
     finally:  # what is compiled after the run is not of its hooks
         CodeCache.announce = usual
     return time.perf_counter() - started

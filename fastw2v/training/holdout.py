@@ -13,7 +13,7 @@ from fastw2v.backends import make, plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import CorpusError, UsageError
-from fastw2v.model.arrays import Tokens, Vectors, n_units
+from fastw2v.model.arrays import Vectors, n_units
 from fastw2v.model.plan import Plan
 from fastw2v.model.streams import epoch_key
 from fastw2v.training.hooks import Evaluation, Hook, Moment, Position, Progress, Trained
@@ -103,7 +103,7 @@ def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig, plan:
     Windows, subsampling and noise are drawn the same every time, so that differences are the vectors'. NaN
     where they leave no pair.
     """
-    tokens = Tokens(held_out.ids, held_out.offsets, held_out.weights)
+    tokens = held_out.tokens
     backend = make(plan, vectors, config.backend, config.threads)
     totals = backend.loss(tokens, epoch_key(config.seed, DRAWS), n_units(len(tokens.ids)))
     return totals.mean_loss if totals.n_pairs else math.nan

@@ -12,7 +12,7 @@ from fastw2v.backends import Backend, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
-from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, n_units
+from fastw2v.model.arrays import NOTHING, UNIT, Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.system import interrupts
 from fastw2v.training.budget import Sizes, budget_of
@@ -95,11 +95,11 @@ class Loop:
     def spans(self, position: Position) -> Iterator[Span]:
         """What this process trains of an epoch, from a position on."""
         corpus, epoch, unit = self.corpus, position.epoch, position.unit
-        seed, tokens = self.config.seed, Tokens(corpus.ids, corpus.offsets, corpus.weights)
+        seed, shuffle = self.config.seed, self.config.shuffle
         if corpus.source:
             buffers = corpus.source.buffers(seed, epoch, unit)
         else:
-            buffers = epoch_buffers(tokens, seed, epoch, self.config.shuffle, unit)
+            buffers = epoch_buffers(corpus.tokens, seed, epoch, shuffle, unit)
         for buffer in buffers:
             yield Span(buffer, epoch, unit, epoch * self.n_tokens)
 
