@@ -28,7 +28,7 @@ from fastw2v.model.plan import (
 from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.architectures import window_of
 from fastw2v.reference.backend import ReferenceBackend
-from fastw2v.reference.block import block_step, order_centers, step_window
+from fastw2v.reference.block import block_step, order_centers, step_windows
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.noise import Seen, noise_gradients, rounded
 from fastw2v.reference.units import KeptToken
@@ -84,16 +84,33 @@ def test_noise_gradients__agree_with_finite_differences():
     np.testing.assert_allclose(actual.grad_noise, for_n, rtol=1e-6, atol=1e-8)
 
 
-def test_step_window__is_the_gradient_of_its_loss_for_a_small_step():
+@pytest.mark.parametrize(("centers", "pairs"), [([2], 4), ([1, 2, 3], 10), ([0, 1, 2, 3], 12)])
+def test_step_windows__is_the_gradient_of_its_loss_for_a_small_step(centers, pairs):
     rng = np.random.default_rng(0)
     kept = [KeptToken(word, 0, 2) for word in (3, 1, 4, 0, 2)]
     start, rate = Vectors(rng.normal(size=(5, 6)), rng.normal(size=(5, 6))), 1e-6
     moved = Vectors(start.center.copy(), start.outside.copy())
-    loss, n_pairs = step_window(moved, kept, 2, (np.full(5, rate), np.full(5, rate)))
-    fallen = loss - step_window(moved, kept, 2, (np.zeros(5), np.zeros(5)))[0]
+    steps, none = (np.full(5, rate), np.full(5, rate)), (np.zeros(5), np.zeros(5))
+    loss, n_pairs = step_windows(moved, kept, np.array(centers), none)
+    step_windows(moved, kept, np.array(centers), steps)
+    fallen = loss - step_windows(moved, kept, np.array(centers), none)[0]
     expected = sum((((b - a) / rate) ** 2).sum() for a, b in zip(start, moved, strict=True)) * rate
-    assert n_pairs == 4
+    assert n_pairs == pairs
     assert fallen == pytest.approx(expected, rel=1e-4)
+
+
+def test_step_windows__of_neighbours_is_that_of_one_after_the_other():
+    """Where no word is there twice: a score meets the steps of the centres before."""
+    rng = np.random.default_rng(0)
+    kept = [KeptToken(word, 0, 3) for word in range(9)]
+    start = Vectors(rng.normal(size=(9, 6)), rng.normal(size=(9, 6)))
+    steps = rng.random(9) / 3, rng.random(9) / 3
+    together, alone = (Vectors(start.center.copy(), start.outside.copy()) for _ in range(2))
+    told = step_windows(together, kept, np.arange(3, 7), steps)
+    each = [step_windows(alone, kept, np.array([i]), steps) for i in range(3, 7)]
+    assert told == pytest.approx(tuple(np.sum(each, axis=0)))
+    np.testing.assert_allclose(together.center, alone.center)
+    np.testing.assert_allclose(together.outside, alone.outside)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 32, 33, 500])

@@ -274,11 +274,12 @@ def twin_of(problem: Problem) -> Problem:
 def assert_agree(actual: Totals, expected: Totals, problem: Problem, twin: Problem) -> None:
     """The same pairs, losses within 1e-6, vectors within 1e-5, and nothing beside them.
 
-    Within 2e-5 in lockstep: where sentences are as long as a unit rows of length 3 end 1.6e-5 apart; rows
-    that words share are stepped for each of them, and end 2.7e-5 from those of the reference.
+    Within 2e-5 of blocks: after long steps, which scores of neighbours are moved by, they end 1.1e-5 apart,
+    and in lockstep, where sentences are as long as a unit, rows of length 3 1.6e-5; rows that words share are
+    stepped for each of them, and end 2.7e-5 from those of the reference.
     """
     plan = problem.backend.plan
-    farthest = 2e-5 if isinstance(plan.estimator, Lockstep) else 1e-5
+    farthest = 2e-5 if isinstance(plan.estimator, Block | Lockstep) else 1e-5
     farthest = 5e-5 if isinstance(plan.inputs, Subwords) else farthest
     assert actual.n_kept == expected.n_kept
     assert actual.n_pairs == pytest.approx(expected.n_pairs, rel=1e-6)

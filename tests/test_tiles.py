@@ -34,23 +34,13 @@ from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import BFLOAT16
 from fastw2v.reference.noise import rounded
 from tests.assembly import ARM, FMA, STACK, X86, assembly_for, hot_loop
+from tests.tiled import LINES, PLACE, PROCESSORS, close, jitted, random
 
 Matrix = NDArray[Any]
-LINES = [1, 2, 3, 4, 5, 7, 20]  # of a row: every remainder of four, which the row operations take at a time
 SHAPES = sorted({*product((SCORE_ROWS, SCORE_REST), (SCORE_VECTORS, 1)), (1, 1), (3, 2)})
 UPDATES = sorted(product({UPDATE_ROWS, UPDATE_REST}, {UPDATE_VECTORS, min(UPDATE_VECTORS, 2), 1}))
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="the processor has no AVX512-BF16")
 precisions = pytest.mark.parametrize("packed", [False, pytest.param(True, marks=needs_bfloat16)])
-
-
-def random(*shape: int) -> Matrix:
-    """Small float32 numbers, the same in every run."""
-    return (np.random.default_rng(sum(shape)).random(shape) - 0.5).astype(np.float32)
-
-
-def close(actual: Matrix, expected: Any) -> None:
-    """To the rounding of float32 sums of up to a few hundred products."""
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=2e-6)
 
 
 def packed_along(matrix: Matrix) -> Matrix:
@@ -76,14 +66,6 @@ def packed_across(matrix: Matrix) -> Matrix:
     target = np.zeros((len(matrix) // 2, matrix.shape[1]), np.uint32)
     jitted(pack)(target, matrix)
     return target
-
-
-COMPILED: dict[Any, Any] = {}
-
-
-def jitted(function: Any) -> Any:
-    """Compiled once for each place in this file."""
-    return COMPILED.setdefault(function.__code__, njit(function))
 
 
 @cache
@@ -135,7 +117,7 @@ def test_update_tile__steps_rows_by_sums_of_terms(shape: Any, transposed: int, b
     """One or two sums of any length, none too; a word that occurs twice is stepped twice, −1 is left out."""
     n_rows, width = shape[0], shape[1] * FLOATS_PER_LINE
     matrix = random(6, width + 32)
-    words = np.array([9, 4, 2, 4, -1, 0, 5], np.int64)[: n_rows + 1]
+    words = np.array([9, 4, 2, 4, -1, 0, 5, 1, 3], np.int64)[: n_rows + 1]
     steps = random(len(words))
     terms = tuple(
         (random(20, 20), random(20, width + 32) * (n + 1), first, last)
@@ -171,18 +153,6 @@ def test_in_tiles__every_row_is_in_one_and_none_beyond_a_line(wide: bool, n: int
         assert n <= every <= -(-n // FLOATS_PER_LINE) * FLOATS_PER_LINE
         assert every - high < tile.rows * tile.rest
         assert tile.rows == tile.rest or not wide  # `HAS_REST`
-
-
-PLACE = registers.FLOAT.as_pointer()
-# (triple, processor, floats of a register, whether tiles are those of 32 registers of 512 bits)
-PROCESSORS = [
-    (X86, "znver4", 16, True),
-    (X86, "znver5", 16, True),
-    (X86, "znver3", 8, False),
-    (X86, "haswell", 8, False),
-    (ARM, "neoverse-n1", 4, False),
-    (ARM, "neoverse-v1", 4, False),
-]
 
 
 def matrix_at(builder: Any, data: Any, stride: Any) -> registers.Matrix:

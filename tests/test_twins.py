@@ -23,6 +23,7 @@ TWINS = [
     ("whole", "whole"),
     ("bags", "block/plain_bags"),
     ("ngrams", "block/plain_ngrams"),
+    ("pairs", "block/plain_pairs"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
     ("walks", "walks"),

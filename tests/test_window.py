@@ -8,7 +8,7 @@ import pytest
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, SkipGram
 from fastw2v.reference.architectures import pair_share, shares_of, window_of
-from fastw2v.reference.block import step_window
+from fastw2v.reference.block import step_windows
 from fastw2v.reference.noise import weigh_noise
 from fastw2v.reference.units import Kept, KeptToken
 
@@ -55,20 +55,21 @@ def test_weigh_noise__is_the_mean_over_drawn_radii():
     np.testing.assert_allclose(weigh_noise(weighted(), centers, noise, 0.5), np.mean(means, axis=0))
 
 
-def test_step_window__is_the_mean_step_over_drawn_radii():
-    """Of small steps: moves, loss and pairs of each centre."""
+def test_step_windows__is_the_mean_step_over_drawn_radii():
+    """Of small steps: moves, loss and pairs of each centre, and of neighbours."""
     rng, rate = np.random.default_rng(0), 1e-7
     start = Vectors(rng.normal(size=(6, 5)), rng.normal(size=(6, 5)))
     steps = (np.full(6, rate), np.full(6, rate))
 
-    def moves(kept: Kept, i: int) -> list[np.ndarray]:
+    def moves(kept: Kept, centers: np.ndarray) -> list[np.ndarray]:
         moved = Vectors(start.center.copy(), start.outside.copy())
-        told = step_window(moved, kept, i, steps)
+        told = step_windows(moved, kept, centers, steps)
         return [np.array(told), *((now - was) / rate for now, was in zip(moved, start, strict=True))]
 
-    for i in range(len(TOKENS)):
-        of_radii = [moves(drawn(radius), i) for radius in range(1, RADIUS + 1)]
-        for actual, *expected in zip(moves(weighted(), i), *of_radii, strict=True):
+    for i in [*range(len(TOKENS)), slice(2, 6)]:
+        centers = np.atleast_1d(np.arange(len(TOKENS))[i])
+        of_radii = [moves(drawn(radius), centers) for radius in range(1, RADIUS + 1)]
+        for actual, *expected in zip(moves(weighted(), centers), *of_radii, strict=True):
             np.testing.assert_allclose(actual, np.mean(expected, axis=0), rtol=1e-5, atol=1e-5)
 
 

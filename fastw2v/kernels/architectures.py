@@ -35,9 +35,21 @@ def window_of(kept, i, size):
     """
     low = i if kept.side > 0 else max(i - kept.radius[i], kept.first[i])
     high = i + 1
-    while kept.side >= 0 and high < size and high <= i + kept.radius[i] and kept.first[high] == kept.first[i]:
-        high += 1
+    if kept.side >= 0:
+        high = min(i + kept.radius[i] + 1, size)
+        while kept.first[high - 1] != kept.first[i]:  # from afar: few sentences end in a window
+            high -= 1
     return low, high
+
+
+@jit
+def share_line(kept, i):
+    """(a, b): kept token j counts a − b·|j − i| in the window of token i."""
+    weight = weight_of(kept.weight, i)
+    if not kept.weighted:
+        return weight, ZERO
+    radius = np.float32(kept.radius[i])
+    return weight * (radius + ONE) / radius, weight / radius
 
 
 @jit
@@ -46,23 +58,17 @@ def share_of(kept, i, j):
 
     Times the weight of their sentence.
     """
-    weight = weight_of(kept.weight, i)
-    if not kept.weighted:
-        return weight
-    radius = kept.radius[i]
-    return weight * (np.float32(radius + 1 - abs(j - i)) / np.float32(radius))
+    full, slope = share_line(kept, i)
+    return full - slope * np.float32(abs(j - i))
 
 
 @jit
 def mass_of(kept, i, window):
     """What all words of the window but token i itself count."""
-    if not kept.weighted:
-        return weight_of(kept.weight, i) * np.float32(window[1] - window[0] - 1)
-    mass = ZERO
-    for j in range(window[0], window[1]):
-        if j != i:
-            mass += share_of(kept, i, j)
-    return mass
+    full, slope = share_line(kept, i)
+    before, after = i - window[0], window[1] - 1 - i
+    distances = (before * (before + 1) + after * (after + 1)) // 2
+    return full * np.float32(before + after) - slope * np.float32(distances)
 
 
 def _center(architecture, i, window):

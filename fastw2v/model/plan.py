@@ -187,7 +187,7 @@ class Panels(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Pairs a window at a time, and the noise of T centres, which share S weighted draws, at once.
+    """Pairs window after window, and the noise of T centres, which share S weighted draws, at once.
 
     block_size        T
     shared_negatives  S

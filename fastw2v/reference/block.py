@@ -1,4 +1,4 @@
-"""Estimator `block`: pairs a window at a time, the noise of T centres at once.
+"""Estimator `block`: pairs window after window, the noise of T centres at once.
 
 The twin of `fastw2v.kernels.block`.
 """
@@ -25,9 +25,8 @@ from fastw2v.model.plan import (
     Subwords,
 )
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.architectures import shares_of
 from fastw2v.reference.bags import bag_step
-from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.losses import Array
 from fastw2v.reference.ngrams import ngram_step
 from fastw2v.reference.noise import (
     PLAIN,
@@ -37,12 +36,12 @@ from fastw2v.reference.noise import (
     limit_steps,
     noise_gradients,
     nothing_seen,
-    outside_words,
     remember,
     update_rows,
     weigh_noise,
 )
 from fastw2v.reference.objectives import draw_shared
+from fastw2v.reference.pairs import contexts_of, neighbours_of, step_contexts
 from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
 
 
@@ -65,20 +64,19 @@ def list_centers(architecture: Architecture, kept: Kept, span: range) -> Numbers
     return order_centers(span)
 
 
-def step_window(vectors: Vectors, kept: Kept, i: int, steps: tuple[Array, Array]) -> tuple[float, float]:
-    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, pairs).
+def step_windows(
+    vectors: Vectors, kept: Kept, centers: Numbers, steps: tuple[Array, Array]
+) -> tuple[float, float]:
+    """A step on all pairs of neighbouring centres, in place; returns (loss, pairs).
 
-    J = Σ_j −share_ij log σ(u_jᵀv_i), and the pairs are Σ_j share_ij. The context rows are stepped one after
-    the other: a word that the window holds twice meets its own first step.
+    J = Σ_ij −share_ij log σ(u_jᵀv_i), and the pairs are Σ_ij share_ij.
     """
-    center, words, shares = kept[i].word, outside_words(kept, i), shares_of(kept, i)
-    v_c = vectors.center[center].copy()
-    scores = vectors.outside[words] @ v_c
-    errors = -(shares * sigmoid(-scores)).astype(v_c.dtype)
-    for word, error in zip(words, errors, strict=True):
-        vectors.center[center] -= steps[0][center] * error * vectors.outside[word]
-        vectors.outside[word] -= steps[1][word] * error * v_c
-    return float((shares * softplus(-scores)).sum()), float(shares.sum())
+    contexts, shares = contexts_of(kept, centers)
+    words = [kept[i].word for i in centers]
+    loss, grads = step_contexts(vectors.outside, contexts, shares, vectors.center[words], steps[1])
+    for word, grad in zip(words, grads, strict=True):
+        vectors.center[word] -= steps[0][word] * grad
+    return loss, float(shares.sum())
 
 
 def block_step(
@@ -94,7 +92,7 @@ def block_step(
     """One step on centres that share the noise words, in place; returns (loss, pairs).
 
     The noise is scored at the parameters of the block's start and stepped at its end. In between, pairs are
-    stepped window by window: a row of U meets what the windows before have made of it.
+    stepped, those of neighbouring centres together: a row meets what the neighbours before have made of it.
     """
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
     weights = weigh_noise(kept, centers, noise, weight)
@@ -104,8 +102,8 @@ def block_step(
         limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside)),
     )
     loss, n_pairs = block.loss, 0.0
-    for i in centers:
-        window_loss, window_pairs = step_window(vectors, kept, i, steps)
+    for group in neighbours_of(centers):
+        window_loss, window_pairs = step_windows(vectors, kept, centers[group], steps)
         loss += window_loss
         n_pairs += window_pairs
     update_rows(vectors.center, words, block.grad_centers, steps[0])

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.noise import center_errors, noise_errors, score_noise, weigh_noise
-from fastw2v.kernels.block.pairs import pull_window, take_errors
+from fastw2v.kernels.block.pairs import four_from, list_words, step_contexts
 from fastw2v.kernels.block.scratch import (
     DRAWS,
     ERRORS,
@@ -28,15 +28,14 @@ from fastw2v.kernels.block.updates import (
     add_moves,
     clear_moves,
     set_steps,
-    step_of,
     update_bags,
     update_noise,
 )
-from fastw2v.kernels.block.windows import gather, prefetch
+from fastw2v.kernels.block.windows import count_neighbours, gather, prefetch
 from fastw2v.kernels.inputs import read_input
 from fastw2v.kernels.intrinsics import prefetch_row, tick
 from fastw2v.kernels.jit import inner_jit
-from fastw2v.kernels.tiles.rows import copy_row, row_dot
+from fastw2v.kernels.tiles.rows import row_dot
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
 
@@ -62,18 +61,25 @@ def read_centers(vectors, kept, centers, scratch):
 
 
 @inner_jit
-def step_contexts(vectors, kept, i, size, rate, scratch, t):
-    """A step on the rows of centre i's contexts; bags.grads[t] = its ∂J/∂h; returns (loss, mass)."""
-    window, grads = scratch.window, scratch.bags.grads
-    copy_row(window.v_c, 0, scratch.centers.rows, t)
-    loss, n_pairs, mass = take_errors(vectors, kept, i, size, window)
-    for d in range(grads.shape[1]):
-        grads[t, d] = ZERO
-    for p in range(n_pairs):
-        window.pulls[p] = -window.scores[p]
-        window.steps[p] = step_of(scratch.noise.word_moves, window.words[p], rate) * window.scores[p]
-    pull_window(vectors, grads, t, window, n_pairs)
-    return loss, mass
+def step_windows(vectors, kept, centers, size, rate, scratch):
+    """A step on the contexts of the centres, neighbours at once; returns (loss, pairs).
+
+    bags.grads[t] = ∂J/∂h of each centre's pairs.
+    """
+    h, grads, window = scratch.centers.rows, scratch.bags.grads, scratch.window
+    loss, n_pairs, first, down = 0.0, 0.0, 0, (-ONE, -ONE, -ONE, -ONE)
+    for t in range(len(centers)):
+        for d in range(grads.shape[1]):
+            grads[t, d] = ZERO
+    while first < len(centers):
+        n_centers = count_neighbours(centers, first)
+        prefetch(vectors, scratch.ahead, n_centers)
+        n_words, mass = list_words(kept, centers[first], n_centers, size, window)
+        inputs = h, grads, four_from(first, first + n_centers - 1), down
+        loss += step_contexts(vectors.outside, inputs, (scratch.noise.word_moves, rate), window, n_words)
+        n_pairs += mass
+        first += n_centers
+    return loss, n_pairs
 
 
 @inner_jit
@@ -98,18 +104,15 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     tick(scratch.clock, WEIGHTS)
     score_noise(vectors, scratch, n_centers)
     tick(scratch.clock, NOISE_SCORES)
-    loss, n_pairs = noise_errors(scratch, n_centers), 0.0
+    loss = noise_errors(scratch, n_centers)
     tick(scratch.clock, ERRORS)
     for t in range(n_centers):
         add_input_move(lookup, side.words[t], side.moves[t], side.word_moves)
     add_moves(scratch.noise, n_noise)
     set_steps(scratch.noise, n_noise, rates[1])
     tick(scratch.clock, STEPS)
-    for t in range(n_centers):
-        prefetch(vectors, scratch.ahead, 1)
-        window_loss, mass = step_contexts(vectors, kept, centers[t], size, rates[1], scratch, t)
-        loss += window_loss
-        n_pairs += mass
+    window_loss, n_pairs = step_windows(vectors, kept, centers, size, rates[1], scratch)
+    loss += window_loss
     clear_moves(scratch.noise, n_noise)
     tick(scratch.clock, PAIR_STEPS)
     if rates[1] > ZERO:

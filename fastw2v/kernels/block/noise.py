@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import mass_of, share_of, window_of
-from fastw2v.kernels.block.scratch import ONE, ZERO
+from fastw2v.kernels.block.scratch import MARKS, ONE, ZERO
 from fastw2v.kernels.block.windows import prefetch
-from fastw2v.kernels.jit import inner_jit, level_jit
+from fastw2v.kernels.jit import inlined_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.bfloat16 import pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import (
@@ -22,14 +22,27 @@ from fastw2v.kernels.tiles.products import (
 from fastw2v.kernels.tiles.rows import add_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
+ONE_MARK, NO_MARK = np.uint8(1), np.uint8(0)
 SCORE_WIDTH = SCORE_VECTORS * FLOATS_PER_LINE
+
+
+@inlined_jit
+def mark(marks, words, value):
+    """marks[low bits of each word] = value."""
+    for word in words:
+        if word >= 0:
+            marks[word & (MARKS - 1)] = value
 
 
 @inner_jit
 def weigh_noise(kept, centers, size, scratch):
-    """w_is = weight · Σ_{j ∈ P_i : word_j ≠ n_s} share_ij, the number of these where all shares are 1."""
-    noise, weights, weight = scratch.noise.words, scratch.weights, scratch.weight
+    """w_is = weight · Σ_{j ∈ P_i : word_j ≠ n_s} share_ij, the number of these where all shares are 1.
+
+    Few words of a window were drawn: marks of the draws tell most of them without a look at each draw.
+    """
+    noise, weights, weight, marks = scratch.noise.words, scratch.weights, scratch.weight, scratch.marks
     n_noise = weights.shape[1]
+    mark(marks, noise, ONE_MARK)
     for t in range(len(centers)):
         i = centers[t]
         low, high = window_of(kept, i, size)
@@ -37,14 +50,12 @@ def weigh_noise(kept, centers, size, scratch):
         for s in range(n_noise):
             weights[t, s] = value if noise[s] >= 0 else ZERO
         for j in range(low, high):
-            word, hits = np.int64(kept.ids[j]), 0
-            for s in range(n_noise):
-                hits += noise[s] == word
-            if hits > 0 and j != i:
+            word = np.int64(kept.ids[j])
+            if marks[word & (MARKS - 1)] and j != i:
                 share = weight * share_of(kept, i, j)
                 for s in range(n_noise):
-                    if noise[s] == word:
-                        weights[t, s] -= share
+                    weights[t, s] -= share if noise[s] == word else ZERO
+    mark(marks, noise, NO_MARK)
 
 
 @inner_jit

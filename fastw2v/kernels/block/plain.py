@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.plain_bags import bag_step
 from fastw2v.kernels.block.plain_ngrams import ngram_step
@@ -21,12 +20,12 @@ from fastw2v.kernels.block.plain_noise import (
     update_rows,
     weigh_noise,
 )
+from fastw2v.kernels.block.plain_pairs import step_contexts
 from fastw2v.kernels.block.scratch import new_seen
-from fastw2v.kernels.block.windows import list_centers
+from fastw2v.kernels.block.windows import count_neighbours, list_centers
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
-from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 from fastw2v.model.plan import Cbow, GivenPairs, SkipGram, Subwords, Words
@@ -35,33 +34,19 @@ ZERO = np.float32(0.0)
 
 
 @inner_jit
-def step_window(vectors, kept, i, size, rates, scratch):
-    """A step on all pairs of centre i, in place, their errors taken before it; returns (loss, their mass)."""
-    center, v_c, errors = kept.ids[i], scratch.v_c, scratch.errors
-    low, high = window_of(kept, i, size)
-    v_c[:] = vectors.center[center]
-    loss, p, mass = 0.0, 0, 0.0
-    for j in range(low, high):
-        if j != i:
-            score, share = ZERO, share_of(kept, i, j)
-            for d in range(len(v_c)):
-                score += vectors.outside[kept.ids[j], d] * v_c[d]
-            errors[p] = -share * sigmoid(-score)
-            loss += share * softplus(-score)
-            p += 1
-            mass += share
-    if max(rates[0], rates[1]) == ZERO:
-        return loss, mass
-    center_step, p = step_of(scratch.centers.word_moves, center, rates[0]), 0
-    for j in range(low, high):
-        if j != i:
-            word, error = kept.ids[j], errors[p]
-            step = step_of(scratch.noise.word_moves, word, rates[1])
-            for d in range(len(v_c)):
-                vectors.center[center, d] -= center_step * error * vectors.outside[word, d]
-                vectors.outside[word, d] -= step * error * v_c[d]
-            p += 1
-    return loss, mass
+def step_windows(vectors, kept, i, n_centers, size, rates, scratch):
+    """A step on all pairs of neighbouring centres, in place; returns (loss, pairs)."""
+    h, grads = scratch.h, scratch.grad_h
+    for c in range(n_centers):
+        h[c], grads[c] = vectors.center[kept.ids[i + c]], ZERO
+    group, steps = (i, n_centers, 0), (scratch.noise.word_moves, rates[1])
+    loss, n_pairs = step_contexts(vectors.outside, kept, group, size, h, grads, steps, scratch.errors)
+    for c in range(n_centers):
+        word = kept.ids[i + c]
+        step = step_of(scratch.centers.word_moves, word, rates[0])
+        for d in range(h.shape[1]):
+            vectors.center[word, d] -= step * grads[c, d]
+    return loss, n_pairs
 
 
 def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
@@ -75,10 +60,13 @@ def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     loss, n_pairs = noise_gradients(scratch.centers, noise, n_centers, scratch.weights, seen), 0.0
     add_moves(scratch.centers, n_centers)
     add_moves(noise, len(noise.words))
-    for i in centers:
-        window_loss, mass = step_window(vectors, kept, i, size, rates, scratch)
+    first = 0
+    while first < n_centers:
+        n_neighbours = count_neighbours(centers, first)
+        window_loss, mass = step_windows(vectors, kept, centers[first], n_neighbours, size, rates, scratch)
         loss += window_loss
         n_pairs += mass
+        first += n_neighbours
     if rates[0] > ZERO:
         update_rows(vectors.center, scratch.centers, n_centers, rates[0])
     if rates[1] > ZERO:

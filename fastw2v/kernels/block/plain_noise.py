@@ -12,7 +12,7 @@ from fastw2v.kernels.jit import inner_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.units import aligned_rows
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import LARGEST_MOVE, Inputs
+from fastw2v.model.plan import LARGEST_MOVE, RUN, Inputs
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -42,8 +42,9 @@ class Scratch(NamedTuple):
     weight   float32, K/S: what a draw stands for in a pair
     weights  float32 (T, S), w_is, then ∂J/∂score
     order    int64 (UNIT,), the centres of a unit as blocks take them
-    v_c      float32 (padded_dim,), the centre's row before the step of its window
-    errors   float32 (2·reach,), of its pairs
+    h        float32 (RUN, padded_dim), the rows of neighbouring centres before the step of their windows
+    grad_h   float32 (RUN, padded_dim), ∂J/∂h
+    errors   float32 (RUN, 2·reach + RUN), of their pairs
     lookup   which rows of V are a word's: the plan's inputs
     """
 
@@ -52,7 +53,8 @@ class Scratch(NamedTuple):
     weight: np.float32
     weights: NDArray[np.float32]
     order: NDArray[np.int64]
-    v_c: NDArray[np.float32]
+    h: NDArray[np.float32]
+    grad_h: NDArray[np.float32]
     errors: NDArray[np.float32]
     lookup: Inputs
 
@@ -75,8 +77,9 @@ def new_scratch(vectors, plan):
         np.float32(plan.objective.n_negatives / n_noise),
         np.zeros((n_centers, n_noise), np.float32),
         np.zeros(UNIT, np.int64),
-        np.zeros(vectors.center.shape[1], np.float32),
-        np.zeros(2 * plan.architecture.reach, np.float32),
+        np.zeros((RUN, vectors.center.shape[1]), np.float32),
+        np.zeros((RUN, vectors.center.shape[1]), np.float32),
+        np.zeros((RUN, 2 * plan.architecture.reach + RUN), np.float32),
         plan.inputs,
     )
 

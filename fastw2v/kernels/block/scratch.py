@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.units import aligned_rows, whole_lines
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import BFloat16, Cbow, Float32, GivenPairs, Inputs, SkipGram, Subwords, Words
+from fastw2v.model.plan import RUN, BFloat16, Cbow, Float32, GivenPairs, Inputs, SkipGram, Subwords, Words
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
+MARKS = 4096  # bytes, a power of two: 32 draws mark 1 in 128 of other words too
 # Phases of a block, for `Scratch.clock`.
 PHASES = (
     "draws and order",
@@ -58,20 +59,26 @@ class Side(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The pairs of one centre, room for whole lines of them.
+    """The pairs of RUN neighbouring centres, and room for whole lines of their words.
 
-    words   int64, of its contexts
-    scores  float32, of its pairs, then −∂J/∂score of each
-    pulls   float32, what each pair counts; then the step of the centre's row for it, times the latter
-    steps   float32, the step of each context's row, likewise
-    v_c     float32 (1, padded_dim), the centre's row before the step
+    words       int64, of their windows
+    bounds      int64 (RUN, 2), where the window of each begins and ends
+    shares      float32, what each word counts for each centre, those of a centre a whole line or some
+    scores      float32, of these pairs
+    pulls       float32, −∂J/∂score times the step of the centre's row
+    steps       float32, and times that of the word's row
+    word_steps  float32, the step of each word's row
+    products    float32 (RUN²,), of the centres' rows: h_bᵀ h_c at b · RUN + c, for b < c
     """
 
     words: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    shares: NDArray[np.float32]
     scores: NDArray[np.float32]
     pulls: NDArray[np.float32]
     steps: NDArray[np.float32]
-    v_c: NDArray[np.float32]
+    word_steps: NDArray[np.float32]
+    products: NDArray[np.float32]
 
 
 class Bags(NamedTuple):
@@ -146,7 +153,8 @@ class Scratch(NamedTuple):
     errors    float32 (T, n_noise), ∂J/∂score = w·σ; then what the centres' gradient takes of the draws
     for_seen  float32 (T, 1), what it takes of the sum of the rows seen before
     weights   float32 (T, n_noise), w_is
-    window    Window, the pairs of one centre
+    marks     uint8 (MARKS,), 1 for the low bits of each drawn word; zero between blocks
+    window    Window, the pairs of some centres
     bags      Bags where inputs are bags of rows, else None
     order     int64 (UNIT,), the centres of a unit as blocks take them
     ahead     Ahead, rows of the next block
@@ -162,6 +170,7 @@ class Scratch(NamedTuple):
     errors: NDArray[np.float32]
     for_seen: NDArray[np.float32]
     weights: NDArray[np.float32]
+    marks: NDArray[np.uint8]
     window: Window
     bags: Bags | None
     order: NDArray[np.int64]
@@ -185,11 +194,13 @@ def new_seen(dim):
 
 
 @inner_jit
-def new_window(reach, dim):
-    """Scratch for the pairs of one centre."""
-    n = whole_lines(2 * reach + 1)
-    zeros = np.zeros(n, np.float32)
-    return Window(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), aligned_rows(1, dim))
+def new_window(reach):
+    """Scratch for the pairs of RUN neighbouring centres."""
+    n = whole_lines(2 * reach + RUN)
+    pairs = aligned_rows(4, n * RUN)
+    words, bounds = np.zeros(n + RUN, np.int64), np.zeros((RUN, 2), np.int64)
+    word_steps, products = np.zeros(n, np.float32), np.zeros(RUN * RUN, np.float32)
+    return Window(words, bounds, pairs[0], pairs[1], pairs[2], pairs[3], word_steps, products)
 
 
 def _no_bags(lookup, n, dim):
@@ -273,7 +284,8 @@ def new_scratch(vectors, plan, clock):
         errors,
         np.zeros((n_centers, 1), np.float32),
         aligned_rows(n_centers, n_noise),
-        new_window(plan.architecture.reach, vectors.center.shape[1]),
+        np.zeros(MARKS, np.uint8),
+        new_window(plan.architecture.reach),
         new_bags(plan.architecture, plan.inputs, n_centers, vectors.center.shape[1]),
         np.zeros(UNIT, np.int64),
         Ahead(np.zeros(n_ahead(plan.architecture, n_centers) + n_noise, np.int64), np.zeros(2, np.int64)),

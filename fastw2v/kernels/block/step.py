@@ -1,4 +1,4 @@
-"""Kernel `block`: pairs a window at a time, and the noise of T centres, S weighted draws, as dense products.
+"""Kernel `block`: pairs window after window, and the noise of T centres, S weighted draws, as dense products.
 
     loss(block) = Σ_i [ Σ_{j∈P_i} −log σ(u_jᵀv_i) − Σ_s w_is log σ(−u_sᵀv_i) ],
     w_is = (K/S)·#{j ∈ P_i : word_j ≠ n_s}

@@ -24,6 +24,15 @@ def order_centers(begin, end, order):
                 n += 1
 
 
+@inlined_jit
+def count_neighbours(centers, first):
+    """How many centres from the first on are one after the other in the text, RUN at most."""
+    n = 1
+    while n < RUN and first + n < len(centers) and centers[first + n] == centers[first] + n:
+        n += 1
+    return n
+
+
 def _spread(architecture, kept, begin, end, order):
     order_centers(begin, end, order)
     return end - begin

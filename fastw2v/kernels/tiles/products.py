@@ -55,7 +55,7 @@ def tiles(wide: bool) -> tuple[Tile, Tile]:
       7 × 1 spills.
     """
     if wide:
-        return Tile(8, 2, 8), Tile(4, 4, 4)
+        return Tile(8, 2, 8), Tile(8, 2, 8)
     return Tile(6, 1, 4), Tile(6, 1, 4)
 
 

@@ -32,7 +32,9 @@ FEATURES = features(config.CPU_NAME, config.CPU_FEATURES)
 WIDE = bool(FEATURES.get("avx512f"))
 # Processors with vectors of 128 bits at least. Where these are all there is (SSE2) a vector is four registers
 # and most sums of a tile are in memory, and yet tiles take half the time of plain loops.
-HAS_TILES = platform.machine().lower() in ("x86_64", "amd64", "arm64", "aarch64")
+IS_ARM = platform.machine().lower() in ("arm64", "aarch64")
+HAS_32_REGISTERS = WIDE or IS_ARM
+HAS_TILES = IS_ARM or platform.machine().lower() in ("x86_64", "amd64")
 
 
 def whole(value: int) -> Any:

@@ -1,0 +1,74 @@
+"""The windows of a block's centres, those of neighbours together.
+
+The twin of `fastw2v.kernels.block.plain_pairs` and, in tiles, `fastw2v.kernels.block.pairs`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v.model.plan import RUN
+from fastw2v.reference.architectures import share_of, window_of
+from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.noise import Numbers
+from fastw2v.reference.units import Kept
+
+
+def neighbours_of(centers: Numbers) -> list[list[int]]:
+    """The places t of the centres, those of RUN at most that are one after the other in the text together."""
+    groups: list[list[int]] = []
+    for t, i in enumerate(centers):
+        if groups and len(groups[-1]) < RUN and i == centers[t - 1] + 1:
+            groups[-1].append(t)
+        else:
+            groups.append([t])
+    return groups
+
+
+def contexts_of(kept: Kept, centers: Numbers) -> tuple[Numbers, Array]:
+    """The words of neighbouring centres' windows, (n,), and what each counts for each, (n, n_centers)."""
+    windows = [window_of(kept, i) for i in centers]
+    places = range(min(window.start for window in windows), max(window.stop for window in windows))
+    shares = [
+        [
+            share_of(kept, i, j) if j in window and j != i else 0.0
+            for i, window in zip(centers, windows, strict=True)
+        ]
+        for j in places
+    ]
+    counting = [p for p, line in enumerate(shares) if any(line)]  # a centre alone is no word of its window
+    words = np.array([kept[places[p]].word for p in counting], dtype=np.intp)
+    return words, np.array([shares[p] for p in counting]).reshape(len(counting), len(windows))
+
+
+def take_errors(outside: Array, words: Numbers, shares: Array, h: Array, steps: Array) -> tuple[float, Array]:
+    """J = Σ_jc −share_jc log σ(u_jᵀh_c) and ∂J/∂score, as shares.
+
+    Centre after centre: u_j is scored with h_c as the steps of the centres before leave it. A word that is
+    there twice is scored as of before the first of its steps.
+    """
+    scores, products = outside[words] @ h.T, h @ h.T
+    errors, loss = np.zeros_like(scores), 0.0
+    for c in range(len(h)):
+        scores[:, c] -= steps[words] * (errors[:, :c] @ products[:c, c])
+        errors[:, c] = -shares[:, c] * sigmoid(-scores[:, c])
+        loss += float((shares[:, c] * softplus(-scores[:, c])).sum())
+    return loss, errors
+
+
+def step_contexts(
+    outside: Array, words: Numbers, shares: Array, h: Array, steps: Array
+) -> tuple[float, Array]:
+    """A step on the rows of the words in the windows of neighbouring centres, in place; returns J and ∂J/∂h.
+
+    The rows are stepped one after the other: a word that is there twice is at its own first step by then.
+
+    h  (n_centers, dim), the input rows of the centres
+    """
+    loss, errors = take_errors(outside, words, shares, h, steps)
+    grad_h = np.zeros_like(h)
+    for word, of_word in zip(words, errors, strict=True):
+        for c, error in enumerate(of_word):
+            grad_h[c] += error * outside[word]
+            outside[word] -= steps[word] * error * h[c]
+    return loss, grad_h
