@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,22 @@ def is_module(name: str) -> bool:
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache  # parsing all files takes a second, and half of the tests here look through them
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All of a file."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Every module that a file imports, wherever in it; the absolute form of relative ones."""
+    return frozenset(imports_in(path))
+
+
+def imports_in(path: Path) -> Iterator[str]:
+    """One after the other, as they are written."""
     package = ["fastw2v", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -143,10 +156,6 @@ def own_imports(path: Path) -> set[str]:
     }
 
 
-def nodes_of(path: Path) -> Iterator[ast.AST]:
-    yield from ast.walk(ast.parse(path.read_text()))
-
-
 def dotted(node: ast.AST) -> str:
     """a.b.c of an expression of names and attributes, else nothing."""
     if isinstance(node, ast.Attribute):
@@ -157,6 +166,13 @@ def dotted(node: ast.AST) -> str:
 def is_in(name: str, places: set[str]) -> bool:
     """Whether a module is one of these or in one of these folders."""
     return any(f"{name}.".startswith(f"{place}.") for place in places)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """Half a million objects, through which every search for cycles looks, go with the last test here."""
+    yield
+    nodes_of.cache_clear()
 
 
 # --- imports -----------------------------------------------------------------------------------------------
