@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.kernels import units
 from fastw2v.model.arrays import UNIT, Tokens, Vectors
-from fastw2v.model.plan import BFloat16, GivenPairs
+from fastw2v.model.plan import BFloat16, Block, Float32, GivenPairs, NegativeSampling, SkipGram, Words
 from fastw2v.reference.units import keep_unit
 from fastw2v.run.processes import require_unweighted
 from fastw2v.run.request import Request
@@ -31,7 +32,7 @@ from fastw2v.training.loop import train
 from fastw2v.training.shuffling import in_drawn_order
 from tests import test_properties
 from tests.conftest import start_vectors
-from tests.test_properties import ROWS, SHORT, Problem, Row, assert_agree, twin_of, uniform
+from tests.test_properties import ROWS, SHORT, Problem, Row, assert_agree, each_of, twin_of, uniform
 
 problem_of = test_properties.problem_of  # a fixture
 
@@ -51,10 +52,50 @@ def weighted(problem: Problem, weights: Any) -> Weighted:
     return Weighted(*problem._replace(corpus=corpus))
 
 
-# Given pairs have weights of their own.
-each_row_of_sentences = pytest.mark.parametrize(
-    "row", [row for row in ROWS if not row.has(GivenPairs)], ids=Row.name
+DEFAULT = (SkipGram, Words, NegativeSampling, Block, Float32)
+
+
+def is_on_weights(row: Row) -> bool:
+    """Of sentences: given pairs have weights of their own."""
+    return not row.has(GivenPairs)
+
+
+def pairs_of(row: Row) -> set[frozenset[object]]:
+    """Every two of the architecture, the inputs, the kernel of an objective and estimator, the precision."""
+    architecture, inputs, objective, estimator, *precision = row.types()
+    kernel = (row.backend, objective, estimator)
+    return {frozenset(two) for two in combinations((architecture, inputs, kernel, tuple(precision)), 2)}
+
+
+def covering(rows: list[Row]) -> list[Row]:
+    """Some of them, in which every two parts meet that do in any: the default, then what adds most.
+
+    Weights make a kernel of another type, which is compiled anew, and what they are for it is in functions
+    that a part chooses: in one of the architecture, the inputs or the estimator.
+    """
+    chosen = [row for row in rows if row.types() == DEFAULT and row.backend == "numba"]
+    left = set[frozenset[object]]().union(*map(pairs_of, rows)).difference(*map(pairs_of, chosen))
+    while left:
+        chosen.append(max(rows, key=lambda row: len(pairs_of(row) & left)))
+        left -= pairs_of(chosen[-1])
+    return [row for row in rows if row in chosen]
+
+
+OF_REFERENCE, OF_KERNELS = (
+    [row for row in ROWS if is_on_weights(row) and (row.backend == "reference") == is_it]
+    for is_it in (True, False)
 )
+each_row_of_sentences = each_of(OF_REFERENCE + covering(OF_KERNELS))
+
+
+def test_covering__has_every_two_parts_once_at_least() -> None:
+    chosen = covering(OF_KERNELS)
+    assert set().union(*map(pairs_of, chosen)) == set().union(*map(pairs_of, OF_KERNELS))
+    assert len(chosen) < len(OF_KERNELS)
+    assert (DEFAULT, "numba") in {(row.types(), row.backend) for row in chosen}
+    assert {kind for row in chosen for kind in row.types()} == {
+        kind for row in OF_KERNELS for kind in row.types()
+    }
 
 
 @each_row_of_sentences
@@ -71,11 +112,7 @@ def test_twins__agree_on_weighted_sentences(row: Row, problem_of: Any) -> None:
     assert_agree(actual, expected, problem, twin.backend.host())
 
 
-of_reference = pytest.mark.parametrize(
-    "row",
-    [row for row in ROWS if row.backend == "reference" and not row.has(BFloat16, GivenPairs)],
-    ids=Row.name,
-)
+of_reference = each_of([row for row in OF_REFERENCE if not row.has(BFloat16)])
 SMALL_STEP = 1e-6  # so that what steps do to one another is that much of them
 
 
