@@ -149,9 +149,10 @@ def test_mpi__a_rank_that_dies_ends_the_job_and_it_goes_on(
         process.stderr.close()
     assert process.returncode != 0
     assert not output.exists()
-    changed = run(2, "train", "--resume", kept, "--sync-words", "4096")
-    assert changed.returncode == 2
-    assert "sync-words is 4096, but the run to go on with has 8192" in errors_of(changed)[0]
+    if n_after == 1:  # whoever goes on with it
+        changed = run(2, "train", "--resume", kept, "--sync-words", "4096")
+        assert changed.returncode == 2
+        assert "sync-words is 4096, but the run to go on with has 8192" in errors_of(changed)[0]
     finished = run(n_after, "train", "--resume", kept)
     assert finished.returncode == 0, finished.stderr
     assert "going on from" in finished.stderr

@@ -121,8 +121,8 @@ def shell(folder: Path, line: str, **environment: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("place", ["> /dev/full", ">&-"])
+# One that is closed is none, buffered or not.
+@pytest.mark.parametrize(("place", "unbuffered"), [("> /dev/full", ""), ("> /dev/full", "1"), (">&-", "")])
 @pytest.mark.parametrize("command", ["nearest v.txt the", "--help", "doctor --json"])
 def test_command__an_answer_that_cannot_be_written_is_exit_5(
     folder: Path, command: str, place: str, unbuffered: str
