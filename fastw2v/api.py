@@ -13,10 +13,10 @@ from fastw2v.backends import require_supported
 from fastw2v.bootstrap.samples import stability
 from fastw2v.config import Preset, ReadConfig, RunConfig, TrainConfig
 from fastw2v.corpus.arrow.objects import require_names
+from fastw2v.corpus.beside import with_given
 from fastw2v.corpus.phrases.result import Phrases, read_phrases
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.corpus.weights import with_given
 from fastw2v.distributed.communicator import (
     Communicator,
     in_concert,

@@ -26,6 +26,7 @@ from fastw2v.model.plan import (
     Cbow,
     Estimator,
     GivenPairs,
+    GlobalContext,
     HierarchicalSoftmax,
     Inputs,
     Lockstep,
@@ -72,7 +73,7 @@ class Backend(Protocol):
 
 
 SIDES = {"left": -1, "both": 0, "right": 1}
-ARCHITECTURES: dict[str, type[SkipGram | Cbow]] = {"skip-gram": SkipGram, "cbow": Cbow}
+ARCHITECTURES: dict[str, type[SkipGram | Cbow | GlobalContext]] = {"skip-gram": SkipGram, "cbow": Cbow}
 
 
 def has_exact_weights(config: TrainConfig) -> bool:
@@ -87,12 +88,14 @@ def plan_of(
     longest: int,
     words: Sequence[str] = (),
     outside_counts: NDArray[np.int64] | None = None,
+    has_targets: bool = False,
 ) -> Plan:
     """The plan that config names for a vocabulary of these counts and sentences of at most `longest`.
 
     words           of the vocabulary, of which n-grams are made; without them the plan has its types, but no
                     bags
     outside_counts  of the outside words of given pairs, whose sentences are centres with their outside words
+    has_targets     whether sentences have a target, which each of their centres predicts, too
     """
     if outside_counts is not None:
         return Plan(
@@ -102,7 +105,8 @@ def plan_of(
             estimator_of(config, counts, len(outside_counts)),
         )
     weighted = int(has_exact_weights(config))
-    architecture = ARCHITECTURES[config.architecture](
+    kind = GlobalContext if has_targets else ARCHITECTURES[config.architecture]
+    architecture = kind(
         config.window,
         int(weighted or not config.dynamic_window),
         max(1, min(config.window, longest - 1)),
@@ -185,6 +189,10 @@ def supports(plan: Plan, backend: str) -> str | None:
     is_shared = isinstance(plan.estimator, Block | Lockstep)
     if isinstance(plan.architecture, GivenPairs) and isinstance(plan.inputs, Subwords):
         return "words of given pairs are whole: leave subwords out"
+    if isinstance(plan.architecture, GlobalContext) and isinstance(plan.inputs, Subwords):
+        return "global_context is of whole words: leave subwords out, or global_context"
+    if isinstance(plan.architecture, GlobalContext) and isinstance(plan.objective, Softmax):
+        return "loss softmax takes no global_context: leave --loss out, or global_context"
     if isinstance(plan.architecture, GivenPairs) and isinstance(plan.objective, Softmax):
         return "loss softmax is of windows, and given pairs have none: leave --loss out"
     if is_shared and not isinstance(plan.objective, NegativeSampling):
@@ -210,9 +218,18 @@ def supports(plan: Plan, backend: str) -> str | None:
     return None
 
 
-def require_supported(config: TrainConfig) -> None:
-    """Raise UsageError where no backend trains what config names: known before anything is read."""
-    plan = plan_of(config, np.ones(2, np.int64), 2)
+def require_supported(config: TrainConfig, has_targets: bool = False) -> None:
+    """Raise UsageError where no backend trains what config names: known before anything is read.
+
+    has_targets   whether sentences have a target
+    """
+    if has_targets and config.architecture != "skip-gram":
+        raise UsageError(
+            f"global_context is of skip-gram, whose centres predict it, and architecture is "
+            f"{config.architecture}: leave one of them out",
+            ["architecture", "global_context"],
+        )
+    plan = plan_of(config, np.ones(2, np.int64), 2, has_targets=has_targets)
     if why_not := supports(plan, config.backend):
         raise UsageError(why_not)
 

@@ -13,9 +13,9 @@ from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions, check_kmers
 from fastw2v.options.pairs import PairConfig
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.rows import RowOptions, check_rows
 from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
-from fastw2v.options.weights import WeightOptions, check_weight
 
 Backend = Literal["numba", "reference"]
 Architecture = Literal["skip-gram", "cbow"]
@@ -269,7 +269,7 @@ class ReplicaConfig:
 
 @described
 @dataclass(frozen=True)
-class ReadConfig(KmerOptions, TextOptions, PhraseOptions, WeightOptions):
+class ReadConfig(KmerOptions, TextOptions, PhraseOptions, RowOptions):
     """Options of reading a corpus. Words that are left out leave the text: others become neighbours."""
 
     column: str | None = option(
@@ -319,7 +319,7 @@ class ReadConfig(KmerOptions, TextOptions, PhraseOptions, WeightOptions):
         object.__setattr__(self, "encoding", checks.encoding("encoding", self.encoding))
         check_text(self, self.lowercase)
         check_kmers(self)
-        check_weight(self)
+        check_rows(self)
         if self.order_by is not None and self.group_by is None:
             raise refused(
                 f"order_by is {checks.shown(self.order_by)}: it orders the rows of a group, set group_by too",

@@ -27,7 +27,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
         {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "pairs", "phrases")}
-        | {f"options.{name}" for name in ("subwords", "text", "together", "weights")},
+        | {f"options.{name}" for name in ("subwords", "rows", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),

@@ -26,12 +26,11 @@ from fastw2v.model.plan import (
     Lockstep,
 )
 from fastw2v.model.sampling import noise_probabilities
-from fastw2v.reference.architectures import window_of
+from fastw2v.reference.architectures import KeptToken, window_of
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.block import block_step, order_centers, step_windows
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.noise import Seen, noise_gradients, rounded
-from fastw2v.reference.units import KeptToken
 from fastw2v.training.loop import train
 from tests.chains import chain_corpus, expected_loss
 from tests.conftest import make_inputs, start_vectors

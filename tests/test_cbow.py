@@ -13,12 +13,11 @@ from fastw2v.config import TrainConfig
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
 from fastw2v.model.sampling import noise_probabilities
-from fastw2v.reference.architectures import inputs_of, outputs_of, window_of
+from fastw2v.reference.architectures import KeptToken, inputs_of, outputs_of, window_of
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigmoid
 from fastw2v.reference.noise import Seen
 from fastw2v.reference.pair import pair_step
-from fastw2v.reference.units import KeptToken
 from fastw2v.training import train
 from tests.chains import chain_corpus
 from tests.gradients import numerical_gradient

@@ -78,6 +78,7 @@ def test_read_config__defaults_are_those_of_word2vec() -> None:
         "keep_words": None,
         "stop_words": frozenset(),
         "weight": None,
+        "global_context": None,
     }
     assert dataclasses.asdict(ReadConfig()) == expected
 

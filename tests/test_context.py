@@ -11,8 +11,7 @@ import pytest
 import fastw2v
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import read_corpus
-from fastw2v.reference.architectures import window_of
-from fastw2v.reference.units import KeptToken
+from fastw2v.reference.architectures import KeptToken, window_of
 from fastw2v.training import train
 
 ROWS = [["a", "b"]] * 60 + [["b", "c"]] * 60

@@ -32,6 +32,7 @@ from fastw2v.model.plan import (
     BFloat16,
     Block,
     GivenPairs,
+    GlobalContext,
     Lockstep,
     Operands,
     Panels,
@@ -187,9 +188,13 @@ def test_rows__are_what_options_can_ask_for() -> None:
         except UsageError:
             continue
         counts = np.ones(2, np.int64)
-        plans = [plan_of(config, counts, 2), plan_of(config, counts, 2, outside_counts=counts)]
-        has_pairs = config.architecture == "skip-gram" and not config.subwords and config.loss != "softmax"
-        for plan in plans[: 1 + has_pairs]:
+        plans = [
+            plan_of(config, counts, 2),
+            plan_of(config, counts, 2, outside_counts=counts),
+            plan_of(config, counts, 2, has_targets=True),
+        ]
+        has_others = config.architecture == "skip-gram" and not config.subwords and config.loss != "softmax"
+        for plan in plans[: 3 if has_others else 1]:
             inner = [field for part in plan for field in part if isinstance(field, Operands)]
             expected.add((*map(type, (*plan, *inner)), config.backend))
     assert {(*row.types(), row.backend) for row in ROWS if row.backend != WITHOUT_TILES} == expected
@@ -210,8 +215,14 @@ class Problem(NamedTuple):
 
     @property
     def tokens(self) -> Tokens:
-        """The corpus, as the backend takes it."""
-        return Tokens(self.corpus.ids, self.corpus.offsets)
+        """The corpus, as the backend takes it; with targets where the plan takes them."""
+        ids, offsets = self.corpus.ids, self.corpus.offsets
+        if not isinstance(self.backend.plan.architecture, GlobalContext):
+            return Tokens(ids, offsets)
+        lengths = np.diff(offsets)
+        targets = np.where(lengths > 1, ids[np.minimum(offsets[:-1], len(ids) - 1)], -1).astype(np.int32)
+        targets[5::7] = -1  # some longer sentences have none, either
+        return Tokens(ids, offsets, np.ones(len(lengths), np.float32), targets)
 
     @property
     def end(self) -> int:
@@ -286,11 +297,13 @@ def assert_agree(actual: Totals, expected: Totals, problem: Problem, doubles: Ve
 
     Within 2e-5 of blocks: after long steps, which scores of neighbours are moved by, they end 1.1e-5 apart,
     and in lockstep, where sentences are as long as a unit, rows of length 3 1.6e-5; rows that words share are
-    stepped for each of them, and end 2.7e-5 from those of the reference.
+    stepped for each of them, and end 2.7e-5 from those of the reference; a target is in the window of each
+    centre of a sentence as long as a unit, and its row, of length 3, ends 3.6e-5 from it.
     """
     plan = problem.backend.plan
     farthest = 2e-5 if isinstance(plan.estimator, Block | Lockstep) else 1e-5
-    farthest = 5e-5 if isinstance(plan.inputs, Subwords) else farthest
+    is_shared = isinstance(plan.architecture, GlobalContext) and isinstance(plan.estimator, Lockstep)
+    farthest = 5e-5 if isinstance(plan.inputs, Subwords) or is_shared else farthest
     assert actual.n_kept == expected.n_kept
     assert actual.n_pairs == pytest.approx(expected.n_pairs, rel=1e-6)
     assert actual.loss == pytest.approx(expected.loss, rel=farthest / 10, abs=1e-6)

@@ -16,7 +16,7 @@ from fastw2v.model.arrays import UNIT, Tokens, Totals, Vectors, n_units, new_tot
 from fastw2v.model.plan import NegativeSampling, Plan, Schedule, SkipGram, Softmax
 from fastw2v.model.streams import epoch_key, noise_stream, token_bits
 from fastw2v.reference import pair as pair_module
-from fastw2v.reference.architectures import outputs_of, window_of
+from fastw2v.reference.architectures import KeptToken, outputs_of, window_of
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.losses import (
     LossAndGradients,
@@ -32,7 +32,7 @@ from fastw2v.reference.losses import (
 )
 from fastw2v.reference.objectives import draw_negatives, draw_noise
 from fastw2v.reference.pair import pair_step, train_units
-from fastw2v.reference.units import KeptToken, keep_unit, learning_rate_at
+from fastw2v.reference.units import keep_unit, learning_rate_at
 from tests.gradients import STEP, numerical_gradient
 
 Array = NDArray[Any]

@@ -16,11 +16,11 @@ from fastw2v.model.arrays import Vectors
 from fastw2v.model.ngrams import Spans, bags_of_words
 from fastw2v.model.plan import NegativeSampling, Softmax, Subwords
 from fastw2v.model.sampling import noise_probabilities
+from fastw2v.reference.architectures import KeptToken
 from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigmoid
 from fastw2v.reference.ngrams import ngram_step
 from fastw2v.reference.noise import Parts, Seen, outside_words
 from fastw2v.reference.pair import pair_step
-from fastw2v.reference.units import KeptToken
 from fastw2v.run.processes import require_whole_words
 from fastw2v.training import train
 from fastw2v.vectors.embeddings import Embeddings

@@ -23,7 +23,7 @@ from fastw2v.kernels import units
 from fastw2v.model.arrays import UNIT, Tokens, Vectors
 from fastw2v.model.plan import BFloat16, Block, Float32, GivenPairs, NegativeSampling, SkipGram, Words
 from fastw2v.reference.units import keep_unit
-from fastw2v.run.processes import require_unweighted
+from fastw2v.run.processes import require_plain_rows
 from fastw2v.run.request import Request
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.holdout import held_out_loss, held_out_plan, split
@@ -43,7 +43,7 @@ class Weighted(Problem):
     @property
     def tokens(self) -> Tokens:
         """The corpus with its weights, as the backend takes it."""
-        return Tokens(self.corpus.ids, self.corpus.offsets, self.corpus.weights)
+        return super().tokens._replace(weights=self.corpus.weights)
 
 
 def weighted(problem: Problem, weights: Any) -> Weighted:
@@ -283,7 +283,7 @@ def test_read_corpus__tells_of_weights(weights: list[float], line: str) -> None:
 
 def test_phrases__refuse_a_corpus_with_weights() -> None:
     corpus = read_corpus(table(), weight="w", min_count=1)
-    with pytest.raises(UsageError, match="phrases are of a corpus without weights"):
+    with pytest.raises(UsageError, match="phrases are of words alone: leave weight out"):
         fastw2v.phrases(corpus)
 
 
@@ -292,14 +292,14 @@ def test_run__in_several_processes_refuses_weights() -> None:
     corpus, plain = read_corpus([["a", "b"]], weight=[2], min_count=1), ReadConfig()
     for refused in (request, request._replace(source=corpus, reading=plain)):
         with pytest.raises(UsageError, match="weight is for one process"):
-            require_unweighted(refused)
-    require_unweighted(request._replace(reading=plain))
+            require_plain_rows(refused)
+    require_plain_rows(request._replace(reading=plain))
 
 
 def test_read_corpus__keeps_no_weights_in_a_cache(tmp_path: Path) -> None:
     path = tmp_path / "corpus.parquet"
     pq.write_table(table(), path)
-    with pytest.raises(UsageError, match="cache_dir keeps ids and no weights"):
+    with pytest.raises(UsageError, match="cache_dir keeps ids and no weight:"):
         read_corpus(path, weight="w", memory=Memory(cache_dir=tmp_path / "cache"))
 
 

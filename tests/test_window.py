@@ -7,10 +7,9 @@ import pytest
 
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Cbow, SkipGram
-from fastw2v.reference.architectures import pair_share, shares_of, window_of
+from fastw2v.reference.architectures import Kept, KeptToken, pair_share, shares_of, window_of
 from fastw2v.reference.block import step_windows
 from fastw2v.reference.noise import weigh_noise
-from fastw2v.reference.units import Kept, KeptToken
 
 RADIUS = 4
 TOKENS = [

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 OF_A_CORPUS = (
-    *("column", "group_by", "order_by", "ids", "weight", "memory_limit", "cache_dir", "threads", "phrases"),
+    *("column", "group_by", "order_by", "ids", "weight", "global_context"),
+    *("memory_limit", "cache_dir", "threads", "phrases"),
     *(option.name for option in (*OF_TEXT, *OF_KMERS)),
 )
 
@@ -103,7 +104,8 @@ def count_words(
     from fastw2v.show.progress import Display
 
     TrainConfig(threads=threads)  # refuses a number that is none
-    memory = memory._replace(keeps_ids=bool(memory.cache_dir or config.phrases or config.weight))
+    of_rows = config.phrases or config.weight or config.global_context
+    memory = memory._replace(keeps_ids=bool(memory.cache_dir or of_rows))
     display = Display(sys.stderr, quiet=quiet, verbose=False)
     try:
         corpus = load_corpus(source, config, display, threads, memory=memory)

@@ -19,15 +19,17 @@ from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabula
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.storage import NoIds, SpillBuffer
 from fastw2v.corpus.tally import Tally
+from fastw2v.corpus.targets import RowTargets
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.weights import RowWeights, checked_weights
+from fastw2v.corpus.words.bytes import Strings
 from fastw2v.corpus.words.candidates import InvalidWords
 from fastw2v.corpus.words.counter import WordCounter, sum_of
 from fastw2v.corpus.words.kmers import Cut, in_parts, kmers_of
 from fastw2v.corpus.words.queue import most_tokens
 from fastw2v.corpus.words.simple import simple
 from fastw2v.corpus.words.table import Table
-from fastw2v.errors import OutputError
+from fastw2v.errors import OutputError, UsageError
 from fastw2v.options.checks import whole
 from fastw2v.system.machine import free_memory
 
@@ -156,6 +158,7 @@ class WordCounts(NamedTuple):
     notes     lines for the user; the same
     tally     counts of earlier texts, to add these to; `number_words` puts the sum there
     weights   of the rows, where they have some
+    targets   likewise
     """
 
     name: str
@@ -167,6 +170,7 @@ class WordCounts(NamedTuple):
     notes: list[str]
     tally: Tally | None = None
     weights: RowWeights | None = None
+    targets: RowTargets | None = None
 
 
 def count_words(
@@ -181,25 +185,33 @@ def count_words(
     Raises what `read_corpus` does, but for too small a vocabulary.
     """
     given = given_vocabulary(vocabulary, column, config)
+    if given and given.are_places and column.target:
+        raise UsageError(
+            "ids are places in the given vocabulary, and global_context is of words: give ids words, or "
+            "leave one of them out",
+            ["global_context", "ids"],
+        )
     grouping = Grouping(column, opened.n_rows, workers.sorting)
     pieces = checked_pieces(opened.read(column), column, given)
     weights = RowWeights(column) if column.weight else None
+    targets = RowTargets(column) if column.target else None
     if weights:
         pieces = checked_weights(pieces, column)
     counters = workers.counters(words_to_keep(given, config))
     of_letters = config.kmers and any(file.text for file in opened.files)
     row_bytes = GUESSED_LINE if of_letters else 0  # a record of FASTA may be a chromosome
     with contextlib.closing(grouping.lists(pieces)) as lists:
-        batches = as_batches(weights.taken(lists) if weights else lists, column)
-        queue = BatchQueue(batches, opened.n_rows, row_bytes)
+        rows = weights.taken(lists) if weights else lists
+        batches = targets.batches(rows) if targets else as_batches(rows, column)
+        queue = BatchQueue(batches, opened.n_rows * (2 if targets else 1), row_bytes)
         _count(queue, counters, workers.on_progress, tokenizer_of(config), grouping)
     numbers = {
-        "n_words_read": sum(counter.n_tokens for counter in counters),
-        "n_rows": queue.n_rows,
+        "n_words_read": sum(counter.n_tokens for counter in counters) - (targets.n_targets if targets else 0),
+        "n_rows": queue.n_rows - (targets.n_rows if targets else 0),
         "n_null": grouping.n_skipped + sum(counter.n_null for counter in counters),
         **sum_of(counter.dropped for counter in counters)._asdict(),
     }
-    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [], [], weights=weights)
+    return WordCounts(opened.name, counters, given, numbers, queue.n_keys, [], [], None, weights, targets)
 
 
 def tokenizer_of(config: ReadConfig) -> Tokenizer:
@@ -207,7 +219,9 @@ def tokenizer_of(config: ReadConfig) -> Tokenizer:
     cut = Cut.of(config.kmers, config.stride)
     if cut:
         return lambda texts: (kmers_of(part, cut) for part, _ in in_parts(texts, cut))
-    return (lambda texts: [simple(texts)]) if config.tokenize == "simple" else lambda batch: [batch]
+    if config.tokenize == "simple":  # of targets, which are lists, each is a word as it is
+        return lambda batch: [simple(batch) if isinstance(batch, Strings) else batch]
+    return lambda batch: [batch]
 
 
 def _count(

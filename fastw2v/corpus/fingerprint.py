@@ -49,6 +49,15 @@ def with_weights(digest: str, weights: NDArray[np.float32] | None) -> str:
     return hashlib.sha256(digest.encode() + np.ascontiguousarray(weights, "<f4").tobytes()).hexdigest()
 
 
+def with_targets(digest: str, targets: NDArray[np.int32] | None) -> str:
+    """The fingerprint of a corpus whose sentences have these targets; without any as it was."""
+    if targets is None:
+        return digest
+    return hashlib.sha256(
+        f"targets {digest}".encode() + np.ascontiguousarray(targets, "<i4").data
+    ).hexdigest()
+
+
 def fingerprint_of(ids: NDArray[np.int32], offsets: NDArray[np.int64], n_words_read: int) -> str:
     """Of a corpus that this process holds alone."""
     digests = chunk_digests(ids, offsets[1:])

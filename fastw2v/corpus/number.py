@@ -12,6 +12,7 @@ from fastw2v.corpus.count import WordCounts, WorkerPool
 from fastw2v.corpus.given import GivenVocabulary
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.ids.storage import SpillBuffer
+from fastw2v.corpus.targets import of_rows_alone
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.weights import Load, RowWeights
 from fastw2v.corpus.words.alphabets import BASES, Alphabet, alphabet_of, is_plain
@@ -63,8 +64,12 @@ def number_words(
         counter.final_ids(ids[of_worker]) for counter, of_worker in zip(counters, entries, strict=True)
     ]
     segments = [segment for counter in counters for segment in counter.segments]
+    load = loader(workers.spill, final_ids)
+    if counted.targets:
+        counted.targets.keep_sentences(segments, load)
+        segments = of_rows_alone(segments)
     if counted.weights:
-        counted.weights.keep_sentences(segments, loader(workers.spill, final_ids))
+        counted.weights.keep_sentences(segments, load)
     counted.bad.extend([bad] if bad else [])
     counters.clear()  # the encoder gives the segments back one by one
     return Encoder(segments, final_ids, workers.spill, workers.threads), vocabulary

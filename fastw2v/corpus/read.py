@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import are_texts, open_object
+from fastw2v.corpus.beside import Beside, with_given
 from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
@@ -30,8 +31,9 @@ from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass, find_phrases
 from fastw2v.corpus.tally import Tally
+from fastw2v.corpus.targets import note_of_targets
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.corpus.weights import Weighted, note_of, with_given
+from fastw2v.corpus.weights import note_of
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.words.counter import Dropped
 from fastw2v.errors import UsageError
@@ -39,6 +41,7 @@ from fastw2v.model.arrays import Tokens
 from fastw2v.model.sources import TokenSource
 from fastw2v.options.checks import whole
 from fastw2v.options.phrases import PhraseOptions
+from fastw2v.options.rows import GIVEN
 from fastw2v.options.synonyms import require_known
 
 HALF_OF_FREE = Memory()
@@ -61,6 +64,8 @@ class Corpus(NamedTuple):
     source        what makes the tokens of each epoch anew, as of walks on a graph: ids are empty then, and
                   rows are edges, or of given pairs; None where ids are all there is
     outside_vocabulary   of the outside words, where they are not those of the vocabulary: of given pairs
+    targets       int32 (n_sentences,), the word that all centres of a sentence predict beside their windows,
+                  −1 for none; None where there are none
 
     Arrays that exceed the memory limit are in a file; `storage.forget` gives back what was read of them.
     """
@@ -76,11 +81,14 @@ class Corpus(NamedTuple):
     source: TokenSource | None = None
     weights: NDArray[np.float32] | None = None
     outside_vocabulary: Vocabulary | None = None
+    targets: NDArray[np.int32] | None = None
 
     @property
     def tokens(self) -> Tokens:
         """As trainers take them."""
-        return Tokens(self.ids, self.offsets, self.weights)
+        if self.targets is None or self.weights is not None:
+            return Tokens(self.ids, self.offsets, self.weights, self.targets)
+        return Tokens(self.ids, self.offsets, np.ones(len(self.targets), np.float32), self.targets)
 
     @property
     def n_tokens(self) -> int:
@@ -120,7 +128,7 @@ def read_corpus(
     tally        counts of earlier texts, of which and of this one's the vocabulary is made; holds their sum
                  in the end, also of words too rare for the vocabulary
     options      of `ReadConfig`: column, min_count, max_vocab …; weight may also be an array, of a number for
-                 each row of the source
+                 each row of the source, and global_context one of words
 
     Raises UsageError for options, columns or vocabularies that cannot be used, CorpusError for files that
     cannot be read or are corrupt, OutputError when memory ends.
@@ -134,8 +142,8 @@ def read_corpus(
         check_given_words(config)
     if tally is not None:
         require_counting(config, vocabulary, memory)
-    if config.weight:
-        memory = memory_for_weights(memory)
+    for name in (name for name in GIVEN if getattr(config, name)):
+        memory = memory_for_rows(memory, name)
     if config.phrases:
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
         return with_phrases(source, config, vocabulary, reading, on_pass)
@@ -159,7 +167,10 @@ def read_corpus(
     notes += [cache.note] if cache and cache.note else []
     weights = counted.weights.sentences if counted.weights else None
     notes += [] if weights is None else [note_of(weights)]
-    return corpus_of(ids, offsets, vocabulary, counted.numbers, notes)._replace(weights=weights)
+    targets = counted.targets.sentences if counted.targets else None
+    notes += [] if targets is None else [note_of_targets(targets, ids, len(vocabulary))]
+    corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
+    return corpus._replace(weights=weights, targets=targets)
 
 
 def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: Memory) -> None:
@@ -182,11 +193,14 @@ def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: 
         )
 
 
-def memory_for_weights(memory: Memory) -> Memory:
-    """With ids, by which words are counted again. Raises UsageError for a cache, which keeps no weights."""
+def memory_for_rows(memory: Memory, name: str) -> Memory:
+    """With ids, by which rows are known. Raises UsageError for a cache, which keeps nothing beside ids.
+
+    name   the option of what rows have beside their words
+    """
     if memory.cache_dir is not None:
         raise UsageError(
-            "cache_dir keeps ids and no weights: leave cache_dir out, or weight", ["cache_dir", "weight"]
+            f"cache_dir keeps ids and no {name}: leave cache_dir out, or {name}", ["cache_dir", name]
         )
     return memory._replace(keeps_ids=True)
 
@@ -238,8 +252,9 @@ def with_phrases(
 def plain_corpus(source: Any, config: ReadConfig, reading: Mapping[str, Any]) -> Corpus:
     """The corpus that phrases are found in: all its words, and none joined yet; source may be a Corpus."""
     if isinstance(source, Corpus):
-        if source.weights is not None:
-            raise UsageError("phrases are of a corpus without weights: leave weight out where it is read")
+        for name, beside in (("weight", source.weights), ("global_context", source.targets)):
+            if beside is not None:
+                raise UsageError(f"phrases are of words alone: leave {name} out where the corpus is read")
         return source
     without: dict[str, Any] = {field.name: field.default for field in fields(PhraseOptions)}
     plain = replace(config, min_count=1, max_vocab=None, **without)
@@ -298,7 +313,7 @@ def names_files(source: Any) -> bool:
 
 def open_source(source: Any, config: ReadConfig) -> OpenSource:
     """Names of files, or else an object that holds the corpus. Raises UsageError for --input of an object."""
-    if isinstance(source, Weighted):
+    if isinstance(source, Beside):
         return source.opened(open_source(source.source, config))
     if names_files(source):
         return open_files(source, config)

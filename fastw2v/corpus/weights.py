@@ -5,9 +5,7 @@ A column of numbers, one a row. They stay in memory, four bytes a row.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,59 +13,15 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.layouts import Piece, arrow_errors
-from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.corpus.words.counter import Segment
 from fastw2v.corpus.words.queue import ROW_END
-from fastw2v.errors import CorpusError, UsageError
-from fastw2v.options.weights import GIVEN
+from fastw2v.errors import CorpusError
 
 Floats = NDArray[np.float32]
 # Provisional ids of a segment, and the entries or final ids that they mean.
 Load = Callable[[Segment], tuple[NDArray[np.int32], NDArray[np.int32]]]
 FAR_FROM_ONE = 4.0  # beyond, a mean weight is told to make another step size
 MOST_COUNT = 2.0**53  # whole numbers are exact in float64 up to it
-
-
-class Weighted:
-    """A corpus with an array of weights, one for each of its rows, as `fastw2v.train` takes them.
-
-    source   names of files, or an object that holds the corpus
-    weights  (n_rows,), or anything that NumPy makes that of
-    """
-
-    def __init__(self, source: Any, weights: Any) -> None:
-        """Raises UsageError for what is no list of numbers."""
-        try:
-            self.weights: NDArray[Any] = np.asarray(weights)
-        except ValueError as error:
-            raise UsageError("weight is no list of numbers: give one for each row") from error
-        if self.weights.ndim != 1 or self.weights.dtype.kind not in "fiu":
-            raise UsageError(
-                f"weight is {self.weights.dtype} of shape {self.weights.shape}: give a number for each row, "
-                "or the name of a column"
-            )
-        self.source = source
-
-    def opened(self, opened: OpenSource) -> OpenSource:
-        """The source with the weights as one more column."""
-        schemas = [
-            (name, schema.append(pa.field(GIVEN, pa.float64())).with_metadata(schema.metadata))
-            for name, schema in opened.schemas
-        ]
-        return opened._replace(schemas=schemas, read=functools.partial(self._read, opened))
-
-    def _read(self, opened: OpenSource, column: Column) -> Iterator[Piece]:
-        """Raises UsageError where there are not as many weights as rows."""
-        n_rows, n_given = 0, len(self.weights)
-        for piece in opened.read(column._replace(weight=None)):
-            own = self.weights[n_rows : n_rows + piece.rows.num_rows]
-            n_rows += piece.rows.num_rows
-            if n_rows > n_given:
-                raise UsageError(f"weight has {n_given:,} numbers, and there are more rows: give one a row")
-            weights = pa.array(own.astype(np.float64))
-            yield piece._replace(rows=piece.rows.append_column(GIVEN, weights))
-        if n_rows < n_given:
-            raise UsageError(f"weight has {n_given:,} numbers for {n_rows:,} rows: give one a row")
 
 
 def note_of(weights: Floats) -> str:
@@ -82,16 +36,6 @@ def note_of(weights: Floats) -> str:
         if is_far
         else line
     )
-
-
-def with_given(source: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """A source and options of reading, whose option weight may be an array: then it goes to the source."""
-    weight = options.get("weight")
-    if weight is None or isinstance(weight, str):
-        return source, options
-    if source is None:
-        raise UsageError("weight is an array of a corpus's rows: give the corpus, too", ["weight"])
-    return Weighted(source, weight), options | {"weight": GIVEN}
 
 
 def checked_weights(pieces: Iterable[Piece], column: Column) -> Iterator[Piece]:
@@ -138,6 +82,10 @@ class RowWeights:
             self.batches.append(weights[np.asarray(text.is_valid())] if text.null_count else weights)
             yield piece
 
+    def _batch(self, ordinal: int) -> Floats:
+        """The weights of a batch of rows, or of their targets, which comes after it."""
+        return self.batches[ordinal // 2 if self._column.target else ordinal]
+
     def counts(self, counts: NDArray[np.int64], segments: Sequence[Segment], load: Load) -> NDArray[np.int64]:
         """The counts of words, each occurrence times the weight of its row: summed in float64, rounded once.
 
@@ -147,8 +95,8 @@ class RowWeights:
         Raises CorpusError where they are too large to be counted.
         """
         totals = counts.astype(np.float64)
-        for segment, rows, words in self._in_order(segments, load):
-            more = self.batches[segment.ordinal].astype(np.float64)[rows] - 1
+        for segment, rows, words in in_order(segments, load):
+            more = self._batch(segment.ordinal).astype(np.float64)[rows] - 1
             chosen = (words >= 0) & (more != 0)
             np.add.at(totals, words[chosen], more[chosen])
         if totals.max(initial=0) > MOST_COUNT:
@@ -163,28 +111,33 @@ class RowWeights:
 
         load   gives of a segment also int32 (n,): provisional id to id, or -1
         """
-        parts, last = [np.empty(0, np.float32)], (-1, -1)  # batch and row of the last sentence
-        for segment, rows, words in self._in_order(segments, load):
-            found = np.unique(rows[words >= 0])
-            if len(found) and (segment.ordinal, found[0]) == last:
-                found = found[1:]
-            if len(found):
-                parts.append(self.batches[segment.ordinal][found])
-                last = segment.ordinal, int(found[-1])
-        self.sentences = np.concatenate(parts)
+        parts = [self._batch(ordinal)[found] for ordinal, found in rows_of_sentences(segments, load)]
+        self.sentences = np.concatenate([np.empty(0, np.float32), *parts])
         self.batches.clear()
 
-    @staticmethod
-    def _in_order(
-        segments: Sequence[Segment], load: Load
-    ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int32]]]:
-        """Segments in the order of the corpus, with the row in its batch of each token, and its word."""
-        ordinal, n_ended = -1, 0
-        for segment in sorted(segments, key=lambda segment: segment.ordinal):
-            n_ended = n_ended if segment.ordinal == ordinal else 0
-            ordinal = segment.ordinal
-            provisional, mapping = load(segment)
-            is_end = provisional == ROW_END
-            rows = n_ended + np.cumsum(is_end)[~is_end]
-            n_ended += int(is_end.sum())
-            yield segment, rows, mapping[provisional[~is_end]]
+
+def in_order(
+    segments: Iterable[Segment], load: Load
+) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int32]]]:
+    """Segments in the order of the corpus, with the row in its batch of each token, and its word."""
+    ordinal, n_ended = -1, 0
+    for segment in sorted(segments, key=lambda segment: segment.ordinal):
+        n_ended = n_ended if segment.ordinal == ordinal else 0
+        ordinal = segment.ordinal
+        provisional, mapping = load(segment)
+        is_end = provisional == ROW_END
+        rows = n_ended + np.cumsum(is_end)[~is_end]
+        n_ended += int(is_end.sum())
+        yield segment, rows, mapping[provisional[~is_end]]
+
+
+def rows_of_sentences(segments: Iterable[Segment], load: Load) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Of each segment its batch, and the rows of it that have a word and were not there before."""
+    last = (-1, -1)  # batch and row of the last sentence
+    for segment, rows, words in in_order(segments, load):
+        found = np.unique(rows[words >= 0])
+        if len(found) and (segment.ordinal, found[0]) == last:
+            found = found[1:]
+        if len(found):
+            last = segment.ordinal, int(found[-1])
+            yield segment.ordinal, found

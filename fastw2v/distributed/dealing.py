@@ -134,7 +134,7 @@ class LocalPortions:
         tokens = Tokens(self._tokens.ids, self._tokens.offsets)
         sentences = np.arange(first_sentence, stop_sentence)
         key = epoch_key(self._key or 0, portion)
-        ids, ends, _ = in_drawn_order(tokens, sentences, stop_token - first_token, key)
+        ids, ends = in_drawn_order(tokens, sentences, stop_token - first_token, key)[:2]
         begun = int(np.searchsorted(ends, first, "right")) - 1
         return Sentences(ids[first:], np.diff(np.maximum(ends[begun:], first)))
 

@@ -14,7 +14,7 @@ import numpy as np
 from fastw2v.kernels.inputs import add_input, read_input, step_input
 from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.weights import weight_of
-from fastw2v.model.plan import Cbow, GivenPairs, SkipGram
+from fastw2v.model.plan import BY_PLACE, Cbow, GivenPairs, GlobalContext, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -44,7 +44,7 @@ def window_of(kept, i, size):
 
 @jit
 def share_line(kept, i):
-    """(a, b): kept token j counts a − b·|j − i| in the window of token i."""
+    """(a, b): kept token j counts a − b·|j − i| in the window of token i, but BY_PLACE."""
     weight = weight_of(kept.weight, i)
     if not kept.weighted:
         return weight, ZERO
@@ -58,6 +58,8 @@ def share_of(kept, i, j):
 
     Times the weight of their sentence.
     """
+    if kept.weighted == BY_PLACE:
+        return weight_of(kept.weight, j)
     full, slope = share_line(kept, i)
     return full - slope * np.float32(abs(j - i))
 
@@ -65,6 +67,12 @@ def share_of(kept, i, j):
 @jit
 def mass_of(kept, i, window):
     """What all words of the window but token i itself count."""
+    if kept.weighted == BY_PLACE:
+        mass = ZERO
+        for j in range(window[0], window[1]):
+            if j != i:
+                mass += weight_of(kept.weight, j)
+        return mass
     full, slope = share_line(kept, i)
     before, after = i - window[0], window[1] - 1 - i
     distances = (before * (before + 1) + after * (after + 1)) // 2
@@ -115,12 +123,23 @@ def _step_each(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
 
 
 # (architecture, i, window): the Places of the input words around kept token i.
-inputs_of = by_type({SkipGram: _center, GivenPairs: _center, Cbow: _others})
+inputs_of = by_type({SkipGram: _center, GlobalContext: _center, GivenPairs: _center, Cbow: _others})
 # (architecture, i, window): the Places of the output words that these predict, in reading order.
-outputs_of = by_type({SkipGram: _others, GivenPairs: _others, Cbow: _center_of_some})
+outputs_of = by_type({SkipGram: _others, GlobalContext: _others, GivenPairs: _others, Cbow: _center_of_some})
 # (architecture, kept, i, j): what the loss of output word j, predicted around token i, counts.
-pair_share = by_type({SkipGram: _share_of_pair, GivenPairs: _share_of_pair, Cbow: _share_of_case})
+pair_share = by_type(
+    {
+        SkipGram: _share_of_pair,
+        GlobalContext: _share_of_pair,
+        GivenPairs: _share_of_pair,
+        Cbow: _share_of_case,
+    }
+)
 # (architecture, lookup, vectors, kept, inputs, scratch, h): scratch[h] = h, the mean of the inputs.
-read_inputs = by_type({SkipGram: _read_one, GivenPairs: _read_one, Cbow: _read_mean})
+read_inputs = by_type(
+    {SkipGram: _read_one, GlobalContext: _read_one, GivenPairs: _read_one, Cbow: _read_mean}
+)
 # (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.
-step_inputs = by_type({SkipGram: _step_one, GivenPairs: _step_one, Cbow: _step_each})
+step_inputs = by_type(
+    {SkipGram: _step_one, GlobalContext: _step_one, GivenPairs: _step_one, Cbow: _step_each}
+)

@@ -27,7 +27,7 @@ from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.kernels.weights import rooms_for_weight, weight_in
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
-from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, SkipGram
+from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, GlobalContext, SkipGram
 
 AHEAD = 4  # rows that are on their way while one is copied
 
@@ -82,19 +82,26 @@ def _in_runs(architecture, block_size):
     return block_size + 2 * architecture.reach * n_runs
 
 
+def _in_groups_of_windows(architecture, block_size):
+    return block_size * (2 * architecture.reach + 2)
+
+
 def _in_groups(architecture, block_size):
     return block_size * (1 + architecture.reach)
 
 
 # (architecture, block_size): kept tokens that the windows of a block hold at most.
-n_in_windows = by_type({SkipGram: _in_runs, Cbow: _in_runs, GivenPairs: _in_groups})
+n_in_windows = by_type(
+    {SkipGram: _in_runs, Cbow: _in_runs, GlobalContext: _in_groups_of_windows, GivenPairs: _in_groups}
+)
 
 
 @jit
 def new_lanes(vectors, plan, weights):
     """Lanes for units of a plan; weights are those of sentences, or None."""
     estimator, n = plan.estimator, plan.estimator.lanes
-    dim, size = vectors.center.shape[1], len(new_kept(plan.architecture, None).ids)
+    dim, room = vectors.center.shape[1], new_kept(plan.architecture, None)
+    size = len(room.ids)
     windows = min(size, n_in_windows(plan.architecture, estimator.block_size))
     n_rows = windows + estimator.shared_negatives
     return Lanes(
@@ -102,9 +109,10 @@ def new_lanes(vectors, plan, weights):
             np.empty((n, size), np.int32),
             np.empty((n, size), np.int32),
             np.empty((n, size), np.int32),
-            plan.architecture.side,
-            plan.architecture.weighted,
+            room.side,
+            room.weighted,
             rooms_for_weight(weights, n, size),
+            None,
         ),
         np.zeros((n, UNIT), np.int64),
         np.zeros((n, 3), np.int64),
@@ -133,7 +141,7 @@ def new_desk(vectors, plan):
 def kept_of(kept, lane):
     """The kept tokens of one lane."""
     weight = weight_in(kept.weight, lane)
-    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side, kept.weighted, weight)
+    return Kept(kept.ids[lane], kept.first[lane], kept.radius[lane], kept.side, kept.weighted, weight, None)
 
 
 @inner_jit
@@ -186,7 +194,14 @@ def _whole_windows(architecture, n_centers, n_windows):
 
 
 # (architecture, n_centers, n_windows): how many words, centres first, then windows, have rows of V in a step.
-n_inputs = by_type({SkipGram: _centers_alone, GivenPairs: _centers_alone, Cbow: _whole_windows})
+n_inputs = by_type(
+    {
+        SkipGram: _centers_alone,
+        GlobalContext: _centers_alone,
+        GivenPairs: _centers_alone,
+        Cbow: _whole_windows,
+    }
+)
 
 
 def _number_together(architecture, kept, centers, size, noise, words, desk):
@@ -222,7 +237,14 @@ def _number_apart(architecture, kept, centers, size, noise, words, desk):
 # (architecture, kept, centers, size, noise, words, desk): number the distinct words of a block: of its
 # centres, then of their windows and its noise; those of given pairs are numbered apart. Fills words, desk.ids
 # and, by number, noise. Returns how many have rows of V in it, how many they are, and how many no row of U.
-number_words = by_type({SkipGram: _number_together, Cbow: _number_together, GivenPairs: _number_apart})
+number_words = by_type(
+    {
+        SkipGram: _number_together,
+        Cbow: _number_together,
+        GlobalContext: _number_together,
+        GivenPairs: _number_apart,
+    }
+)
 
 
 @inner_jit
@@ -261,7 +283,7 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
     take_rows(copies.center, vectors.center, words, n_centers)
     take_rows(copies.outside, vectors.outside, others, n_others)
-    local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted, kept.weight)
+    local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted, kept.weight, None)
     seen = seen_of(lanes.seen, lane)
     loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:

@@ -19,7 +19,7 @@ from fastw2v.kernels.architectures import (
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import find_rows, new_room, step_outputs
-from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, noise_stream, rates_at
+from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, next_center, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
 ZERO = np.float32(0.0)
@@ -46,8 +46,8 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
     """All pairs of one unit, in reading order; returns (loss, pairs)."""
     begin, end, size = span
     kept, scratch, room = borrowed(kept), borrowed(scratch), borrowed(room)
-    loss, n_pairs = 0.0, 0.0
-    for i in range(begin, end):
+    loss, n_pairs, i = 0.0, 0.0, begin
+    for _ in range(begin, end):
         window = window_of(kept, i, size)
         inputs = inputs_of(plan.architecture, i, window)
         outputs = outputs_of(plan.architecture, i, window)
@@ -60,6 +60,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, room):
             of_pair = rates[0] * share, rates[1] * share
             loss += share * pair_step(vectors, kept, inputs, outside, rows, plan, of_pair, scratch)
             n_pairs += share
+        i = next_center(plan.architecture, kept, i)
     return loss, n_pairs
 
 

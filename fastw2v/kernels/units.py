@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.kernels.architectures import share_of, window_of
 from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.scalar import GAMMA, LOW_32, SHIFT_32, mix64
-from fastw2v.kernels.weights import if_weighed, keep_weight, room_for_weight
+from fastw2v.kernels.weights import if_weighed, keep_weight, room_for_weight, weight_of
 from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
-from fastw2v.model.plan import Cbow, GivenPairs, SkipGram
+from fastw2v.model.plan import BY_PLACE, Cbow, GivenPairs, GlobalContext, SkipGram
 
 
 class Kept(NamedTuple):
@@ -24,8 +25,10 @@ class Kept(NamedTuple):
     first   int32, index of the first kept token of the same sentence: equal for tokens of one sentence
     radius  int32, drawn window radius
     side    on which of a token its window is: below 0 left, above 0 right, 0 both
-    weighted  whether a window's words count the less the farther they are
-    weight  float32, that of the token's sentence, of centres at least; None without weights
+    weighted  whether a window's words count the less the farther they are; BY_PLACE: as `weight` says
+    weight  float32, that of the token's sentence, of centres at least; BY_PLACE what the word counts in its
+            group; None without weights
+    target  int32, that of the token's sentence, of centres at least; None where they are in the windows
     """
 
     ids: NDArray[np.int32]
@@ -34,6 +37,7 @@ class Kept(NamedTuple):
     side: int = 0
     weighted: int = 0
     weight: NDArray[np.float32] | None = None
+    target: NDArray[np.int32] | None = None
 
 
 @jit
@@ -51,12 +55,40 @@ def aligned_rows(n, width):
 
 
 @jit
-def new_kept(architecture, weights):
+def room_for(architecture, weights):
     """Room for the tokens of one unit and the context on either side, and for weights, if any."""
     capacity = UNIT + 2 * architecture.reach + 1  # one to write a token to that is not kept
     ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
     radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
-    return Kept(ids, first, radius, architecture.side, architecture.weighted, weight)
+    return Kept(ids, first, radius, architecture.side, architecture.weighted, weight, None)
+
+
+def _room_for_tokens(architecture, weights):
+    return room_for(architecture, weights)
+
+
+def _room_for_windows(architecture, weights):
+    capacity = UNIT * (2 * architecture.reach + 2)
+    ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
+    radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
+    return Kept(ids, first, radius, 1, BY_PLACE, weight, None)
+
+
+# (architecture, weights): room for what a unit keeps.
+new_room_for = by_type(
+    {
+        SkipGram: _room_for_tokens,
+        Cbow: _room_for_tokens,
+        GivenPairs: _room_for_tokens,
+        GlobalContext: _room_for_windows,
+    }
+)
+
+
+@jit
+def new_kept(architecture, weights):
+    """Room for what one unit keeps, and for weights, if any."""
+    return new_room_for(architecture, weights)
 
 
 @jit
@@ -112,7 +144,9 @@ def keep_before(tokens, architecture, epoch_key, position, kept):
     return found
 
 
-def _keep_some(architecture, tokens, epoch_key, unit, kept):
+@jit
+def keep_windowed(architecture, tokens, epoch_key, unit, kept):
+    """Kept tokens of a unit and the context on either side; returns (begin, end, size) of `keep_unit`."""
     start = unit * UNIT
     stop = min(start + UNIT, tokens.offsets[-1])
     begin = keep_before(tokens, architecture, epoch_key, start, kept)
@@ -136,6 +170,7 @@ def _keep_some(architecture, tokens, epoch_key, unit, kept):
         drawn = np.int32(((bits & LOW_32) * np.uint64(architecture.radius)) >> SHIFT_32) + 1
         kept.radius[size] = architecture.radius if architecture.fixed else drawn
         keep_weight(tokens.weights, sentence, kept.weight, size)
+        keep_weight(tokens.targets, sentence, kept.target, size)
         is_kept = np.int64((bits >> SHIFT_32) <= np.uint64(architecture.keep_limits[word]))
         size += if_weighed(tokens.weights, sentence, is_kept)
         p += 1
@@ -163,8 +198,69 @@ def _keep_groups(architecture, tokens, epoch_key, unit, kept):
     return 0, size, size
 
 
+def _keep_tokens(architecture, tokens, epoch_key, unit, kept):
+    return keep_windowed(architecture, tokens, epoch_key, unit, kept)
+
+
+@jit
+def put_word(kept, place, first, word, weight):
+    """Put a word of the group that begins at `first` at a place, of a window of its own of radius 0."""
+    kept.ids[place], kept.first[place], kept.radius[place] = word, first, 0
+    kept.weight[place] = weight
+    return place + 1
+
+
+@jit
+def with_targets(own, span, kept):
+    """Each centre of own with the words of its window, and the target of its sentence if any, after it.
+
+    Puts these groups in kept; returns how many words they are.
+    """
+    begin, end, size = span
+    n = 0
+    for i in range(begin, end):
+        first, weight, (low, high) = n, weight_of(own.weight, i), window_of(own, i, size)
+        n = put_word(kept, n, first, own.ids[i], weight)
+        for j in range(low, high):
+            if j != i:
+                n = put_word(kept, n, first, own.ids[j], share_of(own, i, j))
+        if own.target[i] >= 0:
+            n = put_word(kept, n, first, own.target[i], weight)
+        kept.radius[first] = n - 1 - first
+    return n
+
+
+def _keep_with_targets(architecture, tokens, epoch_key, unit, kept):
+    room = room_for(architecture, tokens.weights)
+    target = np.empty(len(room.ids), np.int32)
+    own = Kept(room.ids, room.first, room.radius, room.side, room.weighted, room.weight, target)
+    span = keep_windowed(architecture, tokens, epoch_key, unit, own)
+    return 0, span[1] - span[0], with_targets(own, span, kept)
+
+
 # (architecture, tokens, epoch_key, unit, kept)
-keep_tokens = by_type({SkipGram: _keep_some, Cbow: _keep_some, GivenPairs: _keep_groups})
+keep_tokens = by_type(
+    {
+        SkipGram: _keep_tokens,
+        Cbow: _keep_tokens,
+        GivenPairs: _keep_groups,
+        GlobalContext: _keep_with_targets,
+    }
+)
+
+
+def _next_place(architecture, kept, i):
+    return i + 1
+
+
+def _next_group(architecture, kept, i):
+    return i + 1 + kept.radius[i]
+
+
+# (architecture, kept, i): where the centre after the one at place i is.
+next_center = by_type(
+    {SkipGram: _next_place, Cbow: _next_place, GivenPairs: _next_place, GlobalContext: _next_group}
+)
 
 
 @jit
@@ -173,6 +269,7 @@ def keep_unit(tokens, architecture, epoch_key, unit, kept):
 
     Returns (begin, end, size): kept[begin:end] are the unit's centres, kept[0:begin] and kept[end:size] the
     context that its first and last sentence have in the neighbouring units. Of given pairs they are centres
-    and outside words, and the latter have windows of radius 0.
+    and outside words, and the latter have windows of radius 0. With targets kept[0:size] are groups, and
+    end − begin says how many.
     """
     return keep_tokens(architecture, tokens, epoch_key, unit, kept)

@@ -25,11 +25,14 @@ class Tokens(NamedTuple):
 
     weights  float32 (n_sentences,), times which the loss of each case of a sentence counts, 0 leaving it out;
              None where all are 1, without any cost
+    targets  int32 (n_sentences,), the word that each centre of a sentence predicts beside its window, −1 for
+             none; with them there are weights, too. None where sentences have none
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     weights: NDArray[np.float32] | None = None
+    targets: NDArray[np.int32] | None = None
 
 
 LOSS, PAIRS, KEPT = range(3)  # columns of the workers' totals, float64 (n_workers, N_COLUMNS)

@@ -29,6 +29,9 @@ LANES = 8
 FEW_LANES, FEW_WORDS = 1, 1_000  # of fewer words than that, rows move too fast to be a control variate
 
 
+BY_PLACE = 2  # of kept tokens: what a word counts is said of its place, its distance included
+
+
 class SkipGram(NamedTuple):
     """Each centre word predicts each outside word of its window, one after the other.
 
@@ -57,6 +60,24 @@ class Cbow(NamedTuple):
     ∂J/∂h whole to each row. A centre without an outside word is no case.
 
     weighted     0: the mean of a whole window is another model, with vectors that were worse
+    """
+
+    radius: int
+    fixed: int
+    reach: int
+    keep_limits: NDArray[np.uint32]
+    side: int = 0
+    weighted: int = 0
+
+
+class GlobalContext(NamedTuple):
+    """Skip-gram whose centres predict the target of their sentence, too: the fields are those of SkipGram.
+
+    Grbovic and Cheng 2018 (*Real-time personalization using embeddings for search ranking at Airbnb*, KDD,
+    section 3.1): the listing that a session ends with, booked, is a global context, in the window of each
+    listing that was clicked, as far from it as may be. It counts as a word beside the centre does.
+
+    A unit's kept tokens are groups: a centre, the words of its window, and the target, where there is one.
     """
 
     radius: int
@@ -215,7 +236,7 @@ class Lockstep(NamedTuple):
     lanes: int = LANES
 
 
-Architecture = SkipGram | Cbow | GivenPairs
+Architecture = SkipGram | Cbow | GlobalContext | GivenPairs
 Inputs = Words | Subwords
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
 Estimator = Pair | Whole | Panels | Block | Lockstep

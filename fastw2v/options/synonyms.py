@@ -54,6 +54,7 @@ MEANT: dict[str, str] = {
     "connector_words": "common_terms common_words",
     "column": "text_column text_field field col",
     "group_by": "groupby session session_column by",
+    "global_context": "target_column booked booked_item outcome_column",
     "order_by": "sort_by sort timestamp_column",
     "graph": "edges edge_list edgelist network",
     "pairs": "pairs_file word_context contexts_file",

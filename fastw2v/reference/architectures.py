@@ -5,13 +5,34 @@ The twin of `fastw2v.kernels.architectures`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import WORDS, Architecture, Cbow, Inputs
+from fastw2v.model.plan import BY_PLACE, WORDS, Architecture, Cbow, Inputs
 from fastw2v.reference.inputs import read_input, step_input
 from fastw2v.reference.losses import Array
-from fastw2v.reference.units import Kept
+
+
+class KeptToken(NamedTuple):
+    """A token that subsampling left: word id, sentence, drawn window radius, and what is said of its window.
+
+    side      below 0 left of it, above 0 right, 0 both
+    weighted  whether the words of its window count the less the farther they are; BY_PLACE: as weight says
+    weight    of the sentence: the loss of this token's case, and so its gradient, counts so many times;
+              BY_PLACE what the word counts in its group
+    """
+
+    word: int
+    sentence: int
+    radius: int
+    side: int = 0
+    weighted: int = 0
+    weight: float = 1.0
+
+
+Kept = list[KeptToken]
 
 
 def window_of(kept: Kept, i: int) -> range:
@@ -30,6 +51,8 @@ def share_of(kept: Kept, i: int, j: int) -> float:
 
     Times the weight of their sentence.
     """
+    if kept[i].weighted == BY_PLACE:
+        return kept[j].weight
     radius, weight = kept[i].radius, kept[i].weight
     return weight * (radius + 1 - abs(j - i)) / radius if kept[i].weighted else weight
 

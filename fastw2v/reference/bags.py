@@ -13,6 +13,7 @@ import numpy as np
 
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import Inputs
+from fastw2v.reference.architectures import Kept
 from fastw2v.reference.inputs import rows_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.noise import (
@@ -25,7 +26,7 @@ from fastw2v.reference.noise import (
     outside_words,
     update_rows,
 )
-from fastw2v.reference.units import Kept, Rates
+from fastw2v.reference.units import Rates
 
 
 class Bags(NamedTuple):

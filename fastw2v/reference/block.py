@@ -18,6 +18,7 @@ from fastw2v.model.plan import (
     Block,
     Cbow,
     GivenPairs,
+    GlobalContext,
     Lockstep,
     NegativeSampling,
     Plan,
@@ -25,6 +26,7 @@ from fastw2v.model.plan import (
     Subwords,
 )
 from fastw2v.model.streams import noise_stream
+from fastw2v.reference.architectures import Kept
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.losses import Array
 from fastw2v.reference.ngrams import ngram_step
@@ -42,7 +44,7 @@ from fastw2v.reference.noise import (
 )
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.pairs import contexts_of, neighbours_of, step_contexts
-from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
+from fastw2v.reference.units import Rates, centers_in, keep_unit, rates_at
 
 
 def order_centers(span: range) -> Numbers:
@@ -61,6 +63,8 @@ def list_centers(architecture: Architecture, kept: Kept, span: range) -> Numbers
     """The centres of a unit in order; given pairs come in a drawn order as it is."""
     if isinstance(architecture, GivenPairs):
         return np.array([i for i in span if kept[i].radius > 0], dtype=np.intp)
+    if isinstance(architecture, GlobalContext):
+        return np.array(centers_in(architecture, kept, span), np.intp)[order_centers(span)]
     return order_centers(span)
 
 
@@ -102,7 +106,7 @@ def block_step(
         limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside)),
     )
     loss, n_pairs = block.loss, 0.0
-    for group in neighbours_of(centers):
+    for group in neighbours_of(kept, centers):
         window_loss, window_pairs = step_windows(vectors, kept, centers[group], steps)
         loss += window_loss
         n_pairs += window_pairs

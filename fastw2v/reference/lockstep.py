@@ -10,11 +10,12 @@ import numpy as np
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Architecture, GivenPairs, Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
+from fastw2v.reference.architectures import Kept
 from fastw2v.reference.block import list_centers, noise_of, step_of
 from fastw2v.reference.losses import Array
 from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, outside_words, remember
 from fastw2v.reference.objectives import draw_shared
-from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
+from fastw2v.reference.units import Rates, keep_unit, rates_at
 
 
 class Lane(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
+from fastw2v.reference.architectures import Kept
 from fastw2v.reference.bags import in_bags, read_bags
 from fastw2v.reference.noise import (
     PLAIN,
@@ -22,7 +23,7 @@ from fastw2v.reference.noise import (
     weigh_noise,
 )
 from fastw2v.reference.pairs import contexts_of, neighbours_of, step_contexts
-from fastw2v.reference.units import Kept, Rates
+from fastw2v.reference.units import Rates
 
 
 def ngram_step(
@@ -49,7 +50,7 @@ def ngram_step(
     center_steps = limit_steps(bags.rows, block.center_moves[bags.cases], rates[0], len(vectors.center))
     outside_steps = limit_steps(noise, block.noise_moves, rates[1], len(vectors.outside))
     loss, n_pairs, grads = block.loss, 0.0, block.grad_centers.astype(h.dtype)
-    for group in neighbours_of(centers):
+    for group in neighbours_of(kept, centers):
         contexts, shares = contexts_of(kept, centers[group])
         window_loss, grad_h = step_contexts(vectors.outside, contexts, shares, h[group], outside_steps)
         loss += window_loss

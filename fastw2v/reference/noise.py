@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
-from fastw2v.reference.architectures import shares_of, window_of
+from fastw2v.reference.architectures import Kept, shares_of, window_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
-from fastw2v.reference.units import Kept
 
 Numbers = NDArray[np.intp]
 

@@ -11,6 +11,7 @@ from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import WORDS, Inputs, Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import (
+    Kept,
     inputs_of,
     outputs_of,
     pair_share,
@@ -19,7 +20,7 @@ from fastw2v.reference.architectures import (
     window_of,
 )
 from fastw2v.reference.objectives import find_rows, step_outputs
-from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
+from fastw2v.reference.units import Rates, centers_in, keep_unit, rates_at
 
 
 def pair_step(
@@ -47,7 +48,7 @@ def train_unit(
     What a pair counts multiplies its loss, and so its step.
     """
     loss, n_pairs = 0.0, 0.0
-    for i in span:
+    for i in centers_in(plan.architecture, kept, span):
         window = window_of(kept, i)
         inputs = [kept[j].word for j in inputs_of(plan.architecture, i, window)]
         for j in outputs_of(plan.architecture, i, window):

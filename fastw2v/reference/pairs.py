@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.model.plan import RUN
-from fastw2v.reference.architectures import share_of, window_of
+from fastw2v.model.plan import BY_PLACE, RUN
+from fastw2v.reference.architectures import Kept, share_of, window_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.noise import Numbers
-from fastw2v.reference.units import Kept
 
 
-def neighbours_of(centers: Numbers) -> list[list[int]]:
-    """The places t of the centres, those of RUN at most that are one after the other in the text together."""
+def neighbours_of(kept: Kept, centers: Numbers) -> list[list[int]]:
+    """The places t of the centres, those of RUN at most that are one after the other in the text together.
+
+    Kept tokens that are groups have none: the next place is of a group of its own.
+    """
     groups: list[list[int]] = []
     for t, i in enumerate(centers):
-        if groups and len(groups[-1]) < RUN and i == centers[t - 1] + 1:
+        if groups and len(groups[-1]) < RUN and kept[i].weighted != BY_PLACE and i == centers[t - 1] + 1:
             groups[-1].append(t)
         else:
             groups.append([t])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import LARGEST_MOVE, WORDS, Inputs, Panels, Plan, Schedule, Whole
 from fastw2v.reference.architectures import (
+    Kept,
     inputs_of,
     outputs_of,
     pair_share,
@@ -18,7 +19,7 @@ from fastw2v.reference.architectures import (
 from fastw2v.reference.block import order_centers
 from fastw2v.reference.losses import Array, log_softmax
 from fastw2v.reference.noise import Numbers
-from fastw2v.reference.units import Kept, Rates, keep_unit, rates_at
+from fastw2v.reference.units import Rates, keep_unit, rates_at
 
 Case = tuple[list[int], list[int], list[float]]  # input words, output words, and what each of these counts
 

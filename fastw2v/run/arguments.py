@@ -85,6 +85,7 @@ class Options(TypedDict, total=False):
     leave_last_out: bool
     eval_next_item: bool
     weight: str | ArrayLike | None
+    global_context: str | ArrayLike | None
     phrases: int
     phrase_scoring: Scoring
     phrase_threshold: float | None

@@ -68,7 +68,7 @@ class Run:
 
         Raises UsageError for options of several processes in a run of one, and what cannot go on.
         """
-        require_supported(request.training)
+        require_supported(request.training, has_targets(request))
         require_walkable(request, communicator.size)
         require_pairs(request, communicator.size)
         self.communicator, self.only_reads = communicator, only_reads
@@ -78,7 +78,7 @@ class Run:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
             require_whole_words(request.training)
-            require_unweighted(request)
+            require_plain_rows(request)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -117,7 +117,10 @@ class Run:
         elif not isinstance(corpus, Corpus):
             if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
                 self.compilation = compile_beside(
-                    self.training, weighted=request.reading.weight is not None, pairs=request.pairs.pairs
+                    self.training,
+                    weighted=request.reading.weight is not None,
+                    pairs=request.pairs.pairs,
+                    targets=has_targets(request),
                 )
             if request.graph.graph:
                 corpus = read_walks(request, on_progress)
@@ -205,13 +208,23 @@ def require_whole_words(training: TrainConfig) -> None:
         )
 
 
-def require_unweighted(request: Request) -> None:
-    """Raise UsageError for weights of sentences, which are not dealt to other processes."""
+def has_targets(request: Request) -> bool:
+    """Whether sentences have a target that their centres predict."""
+    is_read = isinstance(request.source, Corpus) and request.source.targets is not None
+    return is_read or request.reading.global_context is not None
+
+
+def require_plain_rows(request: Request) -> None:
+    """Raise UsageError for weights and targets of sentences, which are not dealt to other processes."""
     weighted = isinstance(request.source, Corpus) and request.source.weights is not None
-    if weighted or request.reading.weight is not None:
-        raise UsageError(
-            "weight is for one process: start it without mpirun, or leave weight out", ["weight", "alone"]
-        )
+    for name, is_there in (
+        ("weight", weighted or request.reading.weight is not None),
+        ("global_context", has_targets(request)),
+    ):
+        if is_there:
+            raise UsageError(
+                f"{name} is for one process: start it without mpirun, or leave {name} out", [name, "alone"]
+            )
 
 
 def require_no_plan(replicas: ReplicaConfig) -> None:

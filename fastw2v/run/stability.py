@@ -58,6 +58,10 @@ def resampled(corpus: Corpus, seed: int, sample: int) -> Corpus:
         of_tokens = np.repeat(weights[first : first + n], np.diff(bounds))
         counts += np.bincount(part, weights=of_tokens, minlength=n_words)
         forget(part)
+        if corpus.targets is not None:
+            targets, own = corpus.targets[first : first + n], weights[first : first + n]
+            there = targets >= 0
+            counts += np.bincount(targets[there], weights=own[there], minlength=n_words)
     words = Vocabulary(corpus.vocabulary.words, np.rint(counts).astype(np.int64))
     return corpus._replace(weights=weights, vocabulary=words)
 

@@ -47,18 +47,20 @@ compile_told(config, kinds)
 
 
 def smallest(
-    config: TrainConfig, *, weighted: bool = False, pairs: bool = False
+    config: TrainConfig, *, weighted: bool = False, pairs: bool = False, targets: bool = False
 ) -> tuple[Plan, Vectors, Tokens]:
     """What the kernel for config takes, as small as can be: of the same types for every corpus and dim.
 
     weighted   whether sentences have weights
     pairs      whether the corpus is of given pairs
+    targets    whether sentences have targets, and so weights
     """
     counts = np.ones(2, np.int64)
-    plan = plan_of(config, counts, 2, outside_counts=counts if pairs else None)
+    plan = plan_of(config, counts, 2, outside_counts=counts if pairs else None, has_targets=targets)
     vectors = Vectors(aligned_zeros(2, config.dim), aligned_zeros(2, config.dim))
-    weights = np.zeros(0, np.float32) if weighted else None
-    return plan, vectors, Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), weights)
+    weights = np.zeros(0, np.float32) if weighted or targets else None
+    words = np.zeros(0, np.int32) if targets else None
+    return plan, vectors, Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), weights, words)
 
 
 def compile_kernel(config: TrainConfig, **kinds: bool) -> None:

@@ -93,7 +93,8 @@ class Evaluator(Hook):
 def held_out_plan(held_out: Corpus, config: TrainConfig) -> Plan:
     """The plan by which the loss on held-out sentences is taken: that of training, but for its reach."""
     vocabulary = held_out.vocabulary
-    return plan_of(config, vocabulary.counts, longest_sentence(held_out.offsets), vocabulary.words)
+    longest, targeted = longest_sentence(held_out.offsets), held_out.targets is not None
+    return plan_of(config, vocabulary.counts, longest, vocabulary.words, has_targets=targeted)
 
 
 def held_out_loss(vectors: Vectors, held_out: Corpus, config: TrainConfig, plan: Plan) -> float:
@@ -138,9 +139,9 @@ def only(corpus: Corpus, chosen: NDArray[np.bool_], n_tokens: int) -> Corpus:
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
     n_words = round(corpus.n_words_read * len(ids) / max(n_tokens, 1))
     weights = None if corpus.weights is None else corpus.weights[chosen]
-    return corpus._replace(
-        ids=ids, offsets=offsets, weights=weights, n_words_read=n_words, n_rows=int(chosen.sum())
-    )
+    targets = None if corpus.targets is None else corpus.targets[chosen]
+    corpus = corpus._replace(ids=ids, offsets=offsets, weights=weights, targets=targets)
+    return corpus._replace(n_words_read=n_words, n_rows=int(chosen.sum()))
 
 
 def require_pairs(share: float, n_out: int, longest_out: int, longest: int) -> None:

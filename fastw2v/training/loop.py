@@ -38,15 +38,15 @@ def train(
     Raises UsageError (vocabulary under two words, arrays that are no corpus), CorpusError (no word with a
     neighbour), DivergedError, OutputError (memory), and what hooks raise.
     """
-    require_supported(config)
+    require_supported(config, targeted := corpus.targets is not None)
     corpus = settled(corpus)
     require_usable(corpus)
     config = with_learning_rate(config, corpus.n_tokens)
     longest = corpus.source.longest if corpus.source else longest_sentence(corpus.offsets)
-    require_neighbours(longest)
+    require_neighbours(longest + targeted)
     vectors, start = begin(corpus, config, hooks, init)
     words, others = corpus.vocabulary, corpus.outside_counts
-    plan = plan_of(config, words.counts, longest, words.words, others)
+    plan = plan_of(config, words.counts, longest, words.words, others, targeted)
     backend = make(plan, vectors, config.backend, config.threads)
     tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus, hooks)

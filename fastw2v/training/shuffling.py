@@ -79,4 +79,5 @@ def in_drawn_order(tokens: Tokens, sentences: NDArray[np.int64], n_tokens: int, 
     order = np.random.default_rng(key).permutation(sentences)
     ids, offsets = np.empty(n_tokens, np.int32), np.empty(len(order) + 1, np.int64)
     take_sentences(tokens.ids, tokens.offsets, order, ids, offsets)
-    return Tokens(ids, offsets, None if tokens.weights is None else tokens.weights[order])
+    beside = (None if given is None else given[order] for given in (tokens.weights, tokens.targets))
+    return Tokens(ids, offsets, *beside)

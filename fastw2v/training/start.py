@@ -108,6 +108,7 @@ def settled(corpus: Corpus) -> Corpus:
         offsets=offsets,
         vocabulary=Vocabulary(list(corpus.vocabulary.words), counts),
         weights=None if corpus.weights is None else plain_weights(corpus.weights),
+        targets=None if corpus.targets is None else plain(corpus.targets, np.int32),
     )
 
 
@@ -178,6 +179,23 @@ def require_usable(corpus: Corpus) -> None:
             "ids[offsets[s]:offsets[s + 1]]"
         )
     require_weights(corpus.weights, len(corpus.offsets) - 1)
+    require_targets(corpus.targets, len(corpus.offsets) - 1, len(words))
+
+
+def require_targets(targets: NDArray[np.int32] | None, n_sentences: int, n_words: int) -> None:
+    """Raise UsageError for targets of sentences that are none."""
+    if targets is None:
+        return
+    if targets.dtype != np.int32 or targets.shape != (n_sentences,):
+        raise UsageError(
+            f"targets are {targets.dtype} of shape {targets.shape}: each of {n_sentences:,} sentences needs "
+            "a place in the vocabulary, or -1"
+        )
+    if targets.min(initial=-1) < -1 or targets.max(initial=-1) >= n_words:
+        raise UsageError(
+            f"targets are from {targets.min()} to {targets.max()}: they are places in the vocabulary, from 0 "
+            f"to {n_words - 1}, or -1 for none"
+        )
 
 
 def require_weights(weights: NDArray[np.float32] | None, n_sentences: int) -> None:

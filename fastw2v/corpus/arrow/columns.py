@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -45,7 +45,7 @@ class Column(NamedTuple):
     """The column to read and its layout: `text` to be split, `tokens`, or `integers` (lists of them).
 
     Text is split as `tokenize` says. Where rows are grouped, it holds one item a row, and the lists are made
-    of them. A column may be carried along, as what the rows are called, and one of their weights.
+    of them. Columns may be read beside it: of what the rows are called, of their weights, of their targets.
     """
 
     name: str
@@ -55,11 +55,12 @@ class Column(NamedTuple):
     tokenize: str = "whitespace"
     carried: str | None = None
     weight: str | None = None
+    target: str | None = None
 
     @property
     def names(self) -> list[str]:
         """All columns that must be read."""
-        named = (self.name, self.group_by, self.order_by, self.carried, self.weight)
+        named = (self.name, self.group_by, self.order_by, self.carried, self.weight, self.target)
         return list(dict.fromkeys(filter(None, named)))
 
 
@@ -119,9 +120,8 @@ def common_column(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) 
     _check_text_effects(schemas, config)
     if config.group_by:
         _check_types(schemas, common)
-    if config.weight:
-        require_numbers(schemas, config.weight)
-    return common._replace(tokenize=config.tokenize, weight=config.weight)
+    require_beside(schemas, config)
+    return common._replace(tokenize=config.tokenize, weight=config.weight, target=config.global_context)
 
 
 def _check_text_effects(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> None:
@@ -210,7 +210,7 @@ def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
     if config.column is not None:
         _check_column(file, schema, config.column)
         return Column(config.column, str(layout_of(schema.field(config.column).type)))
-    fields = [field for field in schema if field.metadata != KEY_OF_FOLDER]
+    fields = [field for field in schema if not _is_aside(field, (config.global_context,))]
     usable = {field.name: layout for field in fields if (layout := layout_of(field.type))}
     usual = [name for name in USUAL_NAMES if name in usable]
     strings = [field.name for field in fields if field.name in usable and _is_string(field.type)]
@@ -225,17 +225,14 @@ def find_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column:
     raise UsageError(f"{file}: no column of type string or list<string> among {listed(types)}; {cure}")
 
 
+def _is_aside(field: pa.Field, named: Sequence[str | None]) -> bool:
+    """Whether a column is named for something else than words, or is a key of a folder."""
+    return field.metadata == KEY_OF_FOLDER or field.name in named
+
+
 GROUP_NAMES = (
-    "session",
-    "basket",
-    "order",
-    "cart",
-    "playlist",
-    "user",
-    "customer",
-    "visit",
-    "group",
-    "query",
+    *("session", "basket", "order", "cart", "playlist"),
+    *("user", "customer", "visit", "group", "query"),
 )
 
 
@@ -290,17 +287,20 @@ def require_carried(schemas: Sequence[tuple[str, pa.Schema]], name: str) -> None
             )
 
 
-def require_numbers(schemas: Sequence[tuple[str, pa.Schema]], name: str) -> None:
-    """Raises UsageError unless all files have a column of that name, of numbers."""
-    for file, schema in schemas:
-        arrow_type = _type_of(file, schema, name, "--weight")
-        tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-        if not any(test(arrow_type) for test in tests):
-            raise UsageError(
-                f"{file}: column {name!r} is {shown(arrow_type)}, and weights are numbers: cast it, or leave "
-                "weight out",
-                ["weight"],
-            )
+BESIDE: dict[str, tuple[str, Any]] = {
+    "weight": ("weights are numbers", (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)),
+    "global_context": ("targets are words", (*TEXT_TESTS, pa.types.is_integer, pa.types.is_null)),
+}
+
+
+def require_beside(schemas: Sequence[tuple[str, pa.Schema]], config: ReadConfig) -> None:
+    """Raises UsageError unless all files have the columns of what rows have beside words, of their types."""
+    for option, (are, tests) in BESIDE.items():
+        for file, schema in schemas if (name := getattr(config, option)) else ():
+            kind = _type_of(file, schema, name, f"--{option.replace('_', '-')}")
+            if not any(test(_value_type(kind)) for test in tests):
+                why = f"{are}: cast it, or leave {option} out"
+                raise UsageError(f"{file}: column {name!r} is {shown(kind)}, and {why}", [option])
 
 
 def is_columnless(schema: pa.Schema) -> bool:
@@ -319,7 +319,7 @@ def find_item_column(file: str, schema: pa.Schema, config: ReadConfig) -> Column
             )
     if config.column is not None:
         _type_of(file, schema, config.column, "--column")
-    fields = [field for field in schema if field.metadata != KEY_OF_FOLDER and field.name not in keys]
+    fields = [field for field in schema if not _is_aside(field, (*keys, config.global_context))]
     if config.column:
         fields = [schema.field(config.column)]
     items = [field for field in fields if _is_text(field.type) or _is_integer(field.type)]

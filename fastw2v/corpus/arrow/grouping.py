@@ -59,7 +59,8 @@ class Grouping:
         self.n_skipped = 0
         self.is_on_disk = False
         self._column, self._room = column, room
-        self._with_keys = with_keys or column.weight is not None  # which a group of two weights is named by
+        # A group whose rows differ in what it has one of is named by its key.
+        self._with_keys = with_keys or column.weight is not None or column.target is not None
         self._expected, self._n_read, self._n_given = n_rows, 0, 0
         self._disk = DiskSort(room.on_disk, room.threads, room.folder)
 
@@ -146,7 +147,8 @@ class Grouping:
                 is_whole &= ~np.asarray(pc.is_null(array, nan_is_null=True))
             self.n_skipped += int((~is_whole).sum())
             order = arrays[2] if column.order_by else None
-            rows = Rows(arrays[0], arrays[1], order, numbers_of(piece, column.weight))
+            beside = numbers_of(piece, column.weight), words_of(piece, column.target)
+            rows = Rows(arrays[0], arrays[1], order, *beside)
             if is_whole.all():
                 return rows
             chosen = pa.array(is_whole)
@@ -160,6 +162,8 @@ class Grouping:
         columns = {self._column.name: lists}
         if rows.weights is not None:
             columns[str(self._column.weight)] = pa.array(weights_of(rows.weights, starts, keys))
+        if rows.targets is not None:
+            columns[str(self._column.target)] = targets_of(rows.targets, starts, keys)
         size = rows_a_batch(len(lists), len(rows.groups) * ITEM_BYTES)
         for start in range(0, len(lists), size):
             batch = pa.record_batch([array.slice(start, size) for array in columns.values()], list(columns))
@@ -200,6 +204,14 @@ def numbers_of(piece: Piece, name: str | None) -> pa.Array | None:
     return piece.rows.column(name).cast(pa.float64(), safe=False) if name else None
 
 
+def words_of(piece: Piece, name: str | None) -> pa.Array | None:
+    """A column of targets as strings or bytes; None where it has no name."""
+    if not name:
+        return None
+    array = _plain(piece.rows.column(name))
+    return array if pa.types.is_large_binary(array.type) else array.cast(pa.large_string())
+
+
 def weights_of(
     weights: NDArray[np.float64], starts: NDArray[np.int64], keys: pa.Array
 ) -> NDArray[np.float64]:
@@ -216,18 +228,41 @@ def weights_of(
     return highest
 
 
+def targets_of(targets: pa.Array, starts: NDArray[np.int64], keys: pa.Array) -> pa.Array:
+    """The target of each group, of those rows that have one. Raises UsageError for a group with two."""
+    if not pa.types.is_dictionary(targets.type):
+        targets = targets.dictionary_encode()
+    codes = np.asarray(targets.indices.fill_null(-1)).astype(np.int64)
+    highest = np.maximum.reduceat(codes, starts)
+    lowest = np.minimum.reduceat(np.where(codes < 0, len(targets.dictionary), codes), starts)
+    if (differ := (highest >= 0) & (lowest < highest)).any():
+        group = int(differ.argmax())
+        words = (targets.dictionary[int(n[group])] for n in (lowest, highest))
+        two = " and ".join(
+            sorted(shown(word.as_buffer().to_pybytes().decode(errors="replace")) for word in words)
+        )
+        raise UsageError(
+            f"{PLACE}: the rows of {shown(keys[group].as_py())} have the targets {two}, and a sentence has "
+            "one: leave all but one of a group null, or leave global_context out",
+            ["global_context"],
+        )
+    return targets.dictionary.take(pa.array(highest, mask=highest < 0))
+
+
 def _sliced(rows: Sorted, start: int, stop: int) -> Sorted:
-    keys, weights = (None if part is None else part[start:stop] for part in (rows.keys, rows.weights))
-    return Sorted(rows.groups[start:stop], rows.items[start:stop], keys, weights)
+    beside = (rows.keys, rows.weights, rows.targets)
+    own = (None if part is None else part[start:stop] for part in beside)
+    return Sorted(rows.groups[start:stop], rows.items[start:stop], *own)
 
 
 def _joined(parts: list[Sorted]) -> Sorted:
     if len(parts) == 1:
         return parts[0]
-    groups, items, keys, weights = zip(*parts, strict=True)
-    together = None if keys[0] is None else pa.concat_arrays(keys)
+    groups, items, keys, weights, targets = zip(*parts, strict=True)
+    together = (None if part[0] is None else pa.concat_arrays(part) for part in (keys, targets))
+    own_keys, own_targets = together
     of_rows = None if weights[0] is None else np.concatenate(weights)
-    return Sorted(np.concatenate(groups), pa.concat_arrays(items), together, of_rows)
+    return Sorted(np.concatenate(groups), pa.concat_arrays(items), own_keys, of_rows, own_targets)
 
 
 def _decoded(array: pa.Array) -> pa.Array:

@@ -109,7 +109,8 @@ class DiskSort:
         connection.sql("CREATE TABLE heads AS SELECT g, min(n) AS f FROM rows GROUP BY g")
         self._steps = (GROUPED, 1.0)
         there = connection.sql("FROM rows").columns
-        columns = ", ".join(["f", "i", *(["g"] if with_keys else []), *(["w"] if "w" in there else [])])
+        further = [name for name in ("w", "t") if name in there]
+        columns = ", ".join(["f", "i", *(["g"] if with_keys else []), *further])
         order = "f, o, n" if "o" in there else "f, n"
         query = f"SELECT {columns} FROM rows JOIN heads USING (g) ORDER BY {order}"
         reader = connection.sql(query).to_arrow_reader(PART_ROWS)
@@ -118,7 +119,8 @@ class DiskSort:
             for batch in reader:
                 keys = of_group_values(batch.column("g"), kind) if with_keys else None
                 weights = np.asarray(batch.column("w")) if "w" in there else None
-                yield Sorted(np.asarray(batch.column(0)), batch.column(1), keys, weights)
+                targets = batch.column("t") if "t" in there else None
+                yield Sorted(np.asarray(batch.column(0)), batch.column(1), keys, weights, targets)
 
     def _insert(self, connection: duckdb.DuckDBPyConnection, parts: Iterable[Rows]) -> pa.DataType | None:
         """Put all rows into a table; the groups' type, or None of no rows."""
@@ -175,10 +177,11 @@ class DiskSort:
 
 
 def _numbered(rows: Rows, first: int) -> pa.RecordBatch:
-    """n, g, i and perhaps o, w: the number of each row from first on, its group, item, order and weight."""
-    group, item, order, weight = rows
+    """n, g, i and perhaps o, w, t: a row's number from first on, its group, item, order, weight, target."""
+    group, item, order, weight, target = rows
     number = pa.array(np.arange(first, first + len(group)))
     columns: dict[str, Any] = {"n": number, "g": group_values(group), "i": order_values(item)}
     columns |= {} if order is None else {"o": order_values(order)}
     columns |= {} if weight is None else {"w": weight}
+    columns |= {} if target is None else {"t": order_values(target)}
     return pa.record_batch(list(columns.values()), list(columns))

@@ -18,12 +18,16 @@ ROW_BYTES = 90
 
 
 class Rows(NamedTuple):
-    """Rows as they come: arrays (n,) without nulls, of order and weight where they are asked for."""
+    """Rows as they come: arrays (n,) without nulls, of order and weight where they are asked for.
+
+    target   strings or bytes, null where a row has none, where targets are asked for
+    """
 
     group: pa.Array
     item: pa.Array
     order: pa.Array | None = None
     weight: pa.Array | None = None
+    target: pa.Array | None = None
 
 
 class Sorted(NamedTuple):
@@ -33,12 +37,14 @@ class Sorted(NamedTuple):
     items   (n,), strings, bytes or integers, or a dictionary of them
     keys    (n,) the groups' values, where they are asked for
     weights  float64 (n,), where rows have weights
+    targets  (n,), dictionary, strings or bytes, or null, where rows have targets
     """
 
     groups: NDArray[Any]
     items: pa.Array
     keys: pa.Array | None
     weights: NDArray[np.float64] | None = None
+    targets: pa.Array | None = None
 
 
 class DictionaryEncoder:
@@ -76,12 +82,14 @@ def sort_in_memory(parts: Iterable[Rows], with_keys: bool) -> Iterator[Sorted]:
     encoders: list[DictionaryEncoder] = []
     orders: list[pa.Array] = []
     weights: list[NDArray[np.float64]] = []
-    for group, item, order, weight in parts:
+    targets: list[pa.DictionaryArray] = []
+    for group, item, order, weight, target in parts:
         encoders = encoders or [DictionaryEncoder(group.type), DictionaryEncoder(item.type)]
         for encoder, values in zip(encoders, (group, item), strict=True):
             encoder.add(values)
         orders += [] if order is None else [order]
         weights += [] if weight is None else [np.asarray(weight)]
+        targets += [] if target is None else [target.dictionary_encode()]
     if not encoders:
         return
     groups, items = (encoder.codes() for encoder in encoders)
@@ -92,7 +100,15 @@ def sort_in_memory(parts: Iterable[Rows], with_keys: bool) -> Iterator[Sorted]:
     tokens = pa.DictionaryArray.from_arrays(pa.array(items[places]), words)
     groups = groups[places]
     keys = pa.DictionaryArray.from_arrays(pa.array(groups), encoders[0].dictionary) if with_keys else None
-    yield Sorted(groups, tokens, keys, np.concatenate(weights)[places] if weights else None)
+    yield Sorted(
+        groups,
+        tokens,
+        keys,
+        np.concatenate(weights)[places] if weights else None,
+        pa.chunked_array(targets).unify_dictionaries().combine_chunks().take(pa.array(places))
+        if targets
+        else None,
+    )
 
 
 def _sorted_places(groups: NDArray[np.int32], orders: list[pa.Array]) -> NDArray[Any]:

@@ -72,7 +72,7 @@ def step_windows(vectors, kept, centers, size, rate, scratch):
         for d in range(grads.shape[1]):
             grads[t, d] = ZERO
     while first < len(centers):
-        n_centers = count_neighbours(centers, first)
+        n_centers = count_neighbours(kept, centers, first)
         prefetch(vectors, scratch.ahead, n_centers)
         n_words, mass = list_words(kept, centers[first], n_centers, size, window)
         inputs = h, grads, four_from(first, first + n_centers - 1), down

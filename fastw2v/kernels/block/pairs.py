@@ -13,8 +13,9 @@ from fastw2v.kernels.tiles.errors import pair_errors
 from fastw2v.kernels.tiles.rows import row_dot, row_dots
 from fastw2v.kernels.tiles.windows import SCORE_ROWS, score_rows, step_rows
 from fastw2v.kernels.units import whole_lines
+from fastw2v.kernels.weights import weight_of
 from fastw2v.model.arrays import FLOATS_PER_LINE
-from fastw2v.model.plan import RUN
+from fastw2v.model.plan import BY_PLACE, RUN
 
 
 @inlined_jit
@@ -59,6 +60,9 @@ def list_words(kept, i, n_centers, size, window):
                 window.shares[c * width + first + lane] = share if counts else ZERO
     for q in range(n_centers * width, RUN * width):
         window.shares[q] = ZERO
+    if kept.weighted == BY_PLACE:  # of a centre alone
+        for p in range(n_words):
+            window.shares[p] = weight_of(kept.weight, low + p)
     return n_words, mass
 
 
@@ -124,7 +128,7 @@ def step_pairs(vectors, kept, centers, size, rates, window, word_moves, ahead):
     center, moves, rate, outside_steps = vectors.center, word_moves[0], rates[0], (word_moves[1], rates[1])
     loss, n_pairs, first = 0.0, 0.0, 0
     while first < len(centers):
-        n_centers, i = count_neighbours(centers, first), centers[first]
+        n_centers, i = count_neighbours(kept, centers, first), centers[first]
         prefetch(vectors, ahead, n_centers)
         n_words, mass = list_words(kept, i, n_centers, size, window)
         rows = words_at(kept, four_from(i, i + n_centers - 1))

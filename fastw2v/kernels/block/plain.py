@@ -28,7 +28,7 @@ from fastw2v.kernels.jit import by_type, fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, GivenPairs, SkipGram, Subwords, Words
+from fastw2v.model.plan import Cbow, GivenPairs, GlobalContext, SkipGram, Subwords, Words
 
 ZERO = np.float32(0.0)
 
@@ -62,7 +62,7 @@ def block_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     add_moves(noise, len(noise.words))
     first = 0
     while first < n_centers:
-        n_neighbours = count_neighbours(centers, first)
+        n_neighbours = count_neighbours(kept, centers, first)
         window_loss, mass = step_windows(vectors, kept, centers[first], n_neighbours, size, rates, scratch)
         loss += window_loss
         n_pairs += mass
@@ -86,7 +86,9 @@ def centers_step(architecture, vectors, kept, centers, size, rates, scratch, see
 
 
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: centers_step, GivenPairs: centers_step, Cbow: bag_step})
+step_block = by_type(
+    {SkipGram: centers_step, GlobalContext: centers_step, GivenPairs: centers_step, Cbow: bag_step}
+)
 
 
 @inner_jit

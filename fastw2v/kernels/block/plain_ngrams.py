@@ -40,7 +40,7 @@ def ngram_step(lookup, vectors, kept, centers, size, rates, scratch, seen):
     outside_steps = noise.word_moves, rates[1]
     first = 0
     while first < n_centers:
-        group = centers[first], count_neighbours(centers, first), first
+        group = centers[first], count_neighbours(kept, centers, first), first
         window_loss, mass = step_contexts(
             vectors.outside, kept, group, size, h, grads, outside_steps, scratch.errors
         )

@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from fastw2v.kernels.jit import by_type, inner_jit
 from fastw2v.kernels.units import aligned_rows, whole_lines
 from fastw2v.model.arrays import UNIT
-from fastw2v.model.plan import RUN, BFloat16, Cbow, Float32, GivenPairs, Inputs, SkipGram, Subwords, Words
+from fastw2v.model.plan import (
+    RUN,
+    BFloat16,
+    Cbow,
+    Float32,
+    GivenPairs,
+    GlobalContext,
+    Inputs,
+    SkipGram,
+    Subwords,
+    Words,
+)
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 MARKS = 4096  # bytes, a power of two: 32 draws mark 1 in 128 of other words too
@@ -230,11 +241,17 @@ def _bags_of_several(architecture, lookup, n, dim):
 
 
 # (architecture, lookup, n, dim): room for n cases.
-new_bags = by_type({SkipGram: _bags_of_one, GivenPairs: _bags_of_one, Cbow: _bags_of_several})
+new_bags = by_type(
+    {SkipGram: _bags_of_one, GlobalContext: _bags_of_one, GivenPairs: _bags_of_one, Cbow: _bags_of_several}
+)
 
 
 def _one_each(architecture, n):
     return 2 * n
+
+
+def _two_each(architecture, n):
+    return 3 * n
 
 
 def _group_each(architecture, n):
@@ -242,7 +259,7 @@ def _group_each(architecture, n):
 
 
 # (architecture, n): rows that n centres and their contexts have in the list of those to prefetch.
-n_ahead = by_type({SkipGram: _one_each, Cbow: _one_each, GivenPairs: _group_each})
+n_ahead = by_type({SkipGram: _one_each, Cbow: _one_each, GlobalContext: _two_each, GivenPairs: _group_each})
 
 
 def _plain_operands(kind, centers, noise, errors):

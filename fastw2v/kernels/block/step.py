@@ -46,7 +46,7 @@ from fastw2v.kernels.jit import by_type, fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
-from fastw2v.model.plan import Cbow, GivenPairs, SkipGram, Subwords, Words
+from fastw2v.model.plan import Cbow, GivenPairs, GlobalContext, SkipGram, Subwords, Words
 
 
 @level_jit
@@ -112,7 +112,9 @@ def centers_step(architecture, vectors, kept, centers, size, rates, scratch, see
 
 
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type({SkipGram: centers_step, GivenPairs: centers_step, Cbow: bag_step})
+step_block = by_type(
+    {SkipGram: centers_step, GlobalContext: centers_step, GivenPairs: centers_step, Cbow: bag_step}
+)
 
 
 @level_jit

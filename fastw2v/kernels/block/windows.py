@@ -9,7 +9,7 @@ from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import by_type, inlined_jit, inner_jit
 from fastw2v.kernels.tiles.rows import copy_row
 from fastw2v.model.arrays import FLOATS_PER_LINE
-from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, SkipGram
+from fastw2v.model.plan import BY_PLACE, PLACES, RUN, Cbow, GivenPairs, GlobalContext, SkipGram
 
 
 @inner_jit
@@ -25,10 +25,13 @@ def order_centers(begin, end, order):
 
 
 @inlined_jit
-def count_neighbours(centers, first):
-    """How many centres from the first on are one after the other in the text, RUN at most."""
-    n = 1
-    while n < RUN and first + n < len(centers) and centers[first + n] == centers[first] + n:
+def count_neighbours(kept, centers, first):
+    """How many centres from the first on are one after the other in the text, RUN at most.
+
+    Kept tokens that are groups have none: the next place is of a group of its own.
+    """
+    n, most = 1, 1 if kept.weighted == BY_PLACE else RUN
+    while n < most and first + n < len(centers) and centers[first + n] == centers[first] + n:
         n += 1
     return n
 
@@ -46,9 +49,22 @@ def _with_outside_words(architecture, kept, begin, end, order):
     return n
 
 
+def _spread_groups(architecture, kept, begin, end, order):
+    places, place = np.empty(end - begin, np.int64), 0
+    for n in range(end - begin):
+        places[n] = place
+        place += 1 + kept.radius[place]
+    order_centers(0, end - begin, order)
+    for n in range(end - begin):
+        order[n] = places[order[n]]
+    return end - begin
+
+
 # (architecture, kept, begin, end, order): put the centres of a unit in order; returns how many they are.
 # Given pairs come in a drawn order as it is.
-list_centers = by_type({SkipGram: _spread, Cbow: _spread, GivenPairs: _with_outside_words})
+list_centers = by_type(
+    {SkipGram: _spread, Cbow: _spread, GlobalContext: _spread_groups, GivenPairs: _with_outside_words}
+)
 
 
 @inner_jit
@@ -69,7 +85,9 @@ def _of_outside(architecture, word):
 
 
 # (architecture, word): the row of a centre, of V or, below 0, of U; those of contexts are the other matrix's.
-center_row = by_type({SkipGram: _of_center, GivenPairs: _of_center, Cbow: _of_outside})
+center_row = by_type(
+    {SkipGram: _of_center, GlobalContext: _of_center, GivenPairs: _of_center, Cbow: _of_outside}
+)
 
 
 def _farthest(architecture, kept, i, size, ahead, n):
@@ -86,9 +104,19 @@ def _all_of_group(architecture, kept, i, size, ahead, n):
     return n
 
 
+def _end_of_group(architecture, kept, i, size, ahead, n):
+    last = i + kept.radius[i]
+    for j in range(max(i + 1, last - 1), last + 1):  # the farthest word of the window, and the target
+        ahead.rows[n] = -1 - kept.ids[j]
+        n += 1
+    return n
+
+
 # (architecture, kept, i, size, ahead, n): list the rows of a centre's contexts from place n on; returns its
 # end. Of a window the farthest one: the nearer ones were those of centres before, and are at hand.
-list_contexts = by_type({SkipGram: _farthest, Cbow: _farthest, GivenPairs: _all_of_group})
+list_contexts = by_type(
+    {SkipGram: _farthest, Cbow: _farthest, GlobalContext: _end_of_group, GivenPairs: _all_of_group}
+)
 
 
 @inner_jit

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v.corpus.fingerprint import fingerprint_of, with_weights
+from fastw2v.corpus.fingerprint import fingerprint_of, with_targets, with_weights
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
@@ -42,7 +42,7 @@ def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
     words = _of_words(corpus.vocabulary)
     if corpus.outside_vocabulary:
         words = hashlib.sha256(f"{words} {_of_words(corpus.outside_vocabulary)}".encode()).hexdigest()
-    return Fingerprints(words, with_weights(tokens, corpus.weights))
+    return Fingerprints(words, with_targets(with_weights(tokens, corpus.weights), corpus.targets))
 
 
 def _of_words(vocabulary: Vocabulary) -> str:
