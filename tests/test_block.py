@@ -231,14 +231,23 @@ def test_rounded__rounds_to_eight_bits_ties_to_even():
 
 
 @needs_bfloat16
-@pytest.mark.parametrize(("dim", "shared"), [(1, 32), (100, 5), (300, 48)])
-def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared):
+@pytest.mark.parametrize(
+    ("dim", "shared", "size", "lengths"),
+    [
+        (1, 32, 41, [20, 1, 0, 20]),
+        (100, 5, 41, [20, 1, 0, 20]),
+        (300, 48, 41, [20, 1, 0, 20]),
+        (20, 16, 16, [8, 3]),
+        (40, 32, 64, [20, 1, 0, 20]),
+    ],
+)
+def test_train_units__bfloat16_agrees_with_the_reference_for_a_block(dim, shared, size, lengths):
     # Not for many: a difference of 1e-8 flips a rounding here and there, which is a difference of 2^-9.
-    inputs = make_inputs([20, 1, 0, 20], 300)
+    inputs = make_inputs(lengths, 300)
     vectors, schedule = start_vectors(300, dim, 0.6 / np.sqrt(dim)), inputs.epoch(0, 1, 0.1)
     double = Vectors(*(matrix.astype(np.float64) for matrix in vectors))
     plain = Vectors(*(matrix.copy() for matrix in vectors))
-    plans = [inputs.plan(Block(41, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
+    plans = [inputs.plan(Block(size, shared, operands)) for operands in (BFLOAT16, FLOAT32)]
     for plan, trained in zip(plans, (vectors, plain), strict=True):
         KernelBackend(plan, trained, 1).train(inputs.tokens, schedule, 0, 1)
     ReferenceBackend(plans[0], double).train(inputs.tokens, schedule, 0, 1)

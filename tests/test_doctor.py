@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fastw2v.kernels.compiler import Compiler
+from fastw2v.kernels.tiles.amx import HAS_AMX
 from fastw2v.show import doctor
 from fastw2v.show.doctor import Findings, advice, describe, examine
 from fastw2v.system import machine
@@ -34,7 +35,7 @@ def run_doctor(*arguments: str, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def healthy() -> Findings:
     """A machine with nothing to improve."""
-    compiler = Compiler("znver5", 512, False, "/home/user/.cache/fastw2v/kernels-1", 20, False)
+    compiler = Compiler("znver5", 512, False, False, False, "/home/user/.cache/fastw2v/kernels-1", 20, False)
     return Findings(
         {"python": "3.11.7"},
         {"gensim": None},
@@ -59,6 +60,10 @@ def test_examine__agrees_with_the_machine() -> None:
     flags = machine.read_or_nothing("/proc/cpuinfo")
     assert (findings.compiler.vector_bits == 512) == ("avx512f" in flags)
     assert findings.compiler.has_bfloat16 == ("avx512_bf16" in flags)
+    assert findings.compiler.has_amx == HAS_AMX
+    assert findings.compiler.bfloat16_pays == (
+        HAS_AMX or ("avx512_bf16" in flags and "amx_tile" not in flags)
+    )
 
 
 def test_advice__is_silent_on_a_healthy_machine(healthy: Findings) -> None:
@@ -72,7 +77,7 @@ def test_advice__is_silent_on_a_healthy_machine(healthy: Findings) -> None:
         ({}, {"cache_folder": None}, "XDG_CACHE_HOME"),
         ({}, {"cached_functions": 0}, "first run compiles"),
         ({"cores_usable": 2}, {}, "2 of 8 cores"),
-        ({}, {"has_bfloat16": True}, "--precision bfloat16"),
+        ({}, {"has_bfloat16": True, "bfloat16_pays": True}, "--precision bfloat16"),
         ({"huge_pages": "never"}, {}, "echo madvise"),
         ({"memory_free": 1 << 29}, {}, "less than 1 GB"),
     ],
@@ -92,6 +97,27 @@ def test_describe__names_cache_domains_and_the_speed_to_expect(healthy: Findings
     assert shown["cache domains"] == "0-3+8, 5-6"
     assert shown["to expect"].startswith("8.0 M words/s (dim 300, -k 10)")
     assert dict(describe(healthy))["cache domains"] == "0-7"
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ({}, "no AVX512-BF16"),
+        ({"has_bfloat16": True}, "yes, by AVX512-BF16"),
+        ({"has_bfloat16": True, "has_amx": True}, "yes, by matrix tiles (AMX)"),
+    ],
+)
+def test_describe__names_what_multiplies_bfloat16(
+    healthy: Findings, has: dict[str, bool], expected: str
+) -> None:
+    found = dataclasses.replace(healthy, compiler=healthy.compiler._replace(**has))
+    assert dict(describe(found))["bfloat16"] == expected
+
+
+def test_advice__leaves_bfloat16_out_where_it_is_slower(healthy: Findings) -> None:
+    """A processor with AMX that may not be used."""
+    found = dataclasses.replace(healthy, compiler=healthy.compiler._replace(has_bfloat16=True))
+    assert advice(found) == []
 
 
 def test_core_gflops__is_of_the_work_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from numba.extending import overload
 from fastw2v.errors import UsageError
 from fastw2v.kernels.code_cache import CodeCache
 from fastw2v.kernels.inlined import Inlined
+from fastw2v.kernels.tiles.amx import HAS_AMX
 
 # Reassociation lets LLVM vectorise a dot product (without it: scalar code, 5 times slower).
 # No nnan and ninf: they would let LLVM fold isfinite() away and hide a diverged run.
@@ -113,9 +114,10 @@ def source_fingerprint() -> str:
 def build() -> str:
     """One name for the settings of Numba, as its environment and files have them, that change machine code.
 
-    Code with bounds checks, or without optimisation, must not be found by a run that asks for neither.
+    Code with bounds checks, or without optimisation, must not be found by a run that asks for neither; nor
+    code that uses matrix tiles by a process on the same processor that the system does not permit them.
     """
-    values = repr([(name, getattr(config, name, None)) for name in SETTINGS])
+    values = repr([HAS_AMX, *((name, getattr(config, name, None)) for name in SETTINGS)])
     return hashlib.blake2b(values.encode(), digest_size=4).hexdigest()
 
 

@@ -103,7 +103,7 @@ def advice(findings: Findings) -> list[str]:
         "later ones start at once": kernels.cache_folder is not None and not kernels.cached_functions,
         f"this process may use {findings.cores_usable} of {findings.cores_present} cores: "
         "lift taskset's or the container's limit": findings.cores_usable < findings.cores_present,
-        "--precision bfloat16 is up to 1.2 times as fast here, with vectors as good": kernels.has_bfloat16,
+        "--precision bfloat16 is up to 1.2 times as fast here, with vectors as good": kernels.bfloat16_pays,
         f"huge pages are off: as root, echo madvise > {machine.THP}": findings.huge_pages == "never",
         "less than 1 GB of memory is free: a large vocabulary will not fit, raise --min-count "
         "or lower --dim": (findings.memory_free or LOW_MEMORY) < LOW_MEMORY,
@@ -120,6 +120,13 @@ def cores_named(numbers: list[int]) -> str:
         else:
             parts.append([number])
     return "+".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
+
+
+def bfloat16_named(kernels: Compiler) -> str:
+    """By which instructions products of bfloat16 are made."""
+    if kernels.has_amx:
+        return "yes, by matrix tiles (AMX)"
+    return "yes, by AVX512-BF16" if kernels.has_bfloat16 else "no AVX512-BF16"
 
 
 def describe(findings: Findings) -> list[tuple[str, str]]:
@@ -139,7 +146,7 @@ def describe(findings: Findings) -> list[tuple[str, str]]:
             f"{expected:.1f} M words/s (dim 300, -k 10), if little else runs",
         ),
         ("vectors", f"{kernels.vector_bits} bits, {kernels.vector_bits // 32} float32 at once"),
-        ("bfloat16", "yes" if kernels.has_bfloat16 else "no AVX512-BF16"),
+        ("bfloat16", bfloat16_named(kernels)),
         ("kernel cache", f"{kernels.cache_folder}, {state}" if kernels.cache_folder else "not writable"),
         ("huge pages", findings.huge_pages or "unknown"),
         ("memory free", "unknown" if memory is None else f"{memory / 1e9:,.1f} GB"),

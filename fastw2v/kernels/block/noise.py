@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.architectures import mass_of, share_of, window_of
-from fastw2v.kernels.block.scratch import MARKS, ONE, ZERO
+from fastw2v.kernels.block.matrix_tiles import errors_for_tiles, scores_by_tiles
+from fastw2v.kernels.block.scratch import MARKS, ONE, ZERO, Operands, TileOperands
 from fastw2v.kernels.block.windows import prefetch
-from fastw2v.kernels.jit import inlined_jit, inner_jit, level_jit
+from fastw2v.kernels.jit import by_type, inlined_jit, inner_jit, level_jit
 from fastw2v.kernels.scalar import sigmoid, softplus
 from fastw2v.kernels.tiles.bfloat16 import pack_across, pack_along, products_in
 from fastw2v.kernels.tiles.products import (
@@ -89,9 +90,7 @@ def score_rows(vectors, scratch, i, rows, depth):
             s += FLOATS_PER_LINE
 
 
-@inner_jit
-def score_noise(vectors, scratch, n_centers):
-    """errors[i, s] = v_iᵀ u_s, from the noise rows transposed: whole registers of draws, no sums across."""
+def _scores_by_rows(operands, vectors, scratch, n_centers):
     pack_rows(scratch, n_centers)
     rows, columns = scratch.operands.noise_along, scratch.operands.noise_columns
     n_noise = columns.shape[1]
@@ -105,6 +104,28 @@ def score_noise(vectors, scratch, n_centers):
     if HAS_REST:
         for i in range(high, every, SCORE_REST):
             score_rows(vectors, scratch, i, SCORE_REST, depth)
+
+
+# (operands, vectors, scratch, n_centers): from the noise rows transposed, whole registers of draws.
+make_scores = by_type({Operands: _scores_by_rows, TileOperands: scores_by_tiles})
+
+
+@inner_jit
+def score_noise(vectors, scratch, n_centers):
+    """errors[i, s] = v_iᵀ u_s."""
+    make_scores(scratch.operands, vectors, scratch, n_centers)
+
+
+def _pack_errors_across(operands, errors, n_centers):
+    if n_centers % 2 == 1:
+        for s in range(errors.shape[1]):
+            errors[n_centers, s] = ZERO
+    for q in range((n_centers + 1) // 2):
+        pack_across(operands.errors_across, errors, q)
+
+
+# (operands, errors, n_centers): for the product with the centres.
+pack_errors = by_type({Operands: _pack_errors_across, TileOperands: errors_for_tiles})
 
 
 @inner_jit
@@ -124,11 +145,7 @@ def noise_errors(scratch, n_centers):
             noise.moves[s] += error * norm
         centers.moves[i] = move
         loss += row_loss
-    if n_centers % 2 == 1:
-        for s in range(weights.shape[1]):
-            errors[n_centers, s] = ZERO
-    for q in range((n_centers + 1) // 2):
-        pack_across(scratch.operands.errors_across, errors, q)
+    pack_errors(scratch.operands, errors, n_centers)
     return loss
 
 

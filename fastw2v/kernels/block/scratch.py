@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.jit import by_type, inner_jit
+from fastw2v.kernels.tiles.amx import HAS_AMX
 from fastw2v.kernels.units import aligned_rows, whole_lines
-from fastw2v.model.arrays import UNIT
+from fastw2v.model.arrays import FLOATS_PER_LINE, UNIT
 from fastw2v.model.plan import (
     RUN,
     BFloat16,
@@ -131,6 +132,31 @@ class Operands(NamedTuple):
     errors_across: NDArray[Any]
 
 
+class TileOperands(NamedTuple):
+    """The same as matrix tiles take them (`fastw2v.kernels.tiles.amx`): bfloat16, depths of whole lines.
+
+    What lies beyond the block's own rows and columns is zero, or is multiplied by zeros.
+
+    noise_columns   (depth, S), the noise rows transposed
+    centers_along   (T, depth)
+    centers_across  (T/2 in whole lines, padded_dim)
+    noise_across    (S/2 in whole lines, padded_dim)
+    errors_along    (T, S/2 in whole lines)
+    errors_across   (T/2 in whole lines, S)
+    errors_columns  (S, T/2 in whole lines), the errors transposed, packed along
+    sums            float32 (T or S, 16), columns of a product before they are added to rows
+    """
+
+    noise_columns: NDArray[np.uint32]
+    centers_along: NDArray[np.uint32]
+    centers_across: NDArray[np.uint32]
+    noise_across: NDArray[np.uint32]
+    errors_along: NDArray[np.uint32]
+    errors_across: NDArray[np.uint32]
+    errors_columns: NDArray[np.uint32]
+    sums: NDArray[np.float32]
+
+
 class Ahead(NamedTuple):
     """Rows to prefetch. A tuple of its own: what a call takes is copied, and a scratch is a kilobyte.
 
@@ -160,7 +186,7 @@ class Scratch(NamedTuple):
     noise     Side, S rows of U, rounded up to whole lines
     n_draws   S
     weight    float32, K/S: what a draw stands for in a pair
-    operands  Operands of the products of both
+    operands  Operands or TileOperands of the products of both
     errors    float32 (T, n_noise), ∂J/∂score = w·σ; then what the centres' gradient takes of the draws
     for_seen  float32 (T, 1), what it takes of the sum of the rows seen before
     weights   float32 (T, n_noise), w_is
@@ -177,7 +203,7 @@ class Scratch(NamedTuple):
     noise: Side
     n_draws: int
     weight: np.float32
-    operands: Operands
+    operands: Operands | TileOperands
     errors: NDArray[np.float32]
     for_seen: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -281,8 +307,24 @@ def _packed_operands(kind, centers, noise, errors):
     )
 
 
+def _tile_operands(kind, centers, noise, errors):
+    (n_centers, dim), n_noise = centers.shape, len(noise)
+    depth = whole_lines(dim // 2)
+    center_pairs, noise_pairs = whole_lines(n_centers // 2), whole_lines(n_noise // 2)
+    return TileOperands(
+        aligned_rows(depth, n_noise).view(np.uint32),
+        aligned_rows(n_centers, depth).view(np.uint32),
+        aligned_rows(center_pairs, dim).view(np.uint32),
+        aligned_rows(noise_pairs, dim).view(np.uint32),
+        aligned_rows(n_centers, noise_pairs).view(np.uint32),
+        aligned_rows(center_pairs, n_noise).view(np.uint32),
+        aligned_rows(n_noise, center_pairs).view(np.uint32),
+        aligned_rows(max(n_centers, n_noise), FLOATS_PER_LINE),
+    )
+
+
 # (kind, centers, noise, errors): the arrays themselves, or room for their packed forms.
-new_operands = by_type({Float32: _plain_operands, BFloat16: _packed_operands})
+new_operands = by_type({Float32: _plain_operands, BFloat16: _tile_operands if HAS_AMX else _packed_operands})
 
 
 @inner_jit

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v.kernels.block.bags import bag_step
+from fastw2v.kernels.block.matrix_tiles import begin_products, end_products
 from fastw2v.kernels.block.ngrams import ngram_step
 from fastw2v.kernels.block.noise import (
     center_errors,
@@ -112,9 +113,22 @@ def centers_step(architecture, vectors, kept, centers, size, rates, scratch, see
 
 
 # (architecture, vectors, kept, centers, size, rates, scratch, seen)
-step_block = by_type(
+step_cases = by_type(
     {SkipGram: centers_step, GlobalContext: centers_step, GivenPairs: centers_step, Cbow: bag_step}
 )
+
+
+@level_jit
+def step_block(architecture, vectors, kept, centers, size, rates, scratch, seen):
+    """One step on cases that share the words of scratch.noise; returns (loss, pairs).
+
+    Matrix tiles are this thread's from here to the end only: a tenth of a microsecond, and no worker that
+    waits holds any.
+    """
+    begin_products(scratch.operands)
+    loss, n_pairs = step_cases(architecture, vectors, kept, centers, size, rates, scratch, seen)
+    end_products(scratch.operands)
+    return loss, n_pairs
 
 
 @level_jit

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastw2v.kernels.block.scratch import ZERO
+from fastw2v.kernels.block.matrix_tiles import noise_by_tiles, with_noise_by_tiles
+from fastw2v.kernels.block.scratch import ZERO, Operands, TileOperands
 from fastw2v.kernels.block.windows import prefetch
-from fastw2v.kernels.jit import inner_jit, level_jit
+from fastw2v.kernels.jit import by_type, inner_jit, level_jit
 from fastw2v.kernels.tiles.bfloat16 import products_in
 from fastw2v.kernels.tiles.products import (
     HAS_REST,
@@ -39,10 +40,7 @@ def update_rows(matrix, side, i, rows, terms, transposed, ahead):
         update_tile(matrix, side.words, side.steps, (i, d), terms, transposed, (rows, 1))
 
 
-@inner_jit
-def update_with_noise(matrix, side, vectors, scratch, n, seen):
-    """row_i −= step_i·∂J/∂row_i, some rows at a time: of the draws and of the rows seen before."""
-    operands = scratch.operands
+def _with_noise_by_rows(operands, matrix, side, vectors, scratch, n, seen):
     depth = scratch.weights.shape[1] // products_in(operands.errors_along)
     terms = (
         (operands.errors_along, operands.noise_across, 0, depth),
@@ -56,22 +54,12 @@ def update_with_noise(matrix, side, vectors, scratch, n, seen):
             update_rows(matrix, side, i, UPDATE_REST, terms, 0, (vectors, scratch.ahead))
 
 
-@inner_jit
-def update_centers(vectors, scratch, n_centers, seen):
-    """v_i −= step_i·∂J/∂v_i."""
-    update_with_noise(vectors.center, scratch.centers, vectors, scratch, n_centers, seen)
+# (operands, matrix, side, vectors, scratch, n, seen): row_i −= step_i·∂J/∂row_i, some rows at a time: of the
+# draws and of the rows seen before.
+step_with_noise = by_type({Operands: _with_noise_by_rows, TileOperands: with_noise_by_tiles})
 
 
-@inner_jit
-def update_bags(vectors, scratch, n_cases, seen):
-    """Add ∂J/∂h of the noise to bags.grads."""
-    update_with_noise(scratch.bags.grads, scratch.bags, vectors, scratch, n_cases, seen)
-
-
-@inner_jit
-def update_noise(vectors, scratch, n_centers):
-    """u_s −= step_s·Σ_i error_is v_i: every centre has a part in each draw."""
-    operands = scratch.operands
+def _noise_by_rows(operands, vectors, scratch, n_centers):
     n_products = products_in(operands.errors_across)
     depth = (n_centers + n_products - 1) // n_products
     terms = ((operands.errors_across, operands.centers_across, 0, depth),)
@@ -81,6 +69,28 @@ def update_noise(vectors, scratch, n_centers):
     if HAS_REST:
         for s in range(high, every, UPDATE_REST):
             update_rows(vectors.outside, scratch.noise, s, UPDATE_REST, terms, 1, (vectors, scratch.ahead))
+
+
+# (operands, vectors, scratch, n_centers)
+step_noise = by_type({Operands: _noise_by_rows, TileOperands: noise_by_tiles})
+
+
+@inner_jit
+def update_centers(vectors, scratch, n_centers, seen):
+    """v_i −= step_i·∂J/∂v_i."""
+    step_with_noise(scratch.operands, vectors.center, scratch.centers, vectors, scratch, n_centers, seen)
+
+
+@inner_jit
+def update_bags(vectors, scratch, n_cases, seen):
+    """Add ∂J/∂h of the noise to bags.grads."""
+    step_with_noise(scratch.operands, scratch.bags.grads, scratch.bags, vectors, scratch, n_cases, seen)
+
+
+@inner_jit
+def update_noise(vectors, scratch, n_centers):
+    """u_s −= step_s·Σ_i error_is v_i: every centre has a part in each draw."""
+    step_noise(scratch.operands, vectors, scratch, n_centers)
 
 
 @inner_jit

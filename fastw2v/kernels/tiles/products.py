@@ -12,7 +12,6 @@ from numba.np import arrayobj
 from fastw2v.kernels.jit import inlined_jit
 from fastw2v.kernels.tiles.bfloat16 import multiply_add_pairs
 from fastw2v.kernels.tiles.registers import (
-    I32,
     VECTOR,
     WIDE,
     Matrix,
@@ -21,6 +20,7 @@ from fastw2v.kernels.tiles.registers import (
     multiply_add,
     numbers,
     splat,
+    transposed,
     whole,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE
@@ -187,27 +187,15 @@ def update_tile(
 
 @intrinsic
 def transpose_tile(typingctx: Any, target: Any, d: Any, rows: Any, s: Any) -> Any:
-    """target[d + e, s + r] = rows[s + r, d + e] for r, e < 16, in registers: four rounds of exchanges."""
+    """target[d + e, s + r] = rows[s + r, d + e] for r, e < 16."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         into = Matrix(context, builder, signature.args[0], args[0])
         source = Matrix(context, builder, signature.args[2], args[2])
         n = FLOATS_PER_LINE
         lanes = [source.load(source.index(builder.add(args[3], whole(r)), args[1])) for r in range(n)]
-        distance = 1
-        while distance < n:
-            low = [lane if not lane & distance else n + lane - distance for lane in range(n)]
-            high = [lane + distance if not lane & distance else n + lane for lane in range(n)]
-            kind = ir.VectorType(I32, n)
-            exchanged = list(lanes)
-            for r in range(n):
-                if not r & distance:
-                    a, b = lanes[r], lanes[r + distance]
-                    exchanged[r] = builder.shuffle_vector(a, b, ir.Constant(kind, low))
-                    exchanged[r + distance] = builder.shuffle_vector(a, b, ir.Constant(kind, high))
-            lanes, distance = exchanged, 2 * distance
-        for e in range(n):
-            into.store(lanes[e], into.index(builder.add(args[1], whole(e)), args[3]))
+        for e, lane in enumerate(transposed(builder, lanes)):
+            into.store(lane, into.index(builder.add(args[1], whole(e)), args[3]))
         return context.get_dummy_value()
 
     return types.void(target, types.int64, rows, types.int64), codegen

@@ -111,6 +111,23 @@ def counted_loop(builder: Any, count: Any, initial: list[Any], body: Any) -> lis
     return finals
 
 
+def transposed(builder: Any, lanes: list[Any]) -> list[Any]:
+    """16 vectors of 16 with rows and columns exchanged, in registers: four rounds of exchanges."""
+    n, distance = FLOATS_PER_LINE, 1
+    while distance < n:
+        low = [lane if not lane & distance else n + lane - distance for lane in range(n)]
+        high = [lane + distance if not lane & distance else n + lane for lane in range(n)]
+        kind = ir.VectorType(I32, n)
+        exchanged = list(lanes)
+        for r in range(n):
+            if not r & distance:
+                a, b = lanes[r], lanes[r + distance]
+                exchanged[r] = builder.shuffle_vector(a, b, ir.Constant(kind, low))
+                exchanged[r + distance] = builder.shuffle_vector(a, b, ir.Constant(kind, high))
+        lanes, distance = exchanged, 2 * distance
+    return lanes
+
+
 def literals(*values: Any) -> list[int] | None:
     """The values of compile-time integers; None while Numba has not made them so."""
     known = all(isinstance(value, types.IntegerLiteral) for value in values)

@@ -126,6 +126,32 @@ def add_row(typingctx: Any, target: Any, i: Any, factor: Any, rows: Any, j: Any)
 
 
 @intrinsic
+def add_part(typingctx: Any, target: Any, place: Any, terms: Any) -> Any:
+    """target[i, d : d + 16] += Σ factor · rows[j, e : e + 16] over terms (factor, rows, j, e).
+
+    place is (i, d), int64.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = Matrix(context, builder, signature.args[0], args[0])
+        first = into.index(*numbers(context, builder, signature.args[1], args[1]))
+        total = into.load(first)
+        for number, kind in enumerate(signature.args[2].types):
+            term = builder.extract_value(args[2], number)
+            factor, rows, *ends = (builder.extract_value(term, part) for part in range(4))
+            j, e = (
+                context.cast(builder, end, kind.types[part], types.int64)
+                for part, end in zip((2, 3), ends, strict=True)
+            )
+            source = Matrix(context, builder, kind.types[1], rows)
+            total = multiply_add(builder, splat(builder, factor), source.load(source.index(j, e)), total)
+        into.store(total, first)
+        return context.get_dummy_value()
+
+    return types.void(target, place, terms), codegen
+
+
+@intrinsic
 def push_row(typingctx: Any, target: Any, i: Any, factor: Any, rows: Any, j: Any, sums: Any, k: Any) -> Any:
     """sums[k] += factor · target[i] and target[i] += factor · rows[j], both from the values before."""
 
