@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         sequences,
         stability,
         train,
+        train_endless,
     )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "sequences",
     "stability",
     "train",
+    "train_endless",
 ]
 # Modules for users, by the names that they have here, and where they lie.
 MODULES = {

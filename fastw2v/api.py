@@ -23,6 +23,7 @@ from fastw2v.distributed.communicator import (
     open_communicator,
     require_alike,
 )
+from fastw2v.endless.stream import train_endless
 from fastw2v.errors import DivergedError, NoPairWarning, StepSizeWarning, UsageError
 from fastw2v.options import checks
 from fastw2v.options.phrases import SHORT, short_names, with_long_names
@@ -85,6 +86,7 @@ __all__ = [
     "sequences",
     "stability",
     "train",
+    "train_endless",
 ]
 
 STOP: Literal[True] = True
@@ -133,6 +135,8 @@ def train(
     source, plain = with_given(corpus, dict(options))
     configs = configure(preset, plain, init)
     checks.flag("verbose", verbose)
+    if configs.endless.endless:
+        raise UsageError("endless gives vectors again and again: call train_endless, which has these options")
     require_arguments(corpus, configs, vocabulary, on_chunk, on_epoch, on_evaluation)
     if isinstance(corpus, Corpus):
         require_unread(vocabulary, configs.given)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from fastw2v.options import checks, subwords
 from fastw2v.options.checks import Real, Whole
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.fields import described, option, settle
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions, check_kmers
@@ -393,6 +394,6 @@ class RunConfig:
         settle(self)
 
 
-_KINDS = (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig)
+_KINDS = (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig)
 # Options that decide the vectors: a run that goes on must keep them.
 FIXED = {field.name for kind in _KINDS for field in fields(kind)} - {"threads"} | {"continue_from"}

@@ -21,6 +21,7 @@ from fastw2v.api import Options, configure
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import NoPairWarning, UsageError
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
 from fastw2v.training.hooks import Moment
@@ -70,7 +71,15 @@ def test_options__are_the_fields_of_all_configurations() -> None:
     """The types for editors and checkers are written out, as a TypedDict needs."""
     names = [
         field.name
-        for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
+        for kind in (
+            TrainConfig,
+            ReadConfig,
+            GraphConfig,
+            PairConfig,
+            EndlessConfig,
+            ReplicaConfig,
+            RunConfig,
+        )
         for field in fields(kind)
     ]
     assert list(Options.__annotations__) == names

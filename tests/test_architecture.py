@@ -26,7 +26,7 @@ ALL = {"*"}
 RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
-        {f"options.{name}" for name in ("checks", "fields", "graphs", "kmers", "pairs", "phrases")}
+        {f"options.{name}" for name in ("checks", "endless", "fields", "graphs", "kmers", "pairs", "phrases")}
         | {f"options.{name}" for name in ("subwords", "rows", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
@@ -54,7 +54,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
         "knows what is shown: vectors, what hooks of training are told, the machine",
         {"kernels.compiler", "system", "training.hooks", "vectors"},
     ),
-    "api bootstrap commands gensim sklearn": ("may know everything but the command line", ALL),
+    "api bootstrap commands endless gensim sklearn": ("may know everything but the command line", ALL),
     "cli __main__ the_door": (
         "cli alone knows commands, __main__ alone cli, and the door only the api and the machine",
         set(),

@@ -20,6 +20,7 @@ from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.fields import option, settle
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
@@ -37,7 +38,7 @@ ROWS = [["a", "b", "c", "d"]] * 5
 QUICK: dict[str, Any] = {"dim": 8, "epochs": 1, "min_count": 1, "sample": 0, "threads": 1}
 FIELDS = [
     (kind, field.name, get_type_hints(kind)[field.name])
-    for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig)
+    for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig)
     for field in dataclasses.fields(kind)
 ]
 NO_NUMBERS = ["8", "", b"8", [8], {8}, {}, object(), True, np.True_, np.array([8]), np.array([8, 9]), 8j]
@@ -50,6 +51,9 @@ BESIDE = {"patience": {"holdout": 0.1}, "order_by": {"group_by": "g"}, "loss": {
 BESIDE |= {"phrase_threshold": {"phrases": 1}, "phrase_min_count": {"phrases": 1}}
 BESIDE |= {"buckets": {"subwords": "3-6"}, "stride": {"kmers": 6}}
 BESIDE |= {field.name: {"graph": True} for field in dataclasses.fields(GraphConfig) if field.name != "graph"}
+BESIDE |= {
+    field.name: {"endless": True} for field in dataclasses.fields(EndlessConfig) if field.name != "endless"
+}
 BESIDE |= {field.name: {"pairs": True} for field in dataclasses.fields(PairConfig) if field.name != "pairs"}
 
 
@@ -127,7 +131,7 @@ def test_configs__make_texts_and_words_plain() -> None:
 def test_limits__are_of_every_number_and_of_nothing_else() -> None:
     with_limits = {
         field.name
-        for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig)
+        for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig)
         for field in dataclasses.fields(kind)
         if "limits" in field.metadata
     }

@@ -10,6 +10,7 @@ from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
 from fastw2v.commands.kinds import FileToRead, FileToWrite
 from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
 
@@ -25,7 +26,7 @@ def test_options__are_all_the_parameters_of_the_command() -> None:
 
 
 def test_options__hold_every_field_of_a_configuration_with_its_default() -> None:
-    for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig):
+    for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig):
         for field in fields(kind):
             option = BY_NAME[OF_FILES.get(field.name, field.name)]
             assert field.name in OF_FILES or option.default == field.default
@@ -34,7 +35,15 @@ def test_options__hold_every_field_of_a_configuration_with_its_default() -> None
 def test_options__of_python_are_the_fields_of_the_configurations() -> None:
     expected = {
         field.name
-        for kind in (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
+        for kind in (
+            TrainConfig,
+            ReadConfig,
+            GraphConfig,
+            PairConfig,
+            EndlessConfig,
+            ReplicaConfig,
+            RunConfig,
+        )
         for field in fields(kind)
     }
     assert set(api.Options.__annotations__) == expected

@@ -20,6 +20,7 @@ from fastw2v.config import (
     TrainConfig,
 )
 from fastw2v.options.checks import Real, Whole
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.fields import types_of
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions
@@ -32,6 +33,7 @@ Section = Literal[
     "Phrases",
     "Graph",
     "Pairs",
+    "Stream",
     "Model",
     "Training",
     "Evaluation",
@@ -191,7 +193,9 @@ OUTPUT = (
     _RUN["save_model"],
 )
 TRAINING = tuple(
-    option for kind in (TrainConfig, GraphConfig, PairConfig, ReplicaConfig) for option in _declared(kind)
+    option
+    for kind in (TrainConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig)
+    for option in _declared(kind)
 )
 START = (
     _option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,19 @@ class Tally:
     words   Arrow large_string (n,), distinct; those of a vocabulary come first
     counts  int64 (n,), descending
 
+    more    of each word more numbers by name, int64 (n,), which are kept beside and not added to
+
     Reading a text adds it: its words that were seen before keep their places among words of one count.
     """
 
-    def __init__(self, words: Iterable[str] | pa.Array = (), counts: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        words: Iterable[str] | pa.Array = (),
+        counts: Iterable[int] = (),
+        more: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> None:
         """Raises UsageError where there are not as many counts as words."""
+        self.more = dict(more or {})
         self.words = pa.array(words, pa.large_string()) if not isinstance(words, pa.Array) else words
         self.counts = np.array(list(counts) if not isinstance(counts, np.ndarray) else counts, np.int64)
         if len(self.words) != len(self.counts):
@@ -63,10 +71,13 @@ class Tally:
         counts: NDArray[np.int64] = np.where(may_stay(table, config) & is_valid, records[:, COUNT], -1)
         order = ranked(counts, records[:, FIRST_SEEN], 0, None)
         self.words, self.counts = words.take(pa.array(order)).cast(pa.large_string()), counts[order]
+        self.more = {}
 
     def write(self, path: Path) -> None:
-        """Write a Parquet file of the columns word and count. Raises OutputError."""
-        table = pa.table({"word": self.words, "count": pa.array(self.counts, pa.int64())})
+        """Write a Parquet file of the columns word and count, and more. Raises OutputError."""
+        columns = {"count": self.counts, **self.more}
+        numbers = {name: pa.array(column, pa.int64()) for name, column in columns.items()}
+        table = pa.table({"word": self.words, **numbers})
         with atomic_writer(path) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
@@ -75,13 +86,15 @@ class Tally:
         """What `write` wrote. Raises CorpusError for a file that cannot be read or is of another kind."""
         try:
             with path.open("rb") as file:
-                table = pq.read_table(file, columns=["word", "count"], page_checksum_verification=True)
+                table = pq.read_table(file, page_checksum_verification=True)
             words = table["word"].combine_chunks().cast(pa.large_string())
-            counts = np.asarray(table["count"].combine_chunks().cast(pa.int64()))
-        except (OSError, pa.ArrowException) as error:
+            names = [name for name in table.column_names if name != "word"]
+            numbers = {name: np.asarray(table[name].combine_chunks().cast(pa.int64())) for name in names}
+            counts = numbers.pop("count")
+        except (OSError, KeyError, pa.ArrowException) as error:
             raise CorpusError(
                 f"{path}: no words and counts ({' '.join(str(error).split())[:120]})"
             ) from error
         if words.null_count or table["count"].null_count or counts.min(initial=0) < 0:
             raise CorpusError(f"{path}: holds a word or a count that is none")
-        return cls(words, counts)
+        return cls(words, counts, numbers)

@@ -34,8 +34,7 @@ MEANT: dict[str, str] = {
     "subwords": "subword ngrams n_grams char_ngrams",
     "buckets": "bucket n_buckets num_buckets",
     "min_count": "min_freq min_frequency min_df vocab_min_count min_word_count mincount",
-    "max_vocab": "max_final_vocab max_vocab_size vocab_size max_words max_features vocabulary_size "
-    "max_tokens top_words",
+    "max_vocab": "max_final_vocab max_vocab_size vocab_size max_words max_features max_tokens top_words",
     "lowercase": "lower do_lower_case to_lower uncased",
     "kmers": "kmer k_mer k_mers kmer_size kmer_length",
     "reverse_complement": "canonical rc revcomp both_strands",

@@ -30,6 +30,7 @@ from fastw2v.config import (
 )
 from fastw2v.errors import UsageError
 from fastw2v.options import checks, synonyms
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PAIR_DEFAULTS, PairConfig
 from fastw2v.options.phrases import Scoring
@@ -51,7 +52,7 @@ ARGUMENTS = (
 
 
 class Options(TypedDict, total=False):
-    """What `train` takes beside its own arguments: the fields of all six configurations."""
+    """What `train` takes beside its own arguments: the fields of all seven configurations."""
 
     dim: int
     window: int
@@ -118,6 +119,10 @@ class Options(TypedDict, total=False):
     pairs: bool
     outside_min_count: int | None
     outside_max_vocab: int | None
+    endless: bool
+    vocabulary_size: int
+    save_every: int
+    chunk_words: int
     sync_words: int | None
     combine: Combine
     overlap: bool
@@ -177,12 +182,13 @@ class SequenceArguments(TypedDict, total=False):
 
 
 class Configs(NamedTuple):
-    """The six configurations of a run, and the names of the options that were given."""
+    """The seven configurations of a run, and the names of the options that were given."""
 
     training: TrainConfig
     reading: ReadConfig
     graph: GraphConfig
     pairs: PairConfig
+    endless: EndlessConfig
     replicas: ReplicaConfig
     running: RunConfig
     given: frozenset[str]
@@ -219,7 +225,7 @@ def configs_of(options: dict[str, Any], given: frozenset[str]) -> Configs:
         names = {field.name for field in fields(kind)}
         return kind(**{name: value for name, value in options.items() if name in names})
 
-    kinds = (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
+    kinds = (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig, RunConfig)
     return Configs._make([*map(of, kinds), given])
 
 

@@ -2,7 +2,7 @@
 
     DIR/center.npy  outside.npy   float32 (n_words, dim), V and U of CS224n
         words.parquet             word, count: of all texts; the first n_words are those of the rows, the
-                                  others are too rare so far
+                                  others are too rare so far; of a stream more, for another one to go on by
         model.json                options, what was trained, sizes and checksums of the other files
 
 It is written complete or not at all, and read only if it is what was written; nothing is ever unpickled.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ class SavedModel(NamedTuple):
     trainings  of the texts so far, the first one first
     n_words    rows of the matrices
     manifest   the bytes of its manifest
+    stream     numbers of a training without end, which another one goes on by; empty of any other model
     """
 
     path: Path
@@ -64,6 +66,7 @@ class SavedModel(NamedTuple):
     trainings: list[Training]
     n_words: int
     manifest: bytes
+    stream: Mapping[str, int] = MappingProxyType({})
 
     @property
     def n_tokens(self) -> int:
@@ -114,7 +117,8 @@ def read_model(path: Path) -> SavedModel:
             Training(int(one["words"]), int(one["tokens"]), one["lr"], str(one["fastw2v"]))
             for one in fields["trainings"]
         ]
-        return SavedModel(path, options, trainings, int(fields["n_words"]), manifest)
+        stream = {str(name): int(value) for name, value in fields.get("stream", {}).items()}
+        return SavedModel(path, options, trainings, int(fields["n_words"]), manifest, stream)
 
 
 def write_model(
@@ -123,6 +127,7 @@ def write_model(
     tally: Tally | None,
     options: Mapping[str, Any],
     trainings: list[Training],
+    stream: Mapping[str, int] | None = None,
 ) -> None:
     """Write a model; one that is there is replaced once the new one is complete.
 
@@ -140,6 +145,7 @@ def write_model(
         "options": dict(options),
         "trainings": [training._asdict() for training in trainings],
         "n_words": len(embeddings),
+        **({"stream": dict(stream)} if stream else {}),
     }
     with atomic_folder(Path(os.path.realpath(path)), replaces=True) as folder:  # a link stays one
         matrices = (embeddings.center_vectors, embeddings.outside_vectors)

@@ -37,6 +37,7 @@ def train(**options: Any) -> None:
       fastw2v train baskets.parquet --preset items
       fastw2v train corpus.parquet --phrases 2 --connector-words english
       fastw2v train --graph edges.parquet --walks 10 --p 0.5 --q 2
+      tail -F log.txt | fastw2v train - --endless --vocabulary-size 50000 -o log.vectors.txt
       fastw2v train --config corpus.vectors.config.toml
       fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
       fastw2v train --resume kept
@@ -44,6 +45,11 @@ def train(**options: Any) -> None:
     Options can also come from the environment, as FASTW2V_TRAIN_DIM=300 for --dim 300.
     """
     require_one_voice(options["verbose"], options["quiet"])
+    if options["endless"]:
+        from fastw2v.commands.train.endless import follow
+
+        follow(options)
+        return
     from fastw2v.commands.train.job import opened
 
     with opened(options) as job:

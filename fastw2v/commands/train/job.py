@@ -33,6 +33,7 @@ from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolu
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
+from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
@@ -139,6 +140,7 @@ def request_of(options: dict[str, Any], model: SavedModel | None) -> Request:
     memory = memory_of(options["memory_limit"], options["cache_dir"])
     graph = GraphConfig(**{name: options[name] for name in GraphConfig.__dataclass_fields__})
     pairs = PairConfig(**{name: options[name] for name in PairConfig.__dataclass_fields__})
+    EndlessConfig(**{name: options[name] for name in EndlessConfig.__dataclass_fields__})
     names = list(options["source"])
     source = names if len(names) > 1 else names[0]
     request = Request(source, training, reading, replicas, vocabulary, memory, graph=graph, pairs=pairs)

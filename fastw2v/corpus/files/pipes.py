@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,31 @@ STDIN = "-"
 READ_BYTES = 1 << 20
 
 
+class _State:
+    """Of the process: whether a pipe that is opened is of a stream, which may pause for hours."""
+
+    takes_what_comes = False
+
+
+@contextlib.contextmanager
+def taking_what_comes() -> Iterator[None]:
+    """Pipes that are opened within the block give what there is, as soon as there is something."""
+    _State.takes_what_comes = True
+    try:
+        yield
+    finally:
+        _State.takes_what_comes = False
+
+
 class Pipe:
-    """What comes out of a pipe, a file object of bytes; its first bytes may be looked at before."""
+    """What comes out of a pipe, a file object of bytes; its first bytes may be looked at before.
+
+    waits   whether a read waits for as many bytes as are asked for, or takes those that are there
+    """
 
     def __init__(self, name: str) -> None:
         """Open it, which waits for who writes to it. Raises CorpusError."""
-        self.name, self.closed = name, False
+        self.name, self.closed, self.waits = name, False, not _State.takes_what_comes
         self._is_read, self._head = False, b""
         try:
             descriptor = _descriptor(name)
@@ -45,15 +67,26 @@ class Pipe:
         return self
 
     def read(self, n_bytes: int = READ_BYTES) -> bytes:
-        """As many bytes, fewer only at the end. Raises OSError."""
+        """As many bytes, fewer at the end, and where it does not wait for them. Raises OSError."""
         parts, self._head = [self._head], b""
         n_read = len(parts[0])
-        while n_read < n_bytes and (part := os.read(self._descriptor, n_bytes - n_read)):
+        while n_read < n_bytes and (self.waits or not n_read or self._is_ready()):
+            part = os.read(self._descriptor, n_bytes - n_read)
+            if not part:
+                break
             parts.append(part)
             n_read += len(part)
         data = b"".join(parts)
         self._head = data[n_bytes:]
         return data[:n_bytes]
+
+    def _is_ready(self) -> bool:
+        """Whether there is more at once; Windows does not tell."""
+        if not hasattr(select, "poll"):
+            return False
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def readable(self) -> bool:
         """It is."""

@@ -38,6 +38,7 @@ class Rewound(io.RawIOBase):
     def __init__(self, start: bytes, stream: Any) -> None:
         super().__init__()
         self._start, self._stream = start, stream
+        self.waits = getattr(stream, "waits", True)
 
     def read(self, n_bytes: int = -1) -> bytes:
         """As many bytes, or fewer."""
@@ -122,11 +123,13 @@ def _sequences_in(block: bytes, text: Text) -> tuple[str, str] | None:
 
 
 def _block(stream: Any) -> bytes:
-    """The next BATCH_BYTES, fewer only at the end."""
+    """The next BATCH_BYTES, fewer at the end, and where a pipe does not wait for more."""
     parts, n_read = [], 0
     while n_read < BATCH_BYTES and (part := stream.read(BATCH_BYTES - n_read)):
         parts.append(part)
         n_read += len(part)
+        if not getattr(stream, "waits", True):
+            break
     return b"".join(parts)
 
 

@@ -1,0 +1,1 @@
+"""Training on a stream without end from Python, and what the command shares with it."""
