@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,7 +50,7 @@ def begun(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "fastw2v", "train", "-", *OPTIONS, *arguments]
     pipe = subprocess.PIPE
     root = Path(__file__).parent.parent
-    env = {**__import__("os").environ, "PYTHONPATH": str(root)}
+    env = {**os.environ, "PYTHONPATH": str(root)}
     return subprocess.Popen(command, stdin=pipe, stderr=pipe, cwd=folder, env=env)
 
 
@@ -272,3 +275,27 @@ def test_train__the_kernels_are_those_of_any_other_run(
     for more in (["--architecture", "cbow"], ["--kernel", "pair"], ["--deterministic"], ["--lowercase"]):
         assert run(capfd, "c.txt", *OPTIONS, "-o", "v.txt", "-q", *more) == (0, "")
     assert not {"architecture", "kernel", "deterministic"} & set(endless.IDLE)
+
+
+# ---- The page ----------------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parent.parent / "docs" / "endless.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(line) for line in PAGE.splitlines() if line.startswith("    fastw2v ")]
+SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_page__does_what_it_says(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("logs").mkdir()
+    for name in ("a", "b"):
+        pq.write_table(pa.table({"text": TEXT.splitlines()}), f"logs/{name}.parquet")
+    for name in ("monday.txt", "tuesday.txt"):
+        Path(name).write_text(TEXT)
+    assert len(COMMANDS) == 3
+    for command in COMMANDS:
+        assert run(capfd, *command[2:], "--threads", 1, "-q") == (0, "")
+    assert len(read_model(Path("state")).trainings) == 2
+    assert read_model(Path("state")).stream["vocabulary_size"] == 50_000
+    names: dict[str, Any] = {"fastw2v": fastw2v, "sentences": lambda: iter(ROWS)}
+    (snippet,) = SNIPPETS
+    exec(snippet, names)
+    assert fastw2v.load("now.bin").words == names["vectors"].words
