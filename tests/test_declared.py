@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import click
+import pytest
 
 from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
@@ -58,6 +59,18 @@ def test_sections__show_the_ten_that_matter_first() -> None:
     places = [help_text.index(f"\n{section}:\n") for section in SECTIONS]
     assert places == sorted(places)
     assert help_text.index("--dim") < places[1] < help_text.index("--group-by")
+
+
+@pytest.mark.parametrize("name", sorted(cli.cli.commands))
+def test_help__fits_80_columns_and_says_a_default_once(name: str) -> None:
+    """Whatever the version of click, of which some show empty defaults and arguments of their own accord."""
+    command = cli.cli.commands[name]
+    with click.Context(command, info_name=name, terminal_width=80, show_default=True) as context:
+        lines = command.get_help(context).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    options = " ".join("\n".join(lines).split()).split(" --")
+    assert [option for option in options if option.count("[default:") > 1] == []
+    assert [line for line in lines if line.startswith("  [")] == []
 
 
 def test_fixed__are_what_decides_the_vectors_of_a_run() -> None:

@@ -45,7 +45,8 @@ def diff(
     \b
     Examples:
       fastw2v diff old.bin new.bin --restrict-vocab 10000
-      fastw2v diff old.bin new.bin --old-stability old.stability --new-stability new.stability
+      fastw2v diff old.bin new.bin \\
+        --old-stability old.stability --new-stability new.stability
     """
     from fastw2v.show.progress import Display, Waiting
     from fastw2v.vectors import changes

@@ -85,9 +85,12 @@ def evaluate(
 
     \b
     Examples:
-      fastw2v evaluate corpus.vectors.txt --similarity wordsim353.txt --analogy questions-words.txt
-      fastw2v evaluate small.bin large.bin --similarity men.txt --similarity simlex999.txt
-      fastw2v evaluate items.bin --outside outside.bin --next-item sessions.parquet -k 20 --json
+      fastw2v evaluate corpus.vectors.txt --similarity wordsim353.txt \\
+        --analogy questions-words.txt
+      fastw2v evaluate small.bin large.bin --similarity men.txt \\
+        --similarity simlex999.txt
+      fastw2v evaluate items.bin --outside outside.bin \\
+        --next-item sessions.parquet -k 20 --json
     """
     from fastw2v.vectors.embeddings import with_outside
 

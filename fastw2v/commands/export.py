@@ -65,15 +65,16 @@ def export(
     .fasttext     fastText's .bin, of vectors with n-grams
     .npy          NumPy, with NAME.vocab.txt
     .int8.npy     the same in 8 bits a number, with NAME.int8.scales.npy
-    .faiss        an index of faiss, some bytes a word (format pq), with NAME.vocab.txt
+    .faiss        an index of faiss, some bytes a word (pq), with NAME.vocab.txt
     .parquet      columns word, count, vector
-    .safetensors  FOLDER/model.safetensors, loaded by model2vec and sentence-transformers
+    .safetensors  FOLDER/model.safetensors, of model2vec, sentence-transformers
     .tsv          TensorBoard's projector, with NAME.metadata.tsv
 
     \b
     Examples:
       fastw2v export corpus.vectors.txt corpus.vectors.bin
-      fastw2v export corpus.vectors.bin corpus.parquet --read-vocab corpus.vocab.txt
+      fastw2v export corpus.vectors.bin corpus.parquet \\
+        --read-vocab corpus.vocab.txt
       fastw2v export v.bin sum.bin --outside u.bin --vectors sum --normalize
       fastw2v export v.fasttext queries.npy --words queries.txt
       fastw2v export v.bin phone.int8.npy --top 50000

@@ -40,7 +40,7 @@ def click_option(option: Option, **more: Any) -> Callable[..., Any]:
     settings: dict[str, Any] = {"cls": DeclaredOption, "declared": option}
     settings |= {"default": option.default, "metavar": option.metavar, "help": option.help}
     if option.shown:
-        settings["help"] = f"{option.help}  [default: {option.shown}]"
+        settings |= {"help": f"{option.help}  [default: {option.shown}]", "show_default": False}
     if option.alone is not None:
         settings |= {"is_flag": False, "flag_value": option.alone}
     if option.is_multiple:

@@ -75,8 +75,10 @@ def phrases(
     \b
     Examples:
       fastw2v phrases corpus.parquet -o joined.parquet
-      fastw2v phrases corpus.parquet -o joined.parquet --passes 2 --connector-words english
-      fastw2v phrases corpus.parquet --scoring npmi --threshold 0.6 --save-phrases phrases.txt
+      fastw2v phrases corpus.parquet -o joined.parquet --passes 2 \\
+        --connector-words english
+      fastw2v phrases corpus.parquet --scoring npmi --threshold 0.6 \\
+        --save-phrases phrases.txt
       fastw2v phrases shards/ -o joined.parquet --memory-limit 2GB
     """
     from fastw2v.show.progress import Display

@@ -52,8 +52,10 @@ def recommend(
     \b
     Examples:
       fastw2v recommend items.bin --outside outside.bin bread butter
-      fastw2v recommend items.bin bread --titles products.parquet --item-column id --title-column name
-      fastw2v recommend items.bin --outside outside.bin --baskets sessions.parquet -o next.parquet -n 20
+      fastw2v recommend items.bin bread --titles products.parquet \\
+        --item-column id --title-column name
+      fastw2v recommend items.bin --outside outside.bin \\
+        --baskets sessions.parquet -o next.parquet -n 20
     """
     from fastw2v.vectors.embeddings import with_outside
     from fastw2v.vectors.recommend import recommend_one

@@ -65,7 +65,8 @@ def report(
     Examples:
       fastw2v train corpus.parquet --log-json run.jsonl
       fastw2v report corpus.vectors.txt -o report.html --log run.jsonl
-      fastw2v report corpus.vectors.txt -o report.html --similarity men.txt --word tea --word paris
+      fastw2v report corpus.vectors.txt -o report.html --similarity men.txt \\
+        --word tea --word paris
     """
     from fastw2v.show.report import charts, write_report
     from fastw2v.show.run_log import read_log

@@ -52,9 +52,11 @@ def sequences(
 
     \b
     Examples:
-      fastw2v sequences corpus.vectors.parquet texts.parquet -o texts.vectors.parquet --weighting sif
+      fastw2v sequences corpus.vectors.parquet texts.parquet \\
+        -o texts.vectors.parquet --weighting sif
       fastw2v sequences genes.bin genes.fasta --kmers 6 -o genes.vectors.parquet
-      fastw2v sequences items.bin events.parquet --group-by session -o sessions.vectors.parquet
+      fastw2v sequences items.bin events.parquet --group-by session \\
+        -o sessions.vectors.parquet
     """
     from fastw2v.config import ReadConfig
     from fastw2v.run.sequences import SequenceVectors

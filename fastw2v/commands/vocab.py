@@ -62,7 +62,8 @@ def vocab(
       fastw2v vocab corpus.parquet
       fastw2v vocab shards/ --min-count 5 -o corpus.vocab.txt
       fastw2v vocab --read-vocab corpus.vocab.txt -n 50 --picture zipf.png
-      fastw2v vocab --read-vocab a.vocab.txt --read-vocab b.vocab.txt -o both.vocab.txt
+      fastw2v vocab --read-vocab a.vocab.txt --read-vocab b.vocab.txt \\
+        -o both.vocab.txt
     """
     from fastw2v.corpus.vocabulary import write_vocabulary
     from fastw2v.show.pictures import require_picture, save_zipf

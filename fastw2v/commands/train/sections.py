@@ -15,7 +15,8 @@ class Sectioned(click.Command):
         """Write the options, section by section; --help and what is not declared stand in the last."""
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
         for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
+            # Arguments, of which click 8.2 and later have records too, are in the line of usage.
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
                 option = parameter.declared if isinstance(parameter, DeclaredOption) else None
                 rows[option.section if option else SECTIONS[-1]].append(record)
         for section, records in rows.items():
