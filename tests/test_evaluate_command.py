@@ -49,7 +49,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[Any, str
 def in_gensim(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import KeyedVectors
+        KeyedVectors = pytest.importorskip("gensim.models").KeyedVectors
 
         return KeyedVectors.load_word2vec_format(name, binary=True)
 

@@ -82,7 +82,7 @@ def questions_file(tmp_path: Path, embeddings: Embeddings, rng: np.random.Genera
 def in_gensim(embeddings: Embeddings) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import KeyedVectors
+        KeyedVectors = pytest.importorskip("gensim.models").KeyedVectors
     vectors = KeyedVectors(embeddings.dim)
     vectors.add_vectors(embeddings.words, embeddings.center_vectors)
     return vectors

@@ -67,7 +67,7 @@ def embeddings(rng: np.random.Generator) -> Embeddings:
 def gensim_load(path: Path, binary: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import KeyedVectors
+        KeyedVectors = pytest.importorskip("gensim.models").KeyedVectors
 
         return KeyedVectors.load_word2vec_format(str(path), binary=binary)
 

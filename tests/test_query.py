@@ -31,7 +31,7 @@ def many() -> Embeddings:
 def in_gensim(embeddings: Embeddings) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import KeyedVectors
+        KeyedVectors = pytest.importorskip("gensim.models").KeyedVectors
     vectors = KeyedVectors(embeddings.dim)
     vectors.add_vectors(embeddings.words, embeddings.center_vectors)
     return vectors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import time
 from pathlib import Path
@@ -94,3 +96,34 @@ def test_run_log__without_a_path_writes_nothing(tmp_path: Path, monkeypatch: pyt
 def test_run_log__full_disk_is_an_output_error() -> None:
     with RunLog(Path("/dev/full")) as log, pytest.raises(OutputError, match="/dev/full"):
         log.record("start", text="x" * 100_000)
+
+
+class FullDisk(io.StringIO):
+    """As Python 3.14 keeps what could not be written, closing tries again."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self.flush()
+
+
+def test_run_log__full_disk_is_told_once(tmp_path: Path) -> None:
+    with RunLog(tmp_path / "run.jsonl") as log:
+        assert log.file
+        log.file.close()
+        log.file = FullDisk()
+        with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
+            log.record("start")
+        log.record("end")
+
+
+def test_run_log__what_closing_cannot_write_is_an_output_error(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "run.jsonl")
+    assert log.file
+    log.file.close()
+    log.file = FullDisk()
+    with pytest.raises(OutputError, match="cannot be written"):
+        log.__exit__(None, None, None)

@@ -395,7 +395,7 @@ def test_export__sum_normalised_in_gensim(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import KeyedVectors
+        KeyedVectors = pytest.importorskip("gensim.models").KeyedVectors
     v, u, target = tmp_path / "v.bin", tmp_path / "u.txt", tmp_path / "target.bin"
     save(v, embeddings)
     save(u, embeddings, vectors="outside")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -39,9 +40,13 @@ class RunLog:
             self.file.write(json.dumps(_finite(content)) + "\n")
             self.file.flush()
         except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); free some space"
-            ) from error
+            file, self.file = self.file, None  # closing it tries to write what is left, and fails again
+            with contextlib.suppress(OSError):
+                file.close()
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: cannot be written ({error.strerror}); free some space")
 
     def start(self, settings: dict[str, Any]) -> None:
         """The first record: version and every option."""
@@ -77,7 +82,10 @@ class RunLog:
         if error is not None:
             self.record("error", kind=type(error).__name__, message=str(error))
         if self.file is not None:
-            self.file.close()
+            try:
+                self.file.close()
+            except OSError as failure:
+                raise self._unwritten(failure) from failure
 
 
 def _open(path: Path) -> TextIO:

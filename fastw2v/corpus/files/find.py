@@ -13,7 +13,7 @@ from fastw2v.corpus.files.kinds import chosen, with_kind
 from fastw2v.corpus.files.own import without_own
 from fastw2v.corpus.files.partitions import with_keys
 from fastw2v.corpus.files.pipes import Pipe, is_pipe
-from fastw2v.corpus.files.refusals import refuse_non_file, refuse_tables
+from fastw2v.corpus.files.refusals import CANNOT, refuse_non_file, refuse_tables
 from fastw2v.corpus.files.remote import (
     LOCAL,
     NO_MATCH,
@@ -69,9 +69,8 @@ def named_files(name: str | Path, config: ReadConfig) -> list[File]:
             return _of_delta(Base(str(path), str(path), LOCAL), config)
         files = [local(found) for found in _chosen(path, config)]
     except OSError as error:
-        raise CorpusError(
-            f"{error.filename or path}: cannot be read ({error.strerror}); check the name and permissions"
-        ) from error
+        place = str(error.filename or path).removesuffix(f"/{LOG}")
+        raise CorpusError(f"{place}: {CANNOT.format(error.strerror)}") from error
     refuse_tables([file for file in files if file.name != str(path)])
     return files
 

@@ -40,6 +40,7 @@ PACKED = {
 }
 TABULAR = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON", ".json": "JSON"}
 READERS = {"CSV": "pyarrow.csv.read_csv", "JSON": "pyarrow.json.read_json"}
+CANNOT = "cannot be read ({}); check the name and permissions"
 PARTS_OF_A_CHARACTER = bytes(range(0x80, 0xC0))
 
 
@@ -61,6 +62,8 @@ def refuse_non_file(path: str) -> None:
                 f"{path}: is a link to {target}, which is not there; mend or remove it"
             ) from None
         return
+    except OSError as error:  # from Python 3.14 on nothing before has asked in a way that raises
+        raise CorpusError(f"{path}: {CANNOT.format(error.strerror)}") from error
     for test, what in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket")):
         if test(mode):
             raise CorpusError(f"{path}: is {what}; write its text to a file, and give that")
