@@ -37,6 +37,12 @@ def spark_frame() -> Any:
     return session.createDataFrame([(text, n) for n, text in enumerate(TEXTS)], ["text", "n"])
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all examples: Spark's Java machine stays in the folder where the first of them started it."""
+    return tmp_path_factory.mktemp("examples")
+
+
 FRAMES = {"polars": polars_frame, "dask": dask_frame, "spark": spark_frame}
 
 
@@ -48,9 +54,10 @@ def test_page__has_examples_of_all() -> None:
 @pytest.mark.filterwarnings("ignore")  # of the libraries, when they begin
 @pytest.mark.timeout(600)  # Spark starts a Java machine
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
-def test_example__trains(name: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example__trains(name: str, example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    shutil.rmtree("corpus", ignore_errors=True)  # of the example before
     frame = FRAMES[name.partition(",")[0]]()
-    monkeypatch.chdir(tmp_path)
     train = partial(fastw2v.train, backend="reference", kernel="pair", epochs=1, threads=1)
     results = []
 
