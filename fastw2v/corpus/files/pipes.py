@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Pipe:
 
     def _is_ready(self) -> bool:
         """Whether there is more at once; Windows does not tell."""
-        if not hasattr(select, "poll"):
+        if sys.platform == "win32":
             return False
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
