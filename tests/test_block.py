@@ -31,6 +31,7 @@ from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.block import block_step, order_centers, step_windows
 from fastw2v.reference.losses import sigmoid
 from fastw2v.reference.noise import Seen, noise_gradients, rounded
+from fastw2v.reference.pairs import neighbours_of
 from fastw2v.training.loop import train
 from tests.chains import chain_corpus, expected_loss
 from tests.conftest import make_inputs, start_vectors
@@ -98,10 +99,13 @@ def test_step_windows__is_the_gradient_of_its_loss_for_a_small_step(centers, pai
     assert fallen == pytest.approx(expected, rel=1e-4)
 
 
-def test_step_windows__of_neighbours_is_that_of_one_after_the_other():
-    """Where no word is there twice: a score meets the steps of the centres before."""
+@pytest.mark.parametrize(
+    "words", [range(9), (0, 1, 2, 3, 4, 5, 2, 1, 0), (3, 3, 3, 3, 4, 5, 6, 3, 3)], ids=str
+)
+def test_step_windows__of_neighbours_is_that_of_one_after_the_other(words):
+    """A score meets the steps of the centres before, also of a word that is there twice."""
     rng = np.random.default_rng(0)
-    kept = [KeptToken(word, 0, 3) for word in range(9)]
+    kept = [KeptToken(word, 0, 3) for word in words]
     start = Vectors(rng.normal(size=(9, 6)), rng.normal(size=(9, 6)))
     steps = rng.random(9) / 3, rng.random(9) / 3
     together, alone = (Vectors(start.center.copy(), start.outside.copy()) for _ in range(2))
@@ -110,6 +114,13 @@ def test_step_windows__of_neighbours_is_that_of_one_after_the_other():
     assert told == pytest.approx(tuple(np.sum(each, axis=0)))
     np.testing.assert_allclose(together.center, alone.center)
     np.testing.assert_allclose(together.outside, alone.outside)
+
+
+def test_neighbours_of__are_four_at_most_in_a_row_and_no_word_twice():
+    kept = [KeptToken(word, 0, 3) for word in (0, 1, 2, 3, 4, 5, 1, 5, 6, 7)]
+    assert neighbours_of(kept, np.arange(10)) == [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert neighbours_of(kept, np.array([3, 5, 6, 0, 1, 9])) == [[0], [1, 2], [3, 4], [5]]
+    assert neighbours_of(kept, np.array([], np.intp)) == []
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 32, 33, 500])

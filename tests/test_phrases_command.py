@@ -145,7 +145,7 @@ def test_phrases__quiet_says_nothing_and_streams_go_on(
 def test_phrases__takes_every_option_of_reading() -> None:
     """Python and the command, by the short names of those of phrases."""
     fields = set(ReadConfig.__dataclass_fields__) - {"min_count", "max_vocab", "ids"}  # of a vocabulary
-    fields -= {"weight"}  # phrases are of a corpus without weights
+    fields -= {"weight", "global_context"}  # phrases are of a corpus without either
     expected = {SHORT.get(name, name) for name in fields}
     assert set(PhraseArguments.__annotations__) == expected
     files = {"keep_list": "keep_words", "stop_list": "stop_words"}

@@ -37,7 +37,7 @@ def train(**options: Any) -> None:
       fastw2v train baskets.parquet --preset items
       fastw2v train corpus.parquet --phrases 2 --connector-words english
       fastw2v train --graph edges.parquet --walks 10 --p 0.5 --q 2
-      tail -F log.txt | fastw2v train - --endless --vocabulary-size 50000 -o log.vectors.txt
+      tail -F log.txt | fastw2v train - --endless -o log.vectors.txt
       fastw2v train --config corpus.vectors.config.toml
       fastw2v train corpus.parquet --checkpoint kept --checkpoint-every 10m
       fastw2v train --resume kept

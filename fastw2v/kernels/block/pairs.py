@@ -36,6 +36,9 @@ def words_at(kept, places):
 def list_words(kept, i, n_centers, size, window):
     """Fill in the words of the windows of n_centers from i on, and what each counts for each of them.
 
+    A word that is there twice is one that counts as much as both, so that its score with a centre takes all
+    that the centres before have done to its row.
+
     A centre alone is itself left out where it comes first, as of given pairs it does and is no word of U.
     Returns (how many words, what they count in all).
     """
@@ -63,7 +66,30 @@ def list_words(kept, i, n_centers, size, window):
     if kept.weighted == BY_PLACE:  # of a centre alone
         for p in range(n_words):
             window.shares[p] = weight_of(kept.weight, low + p)
+    merge_words(window, n_words, width)
     return n_words, mass
+
+
+@inlined_jit
+def merge_words(window, n_words, width):
+    """Let a word that is there twice be one that counts as much as both: its later places count nothing."""
+    words, shares, n_equal = window.words, window.shares, 0
+    for p in range(n_words, width):
+        words[p] = -1
+    for p in range(n_words):
+        for first in range(0, width, FLOATS_PER_LINE):
+            for lane in range(FLOATS_PER_LINE):
+                n_equal += words[first + lane] == words[p]
+    if n_equal == n_words:
+        return
+    for p in range(n_words):
+        q = 0
+        while words[q] != words[p]:
+            q += 1
+        if q < p:
+            for c in range(RUN):
+                shares[c * width + q] += shares[c * width + p]
+                shares[c * width + p] = ZERO
 
 
 @inlined_jit

@@ -22,10 +22,20 @@ def dot(x, y):
 
 
 @inner_jit
-def take_errors(outside, kept, group, size, low, h, steps, errors):
-    """errors[c, j − low] = ∂J/∂score of token j for each centre; returns (loss, pairs).
+def first_place(kept, group, low, j):
+    """The first of the tokens from low on that is the word of token j, but for a centre alone."""
+    place = low
+    while kept.ids[place] != kept.ids[j] or (group[1] == 1 and place == group[0]):
+        place += 1
+    return place
 
-    Centre after centre: a score is taken as the steps of the centres before have left the word's row.
+
+@inner_jit
+def take_errors(outside, kept, group, size, low, h, steps, errors):
+    """errors[c, j − low] = ∂J/∂score of the word of token j for each centre; returns (loss, pairs).
+
+    Centre after centre: a score is taken as the steps of the centres before have left the word's row. Those
+    of a word that is there twice are at its first place.
     """
     i, n_centers, first = group
     loss, n_pairs = 0.0, 0.0
@@ -34,11 +44,11 @@ def take_errors(outside, kept, group, size, low, h, steps, errors):
         for j in range(start, stop):
             if j == i + c:
                 continue
-            word, share = kept.ids[j], share_of(kept, i + c, j)
+            word, share, p = kept.ids[j], share_of(kept, i + c, j), first_place(kept, group, low, j) - low
             score, step = dot(outside[word], h[first + c]), step_of(steps[0], word, steps[1])
             for b in range(c):
-                score -= step * errors[b, j - low] * dot(h[first + b], h[first + c])
-            errors[c, j - low] = -share * sigmoid(-score)
+                score -= step * errors[b, p] * dot(h[first + b], h[first + c])
+            errors[c, p] -= share * sigmoid(-score)
             loss += share * softplus(-score)
             n_pairs += share
     return loss, n_pairs
@@ -62,6 +72,8 @@ def step_contexts(outside, kept, group, size, h, grads, steps, errors):
     loss, n_pairs = take_errors(outside, kept, group, size, low, h, steps, errors)
     for j in range(low, high):
         if n_centers == 1 and j == i:  # no word of its own window, and of given pairs none of U
+            continue
+        if first_place(kept, group, low, j) < j:
             continue
         word = kept.ids[j]
         step = step_of(steps[0], word, steps[1])

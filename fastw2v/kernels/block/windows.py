@@ -26,12 +26,15 @@ def order_centers(begin, end, order):
 
 @inlined_jit
 def count_neighbours(kept, centers, first):
-    """How many centres from the first on are one after the other in the text, RUN at most.
+    """How many centres from the first on are one after the other in the text, RUN at most, no word twice.
 
     Kept tokens that are groups have none: the next place is of a group of its own.
     """
     n, most = 1, 1 if kept.weighted == BY_PLACE else RUN
     while n < most and first + n < len(centers) and centers[first + n] == centers[first] + n:
+        for c in range(first, first + n):
+            if kept.ids[centers[c]] == kept.ids[centers[first + n]]:  # its row is to meet its own first step
+                return n
         n += 1
     return n
 
