@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -22,6 +23,10 @@ from tests.slow import pytest_runtest_setup, pytest_runtest_teardown  # noqa: F4
 # No deadline: the first call of a kernel compiles. Derandomised: a failure on one machine fails on every one.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+# Under nohup the processes that tests start would inherit that a hangup is ignored, and never end by one.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Inputs(NamedTuple):
