@@ -19,6 +19,7 @@ from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.count import tokenizer_of
 from fastw2v.corpus.files.pipes import taking_what_comes
 from fastw2v.corpus.read import open_source
+from fastw2v.corpus.vocabulary import ranked
 from fastw2v.corpus.words.candidates import lower
 from fastw2v.corpus.words.counter import WordCounter
 from fastw2v.corpus.words.queue import ROW_END
@@ -193,7 +194,7 @@ def ranked_by_count(ids: NDArray[np.int32], n_words: int) -> tuple[NDArray[np.in
     counts = np.bincount(ids, minlength=n_words).astype(np.int64)
     first_places = np.empty(n_words, np.int64)
     first_places[ids[::-1]] = np.arange(len(ids) - 1, -1, -1)
-    return counts, np.lexsort((first_places, -counts))
+    return counts, ranked(counts, first_places, 0, None)
 
 
 class Source:

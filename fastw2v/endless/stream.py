@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -11,19 +10,17 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.config import Preset, ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.config import Preset, RunConfig, TrainConfig
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.chunks import Chunk, Source
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import launched
+from fastw2v.endless.followed import Followed
 from fastw2v.errors import CorpusError, FastW2VError, StepSizeWarning, UsageError
-from fastw2v.model.arrays import Totals
 from fastw2v.options import checks
-from fastw2v.options.endless import idle_options, refuse_idle
-from fastw2v.options.graphs import GraphConfig
-from fastw2v.options.pairs import PairConfig
+from fastw2v.options.endless import refuse_idle_options
 from fastw2v.options.spelling import as_called, for_python
-from fastw2v.run.arguments import Configs, Options, configure
+from fastw2v.run.arguments import KINDS, Configs, Options, configure
 from fastw2v.run.continuing import configs_with, require_together
 from fastw2v.run.endless import Learner, Settings, endless_with, nothing_line, settings_of
 from fastw2v.run.resume import as_json, asked
@@ -31,7 +28,7 @@ from fastw2v.run.saved_model import read_model, require_place
 from fastw2v.show.listener import Listener
 from fastw2v.show.notebook import display_of
 from fastw2v.show.run_log import RunLog
-from fastw2v.show.stream import Standing, StreamShown
+from fastw2v.show.stream import StreamShown
 from fastw2v.system import interrupts
 from fastw2v.system.machine import require_threads
 from fastw2v.training.health import step_size_warning
@@ -83,9 +80,8 @@ def settings_with(configs: Configs, preset: str | None) -> Settings:
     running, beside = configs.running, {"preset": preset} if configs.running.continue_from else {}
     if "epochs" not in configs.given:
         configs = configs._replace(training=replace(configs.training, epochs=TrainConfig.epochs))
-    kinds = (TrainConfig, ReadConfig, GraphConfig, PairConfig, ReplicaConfig, RunConfig)
-    defaults = {field.name: field.default for kind in kinds for field in fields(kind)}
-    refuse_idle(idle_options(asked(configs), defaults))
+    defaults = {field.name: field.default for kind in KINDS for field in fields(kind)}
+    refuse_idle_options(asked(configs), defaults)
     require_together(configs.training, running.continue_from, running.save_model, beside)
     if running.save_model:
         require_place(running.save_model)
@@ -121,56 +117,34 @@ def asked_of(settings: Settings) -> dict[str, Any]:
     return {name: as_json(value) for kind in kinds for name, value in vars(kind).items()}
 
 
-class Stream:
-    """A stream that is learned from as long as someone asks for its vectors.
-
-    saved_at   words that were read when the model was saved
-    """
+class Stream(Followed):
+    """A stream that is learned from as long as someone asks for its vectors."""
 
     def __init__(self, learner: Learner, source: Source, shown: StreamShown, model: Path | None) -> None:
-        self.learner, self.source, self.shown, self.model = learner, source, shown, model
-        self.saved_at, self.mean_loss, self.started = 0, 0.0, time.perf_counter()
+        super().__init__(learner, source, shown)
+        self.model = model
 
     def vectors(self) -> Generator[Embeddings]:
         """Those that are due, and the last ones. Raises CorpusError where no pair was trained."""
-        options = self.learner.settings.endless
         try:
-            for chunk in self.source.chunks(options.chunk_words):
+            for chunk in self.source.chunks(self.learner.settings.endless.chunk_words):
                 self.learn(chunk)
-                if self.n_new >= options.save_every and self.is_trained:
+                if self.is_due and self.has_news:
                     yield self.due()
-            if self.n_new and self.is_trained:
+            if self.has_news:
                 yield self.due()
         except (KeyboardInterrupt, CorpusError, UsageError):
-            if self.is_trained and self.n_new:
+            if self.has_news:
                 self.save()
             raise
-        if not self.is_trained:
+        if not self.learner.trainer.totals.n_pairs:
             raise CorpusError(nothing_line(self.source.name, self.learner))
         self.shown.end(self.standing(), self.learner.state.n_bad)
 
-    @property
-    def n_new(self) -> int:
-        """Words since vectors were given."""
-        return self.learner.state.words - self.saved_at
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether there is something to give."""
-        return self.learner.trainer.totals.n_pairs > 0
-
     def learn(self, chunk: Chunk) -> None:
         """Learn from a chunk. Raises KeyboardInterrupt after the call in which Ctrl-C came."""
-        before = self.learner.state.words
-
-        def goes_on(share: float, totals: Totals) -> bool:
-            self.mean_loss = totals.mean_loss
-            words = before + round(share * chunk.n_read)
-            self.shown.update(self.standing()._replace(words=words))
-            return not interrupts.received()
-
         with interrupts.noted():
-            self.learner.learn(chunk, goes_on)
+            self.train(chunk, interrupts.received)
             is_interrupted = interrupts.received()
         if is_interrupted:
             raise KeyboardInterrupt
@@ -185,8 +159,3 @@ class Stream:
         self.saved_at = self.learner.state.words
         if self.model:
             self.learner.save(self.model)
-
-    def standing(self) -> Standing:
-        """How far it is."""
-        state, seconds = self.learner.state, time.perf_counter() - self.started
-        return Standing(state.words, seconds, len(self.learner), state.joined, state.left, self.mean_loss)

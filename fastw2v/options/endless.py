@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fastw2v.errors import UsageError
-from fastw2v.options.checks import Whole, shown
+from fastw2v.options.checks import Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.together import check_switch, refuse_idle
 
 # The step size of --lr auto: it cannot fall to an end that nobody knows. docs/endless.md has the figures.
 CONSTANT_STEP = 0.05
@@ -38,13 +38,7 @@ class EndlessConfig:
     def __post_init__(self) -> None:
         """Check the limits, and that there is a stream. Raises UsageError."""
         settle(self)
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not self.endless and value != field.default:
-                raise UsageError(
-                    f"{field.name} is {value}: that is for a stream: set endless, or leave {field.name} out",
-                    (field.name, "endless"),
-                )
+        check_switch(self, "endless", "a stream")
 
 
 _JUDGED = "a stream is read once, and nothing of it is kept to judge by"
@@ -89,6 +83,8 @@ IDLE: dict[str, str] = {
     "read_vocab": "the words of a stream are those that come",
     "dry_run": "nobody knows what a stream will take",
 }
+# What some of these lines name in its place.
+INSTEAD = ("save_model", "continue_from", "vocabulary_size", "chunk_words", "save_every")
 HARMLESS = {("ids", "words")}  # which is what integers are without it
 
 
@@ -104,13 +100,7 @@ def idle_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Itera
             yield name, value, why
 
 
-def refuse_idle(idle: Iterable[tuple[str, Any, str]]) -> None:
-    """Raise UsageError for the first option that means nothing to a stream."""
-    for name, value, why in idle:
-        if value is True:
-            given = f"{name} does nothing with endless"
-        else:
-            given = f"{name} is {shown(value)}, and endless leaves it without effect"
-        others = [other for other in ("save_model", "continue_from") if other in why]
-        others += [other for other in ("vocabulary_size", "chunk_words", "save_every") if other in why]
-        raise UsageError(f"{given}: {why}; leave {name} out", [name, "endless", *others])
+def refuse_idle_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise UsageError for the first option that means nothing to a stream; as `idle_options`."""
+    idle = idle_options(given, defaults)
+    refuse_idle(idle, "endless", ", and endless leaves it without effect", INSTEAD)

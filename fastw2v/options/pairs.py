@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from fastw2v.errors import UsageError
 from fastw2v.options.checks import Whole
 from fastw2v.options.fields import described, option, settle
+from fastw2v.options.together import check_switch
 
 # With --pairs: word2vecf drops no pairs of frequent centres unless it is asked to.
 PAIR_DEFAULTS: dict[str, Any] = {"sample": 0.0}
@@ -38,10 +38,4 @@ class PairConfig:
     def __post_init__(self) -> None:
         """Check the limits, and that there are pairs. Raises UsageError."""
         settle(self)
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not self.pairs and value != field.default:
-                raise UsageError(
-                    f"{field.name} is {value}: that is for pairs: set pairs, or leave {field.name} out",
-                    (field.name, "pairs"),
-                )
+        check_switch(self, "pairs", "pairs")

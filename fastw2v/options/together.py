@@ -5,9 +5,12 @@ Each takes a TrainConfig, and raises UsageError naming both options and what cur
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from fastw2v.errors import UsageError
+from fastw2v.options.checks import shown
 
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
@@ -91,3 +94,33 @@ def check_judging(config: Any, *, by_files: bool) -> None:
 def refused(message: str, *options: str) -> UsageError:
     """The error for options that do not go together, which the message names."""
     return UsageError(message, options)
+
+
+def check_switch(config: Any, switch: str, what: str) -> None:
+    """Refuse other options of a configuration than their defaults where its switch is off.
+
+    what   they are for
+    """
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if not getattr(config, switch) and value != field.default:
+            raise UsageError(
+                f"{field.name} is {value}: that is for {what}: set {switch}, or leave {field.name} out",
+                (field.name, switch),
+            )
+
+
+def refuse_idle(
+    idle: Iterable[tuple[str, Any, str]], option: str, beside: str = "", instead: Sequence[str] = ()
+) -> None:
+    """Raise UsageError for the first option that another one leaves without effect.
+
+    idle     of each option that is given nevertheless its name, its value, and why it means nothing
+    beside   what is said of its value
+    instead  other options that a reason may name
+    """
+    for name, value, why in idle:
+        is_flag = value is True
+        given = f"{name} does nothing with {option}" if is_flag else f"{name} is {shown(value)}{beside}"
+        named = [name, option, *(other for other in instead if other in why)]
+        raise UsageError(f"{given}: {why}; leave {name} out", named)

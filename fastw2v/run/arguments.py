@@ -181,6 +181,10 @@ class SequenceArguments(TypedDict, total=False):
     reverse_complement: bool
 
 
+# The configurations of a run.
+KINDS = (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig, RunConfig)
+
+
 class Configs(NamedTuple):
     """The seven configurations of a run, and the names of the options that were given."""
 
@@ -225,8 +229,7 @@ def configs_of(options: dict[str, Any], given: frozenset[str]) -> Configs:
         names = {field.name for field in fields(kind)}
         return kind(**{name: value for name, value in options.items() if name in names})
 
-    kinds = (TrainConfig, ReadConfig, GraphConfig, PairConfig, EndlessConfig, ReplicaConfig, RunConfig)
-    return Configs._make([*map(of, kinds), given])
+    return Configs._make([*map(of, KINDS), given])
 
 
 def require_unread(vocabulary: Any, given: frozenset[str]) -> None:

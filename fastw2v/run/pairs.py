@@ -8,7 +8,8 @@ from typing import Any
 
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import UsageError
-from fastw2v.run.request import Request, refuse_idle
+from fastw2v.options.together import refuse_idle
+from fastw2v.run.request import Request
 from fastw2v.system.machine import usable_cores
 
 OF_TEXTS = "that is of texts, and pairs takes rows of two words"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,6 @@ from fastw2v.corpus.ids.memory import Memory, parse_size
 from fastw2v.corpus.read import names_files
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, read_counts
-from fastw2v.errors import UsageError
-from fastw2v.options.checks import shown
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
 
@@ -92,13 +90,3 @@ def read_vocabularies(paths: Sequence[str]) -> Vocabulary:
 def rows_of(request: Request) -> str:
     """What is read, in the plural."""
     return "edges" if request.graph.graph else "pairs" if request.pairs.pairs else "words"
-
-
-def refuse_idle(idle: Iterable[tuple[str, Any, str]], option: str) -> None:
-    """Raise UsageError for the first option that another one leaves without effect.
-
-    idle   of each option that is given nevertheless its name, its value, and why it means nothing
-    """
-    for name, value, why in idle:
-        given = f"{name} does nothing with {option}" if value is True else f"{name} is {shown(value)}"
-        raise UsageError(f"{given}: {why}; leave {name} out", [name, option])

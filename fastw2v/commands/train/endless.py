@@ -23,16 +23,16 @@ from fastw2v.corpus.ahead import Ahead
 from fastw2v.corpus.chunks import Chunk, Source
 from fastw2v.corpus.vocabulary import write_vocabulary
 from fastw2v.distributed.communicator import open_communicator
+from fastw2v.endless.followed import Followed
 from fastw2v.errors import CorpusError, DivergedError, UsageError
-from fastw2v.model.arrays import Totals
-from fastw2v.options.endless import EndlessConfig, idle_options, refuse_idle
+from fastw2v.options.endless import EndlessConfig, refuse_idle_options
 from fastw2v.run.continuing import lists_of, options_with, require_together
 from fastw2v.run.endless import Learner, Settings, endless_with, nothing_line, settings_of
 from fastw2v.run.saved_model import read_model, require_place
 from fastw2v.show.listener import Listener
 from fastw2v.show.progress import Display
 from fastw2v.show.run_log import RunLog
-from fastw2v.show.stream import Standing, StreamShown
+from fastw2v.show.stream import StreamShown
 from fastw2v.system import interrupts
 from fastw2v.system.files import is_direct
 from fastw2v.system.machine import usable_cores
@@ -77,7 +77,7 @@ def with_source(options: dict[str, Any]) -> dict[str, Any]:
     if source_of("epochs") not in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
         options["epochs"] = TrainConfig.epochs  # of a preset
     defaults = {name: option.default for name, option in BY_NAME.items()}
-    refuse_idle(idle_options(options, defaults))
+    refuse_idle_options(options, defaults)
     output = options["output"]
     if output is not None and (output == "-" or is_direct(Path(output))):
         raise UsageError(f"-o {output} takes vectors once, and endless writes them anew: name a file")
@@ -155,20 +155,19 @@ class Written:
             self.outputs.config = None  # it stays as it is
 
 
-class Following:
+class Following(Followed):
     """A stream that is learned from as it comes, and what is told and written of it."""
 
     def __init__(self, learner: Learner, source: Source, written: Written, shown: StreamShown) -> None:
-        self.learner, self.source, self.written, self.shown = learner, source, written, shown
-        self.options, self.saved_at = learner.settings.endless, 0
-        self.mean_loss, self.started = 0.0, 0.0
+        super().__init__(learner, source, shown)
+        self.written = written
 
     def run(self) -> None:
         """Learn until the end, or until a signal, and write what was learned.
 
         Raises CorpusError where that is nothing, and for what cannot be read, once the rest is written.
         """
-        ahead = Ahead(self.source, self.options.chunk_words)
+        ahead = Ahead(self.source, self.learner.settings.endless.chunk_words)
         self.learner.trainer.compile()
         self.started = time.perf_counter()
         with interrupts.deferred():
@@ -191,24 +190,16 @@ class Following:
 
         At a signal training ends after its call, but for what came before it while nothing else came.
         """
-        was_stopped, before = interrupts.received(), self.learner.state.words
+        was_stopped = interrupts.received()
 
-        def goes_on(share: float, totals: Totals) -> bool:
-            self.mean_loss = totals.mean_loss
-            words = before + round(share * chunk.n_read)
-            self.shown.update(self.standing()._replace(words=words))
-            return bool(was_stopped or not interrupts.received())
+        def is_stopped() -> bool:
+            return bool(interrupts.received() and not was_stopped)
 
-        self.learner.learn(chunk, goes_on)
+        self.train(chunk, is_stopped)
         self.written.require_writable(self.learner.joined_last())
-        if self.learner.state.words - self.saved_at >= self.options.save_every:
+        if self.is_due:
             self.write()
-        return bool(was_stopped or not interrupts.received())
-
-    def standing(self) -> Standing:
-        """How far it is."""
-        state, seconds = self.learner.state, time.perf_counter() - self.started
-        return Standing(state.words, seconds, len(self.learner), state.joined, state.left, self.mean_loss)
+        return not is_stopped()
 
     def tell(self) -> None:
         """Show how far it is while nothing comes."""
@@ -216,11 +207,10 @@ class Following:
 
     def write(self) -> None:
         """Write what was learned, if that is something new."""
-        state, is_trained = self.learner.state, self.learner.trainer.totals.n_pairs > 0
-        if not is_trained or state.words == self.saved_at:
+        if not self.has_news:
             return
         self.written.write(self.learner)
-        self.saved_at = state.words
+        self.saved_at = self.learner.state.words
         interrupts.set_outcome(self.outcome())
         self.shown.saved(self.standing(), self.written.outputs.target)
 
