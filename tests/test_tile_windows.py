@@ -102,7 +102,7 @@ def test_pair_errors__are_those_of_one_center_after_the_other(reach: int) -> Non
     close(window.steps[:size], (errors * before[2]).ravel())
 
 
-def window_loops(triple: str, cpu: str, lanes: windows.Lanes, sizes: windows.Shape) -> list[str]:
+def window_loops(triple: str, cpu: str, lanes: registers.Lanes, sizes: windows.Shape) -> list[str]:
     """The inner loops of the scores and of a step of four centres, for a processor."""
     places = [registers.whole(100 * n) for n in range(4)]
 
@@ -138,7 +138,7 @@ def window_loops(triple: str, cpu: str, lanes: windows.Lanes, sizes: windows.Sha
 @pytest.mark.parametrize(("triple", "cpu", "floats", "wide"), PROCESSORS)
 def test_windows__fill_the_registers_and_stay_there(triple: str, cpu: str, floats: int, wide: bool) -> None:
     sizes = windows.shape(wide or triple == ARM)
-    score, step = window_loops(triple, cpu, windows.Lanes(floats), sizes)
+    score, step = window_loops(triple, cpu, registers.Lanes(floats), sizes)
     for loop, n_sums in ((score, 4 * sizes.rows), (step, 8 * sizes.vectors)):
         assert len(FMA.findall(loop)) % n_sums == 0 != len(FMA.findall(loop))
         assert not STACK.findall(loop)

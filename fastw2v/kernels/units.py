@@ -55,12 +55,18 @@ def aligned_rows(n, width):
 
 
 @jit
+def room_of(capacity, side, weighted, weights):
+    """Room for so many tokens, and for weights, if any."""
+    ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
+    radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
+    return Kept(ids, first, radius, side, weighted, weight, None)
+
+
+@jit
 def room_for(architecture, weights):
     """Room for the tokens of one unit and the context on either side, and for weights, if any."""
     capacity = UNIT + 2 * architecture.reach + 1  # one to write a token to that is not kept
-    ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-    radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
-    return Kept(ids, first, radius, architecture.side, architecture.weighted, weight, None)
+    return room_of(capacity, architecture.side, architecture.weighted, weights)
 
 
 def _room_for_tokens(architecture, weights):
@@ -68,10 +74,7 @@ def _room_for_tokens(architecture, weights):
 
 
 def _room_for_windows(architecture, weights):
-    capacity = UNIT * (2 * architecture.reach + 2)
-    ids, first = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-    radius, weight = np.empty(capacity, np.int32), room_for_weight(weights, capacity)
-    return Kept(ids, first, radius, 1, BY_PLACE, weight, None)
+    return room_of(UNIT * (2 * architecture.reach + 2), 1, BY_PLACE, weights)
 
 
 # (architecture, weights): room for what a unit keeps.

@@ -23,6 +23,7 @@ from fastw2v.kernels.tiles.registers import (
     VECTOR,
     Matrix,
     counted_loop,
+    declared,
     literals,
     numbers,
     transposed,
@@ -65,8 +66,7 @@ def instruction(builder: Any, name: str, *arguments: Any) -> None:
     """One instruction about tiles, by LLVM's name of it."""
     kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
     name = f"llvm.x86.{name}"
-    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-    builder.call(function, arguments)
+    builder.call(declared(builder, name, kind), arguments)
 
 
 @intrinsic
@@ -155,7 +155,7 @@ def halves_of(builder: Any, first: Any, second: Any) -> Any:
     """
     name = "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
     kind = ir.FunctionType(PAIRS, [VECTOR, VECTOR])
-    round_both = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    round_both = declared(builder, name, kind)
     fours = builder.bitcast(builder.call(round_both, [second, first]), ir.VectorType(I64, 8))
     order = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0, 4, 1, 5, 2, 6, 3, 7])
     return builder.bitcast(builder.shuffle_vector(fours, fours, order), ir.VectorType(ir.IntType(16), 32))

@@ -8,7 +8,17 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from fastw2v.kernels.tiles.registers import FEATURES, FLOAT, I32, VECTOR, WIDE, Matrix, counted_loop, whole
+from fastw2v.kernels.tiles.registers import (
+    FEATURES,
+    FLOAT,
+    I32,
+    VECTOR,
+    WIDE,
+    Matrix,
+    counted_loop,
+    declared,
+    whole,
+)
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
 # Pairs of bfloat16 multiplied and added in float32, twice the products of a float32 instruction.
@@ -38,7 +48,7 @@ def multiply_add_pairs(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a₀·b₀ + a₁·b₁ + c in every lane, a and b two bfloat16 a lane."""
     name = "llvm.x86.avx512bf16.dpbf16ps.512"
     kind = ir.FunctionType(VECTOR, [VECTOR, PAIRS, PAIRS])
-    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    function = declared(builder, name, kind)
     return builder.call(function, [c, builder.bitcast(a, PAIRS), builder.bitcast(b, PAIRS)])
 
 

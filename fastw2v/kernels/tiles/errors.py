@@ -13,13 +13,23 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from fastw2v.kernels import scalar
-from fastw2v.kernels.tiles.registers import FAST, FLOAT, I32, VECTOR, counted_loop, splat, whole
+from fastw2v.kernels.tiles.registers import (
+    FAST,
+    I32,
+    VECTOR,
+    Lanes,
+    address,
+    counted_loop,
+    multiply_add,
+    splat,
+    whole,
+)
 from fastw2v.kernels.tiles.rows import reduced
 from fastw2v.model.arrays import FLOATS_PER_LINE
 
+LINE = Lanes(FLOATS_PER_LINE)
 EXPONENT_BIAS, MANTISSA_BITS = 127, 23
 POWER = (scalar.E0, scalar.E1, scalar.E2, scalar.E3, scalar.E4, scalar.E5)
 LOGARITHM = (scalar.L0, scalar.L1, scalar.L2, scalar.L3, scalar.L4, scalar.L5, scalar.L6, scalar.L7)
@@ -35,16 +45,11 @@ def product(builder: Any, x: Any, y: Any) -> Any:
     return builder.fmul(x, y, flags=FAST)
 
 
-def total(builder: Any, x: Any, y: Any) -> Any:
-    """x + y."""
-    return builder.fadd(x, y, flags=FAST)
-
-
 def polynomial(builder: Any, x: Any, factors: Sequence[np.float32]) -> Any:
     """Σ_n factors[n]·xⁿ."""
     value = constant(float(factors[-1]))
     for factor in factors[-2::-1]:
-        value = total(builder, product(builder, value, x), constant(float(factor)))
+        value = multiply_add(builder, value, x, constant(float(factor)))
     return value
 
 
@@ -72,29 +77,9 @@ def error_and_loss(builder: Any, x: Any) -> tuple[Any, Any]:
     """σ(−x) and −log σ(x) of a vector of scores; the loss of NaN is NaN, which ends a run."""
     e, one = exp_minus_abs(builder, x), constant(1)
     is_negative = builder.fcmp_ordered("<", x, constant(0))
-    error = builder.fdiv(builder.select(is_negative, one, e), total(builder, one, e), flags=FAST)
+    error = builder.fdiv(builder.select(is_negative, one, e), builder.fadd(one, e, flags=FAST), flags=FAST)
     below = builder.fneg(builder.select(builder.fcmp_ordered(">", x, constant(0)), constant(0), x))  # NaN too
-    return error, total(builder, below, product(builder, e, polynomial(builder, e, LOGARITHM)))
-
-
-class Lines:
-    """A float32 array argument, read and written in lines."""
-
-    def __init__(self, context: Any, builder: Any, array_type: Any, value: Any) -> None:
-        data = arrayobj.make_array(array_type)(context, builder, value).data
-        self.builder, self.data = builder, builder.bitcast(data, FLOAT.as_pointer())
-
-    def at(self, place: Any) -> Any:
-        return self.builder.bitcast(self.builder.gep(self.data, [place]), VECTOR.as_pointer())
-
-    def load(self, place: Any) -> Any:
-        return self.builder.load(self.at(place), align=4)
-
-    def store(self, value: Any, place: Any) -> None:
-        self.builder.store(value, self.at(place), align=4)
-
-    def number(self, place: int) -> Any:
-        return splat(self.builder, self.builder.load(self.builder.gep(self.data, [whole(place)])))
+    return error, multiply_add(builder, e, polynomial(builder, e, LOGARITHM), below)
 
 
 @intrinsic
@@ -114,7 +99,7 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         arrays = {
-            name: Lines(context, builder, kind, builder.extract_value(args[0], n))
+            name: address(context, builder, kind, builder.extract_value(args[0], n))
             for n, (name, kind) in enumerate(zip(fields, signature.args[0].types, strict=True))
         }
         scores, shares, pulls, steps, word_steps, products = (
@@ -124,20 +109,21 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
 
         def body(q: Any, losses: list[Any]) -> list[Any]:
             place = builder.mul(q, whole(FLOATS_PER_LINE))
-            of_words, loss = word_steps.load(place), losses[0]
+            of_words, loss = LINE.load(builder, word_steps, place), losses[0]
             before: list[Any] = []
             for c in range(n_centers):
                 at = builder.add(builder.mul(args[1], whole(c)), place)
-                score = scores.load(at)
+                score = LINE.load(builder, scores, at)
                 for b, step in enumerate(before):
-                    score = total(builder, product(builder, products.number(b * n_centers + c), step), score)
+                    of_both = LINE.spread(builder, products, whole(b * n_centers + c))
+                    score = multiply_add(builder, of_both, step, score)
                 error, own_loss = error_and_loss(builder, score)
-                share = shares.load(at)
+                share = LINE.load(builder, shares, at)
                 error = product(builder, share, error)
-                loss = total(builder, product(builder, share, own_loss), loss)
+                loss = multiply_add(builder, share, own_loss, loss)
                 before.append(product(builder, of_words, error))
-                steps.store(before[-1], at)
-                pulls.store(product(builder, own_steps[c], error), at)
+                LINE.store(builder, before[-1], steps, at)
+                LINE.store(builder, product(builder, own_steps[c], error), pulls, at)
             return [loss]
 
         count = builder.sdiv(args[1], whole(FLOATS_PER_LINE))

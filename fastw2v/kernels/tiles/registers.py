@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from llvmlite import binding, ir
 from numba.core import config, types
@@ -72,6 +73,66 @@ class Matrix:
     def splat(self, index: Any) -> Any:
         """One element in all lanes."""
         return splat(self.builder, self.builder.load(self.builder.gep(self.data, [index])))
+
+
+def address(context: Any, builder: Any, array_type: Any, value: Any, element: Any = FLOAT) -> Any:
+    """Where the numbers of an array begin."""
+    data = arrayobj.make_array(array_type)(context, builder, value).data
+    return builder.bitcast(data, element.as_pointer())
+
+
+class Lanes(NamedTuple):
+    """Registers of n floats."""
+
+    n: int
+
+    @property
+    def kind(self) -> Any:
+        return ir.VectorType(FLOAT, self.n)
+
+    @property
+    def zero(self) -> Any:
+        return ir.Constant(self.kind, [0.0] * self.n)
+
+    def _at(self, builder: Any, data: Any, place: Any) -> Any:
+        return builder.bitcast(builder.gep(data, [place]), self.kind.as_pointer())
+
+    def load(self, builder: Any, data: Any, place: Any) -> Any:
+        return builder.load(self._at(builder, data, place), align=4)
+
+    def store(self, builder: Any, value: Any, data: Any, place: Any) -> None:
+        builder.store(value, self._at(builder, data, place), align=4)
+
+    def spread(self, builder: Any, data: Any, place: Any) -> Any:
+        """One number in all lanes."""
+        undefined, number = ir.Constant(self.kind, ir.Undefined), builder.load(builder.gep(data, [place]))
+        single = builder.insert_element(undefined, number, ir.Constant(I32, 0))
+        return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, self.n), None))
+
+    def sums_of(self, builder: Any, vectors: Sequence[Any]) -> Any:
+        """The sums over the lanes of n vectors, as one vector, in their order.
+
+        Each round halves the vectors: of two the lanes of each segment are added to those half of it away.
+        """
+        segment = self.n
+        while len(vectors) > 1:
+            half = segment // 2
+            firsts = [start + lane for start in range(0, 2 * self.n, segment) for lane in range(half)]
+            masks = [
+                ir.Constant(ir.VectorType(I32, self.n), [lane + part for lane in firsts])
+                for part in (0, half)
+            ]
+            vectors = [
+                builder.fadd(*(builder.shuffle_vector(x, y, mask) for mask in masks), flags=FAST)
+                for x, y in zip(vectors[::2], vectors[1::2], strict=True)
+            ]
+            segment = half
+        return vectors[0]
+
+
+def declared(builder: Any, name: str, kind: Any) -> Any:
+    """A function that LLVM or the system has, by its name and type."""
+    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
 
 
 def splat(builder: Any, scalar: Any) -> Any:

@@ -15,6 +15,7 @@ from fastw2v.kernels.tiles.registers import (
     VECTOR,
     Matrix,
     counted_loop,
+    declared,
     multiply_add,
     numbers,
     splat,
@@ -30,7 +31,7 @@ def reduced(builder: Any, vectors: list[Any]) -> Any:
         total = builder.fadd(total, vector, flags=FAST)
     name = f"llvm.vector.reduce.fadd.v{FLOATS_PER_LINE}f32"
     kind = ir.FunctionType(FLOAT, [FLOAT, VECTOR])
-    reduce_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    reduce_add = declared(builder, name, kind)
     return builder.call(reduce_add, [ir.Constant(FLOAT, 0.0), total], fastmath=FAST)
 
 

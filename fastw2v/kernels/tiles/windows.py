@@ -8,13 +8,11 @@ for all of four centres, with the same result: 410 ns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from fastw2v.kernels.tiles.registers import (
     FAST,
@@ -24,62 +22,15 @@ from fastw2v.kernels.tiles.registers import (
     I32,
     I64,
     WIDE,
+    Lanes,
     Matrix,
+    address,
     counted_loop,
     multiply_add,
     numbers,
     whole,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE
-
-
-class Lanes(NamedTuple):
-    """Registers of n floats."""
-
-    n: int
-
-    @property
-    def kind(self) -> Any:
-        return ir.VectorType(FLOAT, self.n)
-
-    @property
-    def zero(self) -> Any:
-        return ir.Constant(self.kind, [0.0] * self.n)
-
-    def _at(self, builder: Any, data: Any, place: Any) -> Any:
-        return builder.bitcast(builder.gep(data, [place]), self.kind.as_pointer())
-
-    def load(self, builder: Any, data: Any, place: Any) -> Any:
-        return builder.load(self._at(builder, data, place), align=4)
-
-    def store(self, builder: Any, value: Any, data: Any, place: Any) -> None:
-        builder.store(value, self._at(builder, data, place), align=4)
-
-    def spread(self, builder: Any, data: Any, place: Any) -> Any:
-        """One number in all lanes."""
-        undefined, number = ir.Constant(self.kind, ir.Undefined), builder.load(builder.gep(data, [place]))
-        single = builder.insert_element(undefined, number, ir.Constant(I32, 0))
-        return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, self.n), None))
-
-    def sums_of(self, builder: Any, vectors: Sequence[Any]) -> Any:
-        """The sums over the lanes of n vectors, as one vector, in their order.
-
-        Each round halves the vectors: of two the lanes of each segment are added to those half of it away.
-        """
-        segment = self.n
-        while len(vectors) > 1:
-            half = segment // 2
-            firsts = [start + lane for start in range(0, 2 * self.n, segment) for lane in range(half)]
-            masks = [
-                ir.Constant(ir.VectorType(I32, self.n), [lane + part for lane in firsts])
-                for part in (0, half)
-            ]
-            vectors = [
-                builder.fadd(*(builder.shuffle_vector(x, y, mask) for mask in masks), flags=FAST)
-                for x, y in zip(vectors[::2], vectors[1::2], strict=True)
-            ]
-            segment = half
-        return vectors[0]
 
 
 class Shape(NamedTuple):
@@ -155,12 +106,6 @@ def step_strip(
         return results
 
     return counted_loop(builder, n_rows, [lanes.zero] * (len(given) * width), body)
-
-
-def address(context: Any, builder: Any, array_type: Any, value: Any, element: Any = FLOAT) -> Any:
-    """Where the numbers of an array begin."""
-    data = arrayobj.make_array(array_type)(context, builder, value).data
-    return builder.bitcast(data, element.as_pointer())
 
 
 @intrinsic
