@@ -298,10 +298,11 @@ def assert_agree(actual: Totals, expected: Totals, problem: Problem, doubles: Ve
     Within 2e-5 of blocks: after long steps, which scores of neighbours are moved by, they end 1.1e-5 apart,
     and in lockstep, where sentences are as long as a unit, rows of length 3 1.6e-5; rows that words share are
     stepped for each of them, and end 2.7e-5 from those of the reference; a target is in the window of each
-    centre of a sentence as long as a unit, and its row, of length 3, ends 3.6e-5 from it.
+    centre of a sentence as long as a unit, and its row, of length 3, ends 3.6e-5 from it. One long step on
+    all words leaves numbers of 23, whose last place is 2e-6, 1.05e-5 from the reference's.
     """
     plan = problem.backend.plan
-    farthest = 2e-5 if isinstance(plan.estimator, Block | Lockstep) else 1e-5
+    farthest = 2e-5 if isinstance(plan.estimator, Block | Lockstep | Whole | Panels) else 1e-5
     is_shared = isinstance(plan.architecture, GlobalContext) and isinstance(plan.estimator, Lockstep)
     farthest = 5e-5 if isinstance(plan.inputs, Subwords) or is_shared else farthest
     assert actual.n_kept == expected.n_kept

@@ -22,6 +22,7 @@ from fastw2v.reference.losses import (
     LossAndGradients,
     cross_entropy,
     log_softmax,
+    matrix_times_vector,
     naive_softmax_loss,
     neg_sampling_loss,
     probabilities,
@@ -123,6 +124,14 @@ def test_sigmoid_and_softplus__nan_stays_nan() -> None:
 
 
 # --- softmax and cross-entropy -----------------------------------------------------------------------------
+
+
+def test_matrix_times_vector__hand_worked() -> None:
+    assert matrix_times_vector(np.array([[1.0, 2], [3, 4], [5, 6]]), np.array([7.0, 8])).tolist() == [
+        23,
+        53,
+        83,
+    ]
 
 
 def test_log_softmax__hand_worked() -> None:

@@ -41,6 +41,15 @@ class LossAndGradients(NamedTuple):
     grad_outside: Array
 
 
+def matrix_times_vector(matrix: Array, vector: Array) -> Array:
+    """A x of (n, m) and (m,), (n,), not by BLAS.
+
+    OpenBLAS's float32 kernel for it on processors with AVX-512 may raise "invalid value" where every number
+    is finite: it computes on what lies beside a small matrix, and leaves the result out.
+    """
+    return np.asarray(np.einsum("ij,j->i", matrix, vector))
+
+
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1/(1 + exp(−x)), of any shape; exact 0 and 1 in the limits, never an overflow."""
     e = np.exp(-np.abs(x))

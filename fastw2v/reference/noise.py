@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
 from fastw2v.reference.architectures import Kept, shares_of, window_of
-from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.losses import Array, matrix_times_vector, sigmoid, softplus
 
 Numbers = NDArray[np.intp]
 
@@ -104,8 +104,8 @@ def noise_gradients(
         float((weights * softplus(scores)).sum()),
         rounded(for_centers, operands) @ rounded_n + np.outer(for_seen, seen.total),
         rounded(errors, operands).T @ rounded_v,
-        errors @ (n**2).sum(axis=1),
-        errors.T @ (v**2).sum(axis=1),
+        matrix_times_vector(errors, (n**2).sum(axis=1)),
+        matrix_times_vector(errors.T, (v**2).sum(axis=1)),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastw2v.model.plan import BY_PLACE, RUN
 from fastw2v.reference.architectures import Kept, share_of, window_of
-from fastw2v.reference.losses import Array, sigmoid, softplus
+from fastw2v.reference.losses import Array, matrix_times_vector, sigmoid, softplus
 from fastw2v.reference.noise import Numbers
 
 
@@ -61,7 +61,7 @@ def take_errors(outside: Array, words: Numbers, shares: Array, h: Array, steps: 
     scores, products = outside[words] @ h.T, h @ h.T
     errors, loss = np.zeros_like(scores), 0.0
     for c in range(len(h)):
-        scores[:, c] -= steps[words] * (errors[:, :c] @ products[:c, c])
+        scores[:, c] -= steps[words] * matrix_times_vector(errors[:, :c], products[:c, c])
         errors[:, c] = -shares[:, c] * sigmoid(-scores[:, c])
         loss += float((shares[:, c] * softplus(-scores[:, c])).sum())
     return loss, errors

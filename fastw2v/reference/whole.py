@@ -17,7 +17,7 @@ from fastw2v.reference.architectures import (
     window_of,
 )
 from fastw2v.reference.block import order_centers
-from fastw2v.reference.losses import Array, log_softmax
+from fastw2v.reference.losses import Array, log_softmax, matrix_times_vector
 from fastw2v.reference.noise import Numbers
 from fastw2v.reference.units import Rates, keep_unit, rates_at
 
@@ -31,7 +31,7 @@ def held_back(errors: Array, h: Array, learning_rate: float) -> Array:
     step times Σ_t |∂J/∂score_tw|·‖h_t‖² bounds how far it moves any of its scores; where that exceeds
     LARGEST_MOVE the step shrinks to it, as for the noise of a block (`fastw2v.reference.noise.limit_steps`).
     """
-    moves = np.abs(errors).T @ (h**2).sum(axis=1)
+    moves = matrix_times_vector(np.abs(errors).T, (h**2).sum(axis=1))
     return np.asarray(learning_rate / np.maximum(1, learning_rate * moves / LARGEST_MOVE))
 
 
