@@ -25,9 +25,12 @@ from tests.slow import pytest_runtest_setup, pytest_runtest_teardown  # noqa: F4
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
-# Under nohup the processes that tests start would inherit that a hangup is ignored, and never end by one.
+# Under nohup, or beside a shell's script (`make test &`), the processes that tests start would inherit that a
+# hangup or Ctrl-C is ignored, and never end by one.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Inputs(NamedTuple):
