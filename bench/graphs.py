@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.options import say
 from bench.records import Records
-from bench.rows import Row, newest_run, of_bench
+from bench.rows import MACHINE, Row, newest_run, of_bench
 from bench.tables import table
 from corpora.blocks import PlantedGraph, planted_graph, write_edges
 from fastw2v.system.machine import usable_cores
@@ -184,13 +184,14 @@ HEAD = [
 def as_table(rows: list[Row]) -> str:
     """Of each graph and pair of parameters the programs, with the best of their rounds, in the newest run."""
     parts = []
-    for own in newest_run(of_bench(rows, MEASURE), "nodes", "edges", "p", "q", "threads"):
+    for own in newest_run(of_bench(rows, MEASURE), "nodes", "edges", "p", "q", "threads", *MACHINE):
         best = {row["trainer"]: row for row in sorted(own, key=lambda row: -float(row["seconds"]))}
         first = best.get(OURS)
         row = own[-1]
         about = f"{row['nodes']:,} nodes, {row['edges']:,} edges, {row['blocks']} blocks"
         about += f"; p {row['p']:g}, q {row['q']:g}"
-        machine = f"{row['threads']} threads; {row['cpu']}; Python {row['python']}, numba {row['numba']}"
+        machine = f"{row['threads']} threads; {row['cpu']} ({row['instructions']}); "
+        machine += f"Python {row['python']}, numba {row['numba']}"
         lines = [cells_of(best[name], first) for name in sorted(best, key=lambda name: name != OURS)]
         parts.append(f"{table(HEAD, lines)}\n\n*{about}; {machine}; commit {row['commit']}*")
     return "\n\n".join(parts)

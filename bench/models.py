@@ -12,7 +12,7 @@ import click
 from bench.judges import Judges
 from bench.options import Options, Session, chosen, say
 from bench.reached import finite_scores, mean_score, scored
-from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
+from bench.rows import MACHINE, OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench, speed
 from bench.runs import run_one
 from bench.trainers import Trainer, first_tokens, most_frequent, ours
 from fastw2v.config import TrainConfig
@@ -103,7 +103,7 @@ def score(row: Row) -> float:
 def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
     """Of each corpus and settings the head and the lines of its table, and its rows."""
     names = tuple(name for name in SETTINGS if name != "lr")
-    for own in newest_run(of_bench(rows, MEASURE), *names, "threads"):
+    for own in newest_run(of_bench(rows, MEASURE), *names, "threads", *MACHINE):
         judges, cells = judges_of({"": own}), []
         for (model,), of_model in groups(own, "model").items():
             best = [max(own, key=score) for own in groups(of_model, "trainer").values()]

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bench.rows import OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench
+from bench.rows import MACHINE, OURS, SETTINGS, Row, groups, judges_of, newest_run, of_bench
 from bench.tables import caption, table
 
 MEASURE = "time-to-quality"
@@ -34,10 +34,10 @@ def mean_score(row: Row) -> float:
 
 
 def newest(rows: list[Row]) -> list[list[Row]]:
-    """For each corpus and settings but the step size, the judged rows of the last command."""
+    """For each machine, corpus and settings but the step size, the judged rows of the last command."""
     names = tuple(name for name in SETTINGS if name != "lr")
     finite = ({**row, "scores": finite_scores(row)} for row in of_bench(rows, MEASURE))
-    return newest_run([row for row in finite if row["scores"]], *names, "threads")
+    return newest_run([row for row in finite if row["scores"]], *names, "threads", *MACHINE)
 
 
 def finite_scores(row: Row) -> dict[str, float]:

@@ -25,6 +25,16 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
+def instructions() -> str:
+    """The widest instructions that kernels are compiled to, as people call them."""
+    from fastw2v.kernels.tiles.amx import HAS_AMX
+    from fastw2v.kernels.tiles.registers import FEATURES, IS_ARM, WIDE
+
+    if WIDE:
+        return "AVX-512, AMX" if HAS_AMX else "AVX-512"
+    return "NEON" if IS_ARM else "AVX2" if FEATURES.get("avx2") else "SSE2"
+
+
 def commit() -> str:
     """The commit that is measured, with a + where the tree differs from it."""
     try:
@@ -36,7 +46,7 @@ def commit() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Commit, CPU, cores and versions."""
+    """Commit, CPU, its instructions, cores and versions."""
     from fastw2v.system.machine import usable_cores
 
     packages = ("numpy", "numba", "llvmlite", "pyarrow")
@@ -46,6 +56,7 @@ def environment() -> dict[str, Any]:
         "fastw2v": __version__,
         "commit": commit(),
         "cpu": cpu_name(),
+        "instructions": instructions(),
         "cores": usable_cores(),
         "python": platform.python_version(),
         **versions,

@@ -14,6 +14,7 @@ from bench import models as of_models
 from bench import stability as of_stability
 from bench.graphs import as_table
 from bench.rows import (
+    MACHINE,
     OURS,
     SETTINGS,
     Row,
@@ -57,7 +58,7 @@ def advantage(rows: list[Row], name: str) -> str:
 def throughput(rows: list[Row]) -> str:
     """Median words a second of each trainer, and how many times as fast block is, round by round."""
     parts = []
-    for own in groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values():
+    for own in groups(of_bench(rows, "throughput"), *SETTINGS, "threads", *MACHINE).values():
         speeds = speeds_by_round(own)
         lines = [
             [name, f"{statistics.median(rounds.values()):,.0f}", advantage(own, name)]
@@ -97,7 +98,7 @@ def mean_and_deviation(values: list[float], judge: str) -> str:
 def scaling(rows: list[Row]) -> str:
     """Words a second against one size at a time."""
     parts = []
-    for own in newest_run(of_bench(rows, "scaling"), *SETTINGS, "threads"):
+    for own in newest_run(of_bench(rows, "scaling"), *SETTINGS, "threads", *MACHINE):
         lines = []
         for (axis,), of_axis in groups(own, "axis").items():
             first = None
@@ -132,7 +133,7 @@ def kernels(rows: list[Row]) -> str:
     """Where a block's time goes on one core."""
     parts = []
     measured = [{"vector_bits": 512} | row for row in of_bench(rows, "kernels")]  # older results do not tell
-    for own in newest_run(measured, *SETTINGS, "precision", "vector_bits"):
+    for own in newest_run(measured, *SETTINGS, "precision", "vector_bits", *MACHINE):
         total = sum(row["nanoseconds"] for row in own)
         peak, copy = own[0]["peak_gflops"], own[0]["copy_gigabytes"]
         dense = [row for row in own if row["dense"]]
@@ -203,7 +204,7 @@ def headline(rows: list[Row]) -> str:
 def ingest(rows: list[Row]) -> str:
     """Words read a second, by how much ours is faster, and what reading takes of a run and of memory."""
     parts = []
-    for own in newest_run(of_bench(rows, "ingest"), *SETTINGS, "threads"):
+    for own in newest_run(of_bench(rows, "ingest"), *SETTINGS, "threads", *MACHINE):
         speeds: dict[str, dict[int, float]] = {}
         for row in own:
             if "reader" in row:

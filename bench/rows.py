@@ -10,6 +10,8 @@ from fastw2v.config import TrainConfig
 
 Row = dict[str, Any]
 OURS = "fastw2v block"
+MACHINE = ("cpu", "instructions")
+OLDER = {"instructions": "AVX-512"}  # of the machines of results that do not tell
 SETTINGS = ("corpus", "dim", "window", "negatives", "sample", "lr", "min_count")
 
 
@@ -22,8 +24,8 @@ def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]
 
 
 def of_bench(rows: Iterable[Row], *names: str) -> list[Row]:
-    """The rows of these measurements."""
-    return [row for row in rows if row["bench"] in names]
+    """The rows of these measurements, each with the instructions of its machine."""
+    return [OLDER | row for row in rows if row["bench"] in names]
 
 
 def newest_run(rows: list[Row], *names: str) -> list[list[Row]]:
@@ -79,9 +81,10 @@ def judges_of(scored: dict[str, list[Row]]) -> list[str]:
 
 
 def largest(rows: list[Row]) -> list[Row]:
-    """The throughput measurements of the longest vectors and the most words, the newest of them."""
-    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads").values()
-    return max(runs, key=lambda run: (run[0]["dim"], run[0]["n_words"], run[-1]["run"]), default=[])
+    """Ours and others' throughput with the longest vectors, on the machine and corpus that were used last."""
+    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads", *MACHINE).values()
+    with_ours = [run for run in runs if any(row["trainer"] == OURS for row in run)]
+    return max(with_ours, key=lambda run: (run[0]["dim"], run[-1]["run"]), default=[])
 
 
 def headline_runs(
@@ -89,7 +92,8 @@ def headline_runs(
 ) -> tuple[dict[str, dict[int, float]], dict[str, list[Row]], int]:
     """Words/s by trainer and round, the trainers' rows with scores, and their epochs.
 
-    Of the largest throughput measurement, and the longest quality measurement with the same settings.
+    Of the throughput measurement that `largest` chooses, and the longest quality measurement of the same
+    settings.
     """
     own = largest(rows)
     if not own:

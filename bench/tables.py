@@ -20,7 +20,7 @@ def caption(row: Row, *more: str) -> str:
         f"`{row['corpus']}`, {row['n_words']:,} words, min-count {row['min_count']}",
         settings,
         *more,
-        f"{row['cpu']}, {row['cores']} cores",
+        f"{row['cpu']} ({row['instructions']}), {row['cores']} cores",
         f"Python {row['python']}, numba {row['numba']}, numpy {row['numpy']}",
         f"commit {row['commit']}",
     ]
