@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,22 @@ def test_page__has_an_example_for_each_tool() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_tensorboard__has_loss_and_rate(place: Path) -> None:
-    pytest.importorskip("tensorboardX")
+@pytest.mark.parametrize("library", ["tensorboardX", "torch.utils.tensorboard"])
+def test_tensorboard__has_loss_and_rate(place: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """By each of the two libraries; read by TensorBoard's own reader."""
+    writer = pytest.importorskip(library, exc_type=ImportError)  # torch's asks for TensorBoard, too
+    monkeypatch.setitem(sys.modules, "tensorboardX", writer)  # the name that the example takes it from
     run("TensorBoard")
     written = b"".join(path.read_bytes() for path in (place / "runs" / "news").iterdir())
     assert b"loss" in written
     assert b"words a second" in written or b"words_a_second" in written
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    found = events.EventAccumulator(str(place / "runs" / "news"))
+    found.Reload()
+    rate, loss = sorted(found.Tags()["scalars"], key=len, reverse=True)
+    assert (loss, rate.replace("_", " ")) == ("loss", "words a second")
+    assert 0 < found.Scalars(loss)[-1].value < 10
+    assert found.Scalars(rate)[-1].value > 0
 
 
 @pytest.mark.slow

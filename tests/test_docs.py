@@ -200,6 +200,7 @@ def test_corpora__command_of_each_corpus_trains(corpora, command):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # which Dask uses, of pandas 3.1
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_corpora__snippet_of_each_object_reads(corpora, snippet):
     from fastw2v.corpus.read import read_corpus
