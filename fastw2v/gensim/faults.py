@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from fastw2v.errors import UsageError
+from fastw2v.errors import CorpusError, UsageError
 
 # What messages of training call an argument that gensim calls otherwise.
 NAMES = {
@@ -36,6 +36,10 @@ class NotHereError(UsageError, NotImplementedError):
 
 class ArgumentTypeError(UsageError, TypeError):
     """An argument is of a wrong kind, or there is none of that name."""
+
+
+class OtherFileError(CorpusError, AttributeError):
+    """A file holds something else than a model of this class: vectors alone, or gensim's pickle."""
 
 
 class IdleArgumentWarning(UserWarning):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError
 from fastw2v.gensim.arguments import saved
-from fastw2v.gensim.faults import ArgumentError
+from fastw2v.gensim.faults import ArgumentError, OtherFileError
 from fastw2v.system.files import atomic_writer
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ def save(model: Model, path: Path) -> None:
 
 
 def arrays_of(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Some arrays of an npz file. Raises CorpusError where they are not there, and for pickles."""
+    """Some arrays of an npz file. Raises OtherFileError where they are not there, and for pickles."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in names}
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); give a saved file") from None
     except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise CorpusError(
+        raise OtherFileError(
             f"{path}: is not what this class of fastw2v.gensim saved ({str(error).splitlines()[0][:80]}); "
             "gensim's own files are pickles, which run code: load them there, and wv.save_word2vec_format"
         ) from None
