@@ -89,7 +89,7 @@ def test_page__names_a_test_of_each_program_and_who_installs_it(row: list[str]) 
     dev = {re.split(r"[>;]", need)[0] for need in project["optional-dependencies"]["dev"]}
     for program, version in zip(programs.split(", "), versions.split(", "), strict=False):
         assert (PACKAGES.get(program, program.lower()) in dev) == (in_dev in ("yes", "yes, up to 3.13"))
-        assert re.fullmatch(r"\d+(\.\d+)+|–", version)
+        assert re.fullmatch(r"\d+(\.\d+)+", version)
 
 
 # ---- Sentences ---------------------------------------------------------------------------------------------

@@ -79,7 +79,10 @@ def test_lay_out__is_the_projection_with_the_greatest_variance(groups: Embedding
     assert centred[:, 0] @ centred[:, 1] == pytest.approx(0, abs=1e-8)
 
 
-@pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
+COMPILES = [pytest.mark.slow, pytest.mark.timeout(900)]  # 24 s of processor time; on a busy machine minutes
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne", pytest.param("umap", marks=COMPILES)])
 def test_lay_out__parts_groups(groups: Embeddings, method: Any) -> None:
     if method == "tsne":
         pytest.importorskip("sklearn.manifold")
