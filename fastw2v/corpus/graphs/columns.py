@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -142,7 +142,7 @@ def edge_batch(place: str, batch: pa.RecordBatch, columns: EdgeColumns, terms: T
     n_null = n_rows - batch.num_rows
     if columns.weight is None:
         return EdgeBatch(ends[0], ends[1], None, n_null)
-    weights = batch.column(columns.weight).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    weights = as_numpy(batch.column(columns.weight).cast(pa.float64(), safe=False), np.float64)
     require_weights(place, weights, *ends, terms=terms)
     return EdgeBatch(ends[0], ends[1], weights, n_null)
 
@@ -152,16 +152,23 @@ def plain_ends(array: pa.Array) -> pa.Array:
     return array.cast(pa.int64() if is_integers(array.type) else TEXT)
 
 
+def as_arrow(array: NDArray[np.int64]) -> pa.Array:
+    """The memory of contiguous int64 (n,) as Arrow's; pa.array imports pandas where it is there, 33 MB."""
+    return pa.Array.from_buffers(pa.int64(), len(array), [None, pa.py_buffer(array)])
+
+
+def as_numpy(array: pa.Array, dtype: type[np.generic] = np.int64) -> NDArray[Any]:
+    """The memory of int64 or float64 (n,) without nulls as NumPy's, read-only; to_numpy imports pandas."""
+    data = array.buffers()[1]
+    if data is None:  # of no numbers
+        return np.empty(0, dtype)
+    return np.frombuffer(data, dtype, len(array), 8 * array.offset)
+
+
 def in_turn(sources: pa.Array, targets: pa.Array) -> pa.Array:
     """Source, target, source, target …, of one type: so nodes are numbered as they come in the rows."""
-    if sources.type != targets.type:
-        sources, targets = sources.cast(TEXT), targets.cast(TEXT)
-    if sources.type == pa.int64():
-        ends = np.empty(2 * len(sources), np.int64)
-        ends[0::2], ends[1::2] = sources.to_numpy(), targets.to_numpy()
-        return pa.array(ends)
     order = np.arange(2 * len(sources)).reshape(2, -1).T.reshape(-1)
-    return pa.concat_arrays([sources, targets]).take(pa.array(order))
+    return pa.concat_arrays([sources, targets]).take(as_arrow(order))
 
 
 def require_weights(

@@ -7,17 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from fastw2v.corpus.graphs.columns import TEXT, EdgeBatch, in_turn
+from fastw2v.corpus.graphs.columns import EdgeBatch
 from fastw2v.corpus.graphs.matrices import Matrix, matrix_of
+from fastw2v.corpus.graphs.numbers import Nodes
 from fastw2v.corpus.graphs.rows import Edges, Rows, is_symmetric, rows_of, running_sums, without_isolated
 from fastw2v.corpus.graphs.tables import OpenEdges, open_edge_files, open_edge_object
+from fastw2v.corpus.ids.storage import new_pages
 from fastw2v.corpus.read import names_files
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.graphs import Graph
 
 MOST_NODES = 2**31 - 2
+OWN_PAGES = 1 << 17  # bytes of a batch; Linux gives a process 65,530 mappings, and batches may be of two rows
 OnEdges = Callable[[float, int], None]
 
 
@@ -39,9 +41,9 @@ class ReadGraph(NamedTuple):
 
 
 class Numbered(NamedTuple):
-    """Edges between numbered nodes, and the names of these, which are their numbers where there are none."""
+    """Edges between numbered nodes, in parts as they came, and their names; n_null rows were skipped."""
 
-    edges: Edges
+    parts: list[Edges]
     names: list[str]
     n_null: int
 
@@ -60,58 +62,46 @@ def read_graph(source: Any, *, directed: bool = False, on_progress: OnEdges | No
         return read_matrix(matrix, directed)
     opened = open_edge_files(source) if names_files(source) else open_edge_object(source)
     numbered = number_nodes(opened, on_progress)
-    n_edges, n_nodes = len(numbered.edges.sources), len(numbered.names)
+    n_edges, n_nodes = sum(len(part.sources) for part in numbered.parts), len(numbered.names)
     if not n_edges:
         raise CorpusError(f"{opened.name}: holds no edge; give a source and a target a row")
     notes = [f"skipped {numbered.n_null:,} rows with a null"] if numbered.n_null else []
-    pa.default_memory_pool().release_unused()  # 150 MB of ten million edges, which it would keep
-    rows = rows_of(numbered.edges, n_nodes, directed=directed)
-    return finished(opened.name, rows, numbered._replace(edges=Edges(*no_ends(), None)), n_edges, notes)
-
-
-def no_ends() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """No edges: those that rows are made of are given back before more is made of the rows."""
-    return np.empty(0, np.int32), np.empty(0, np.int32)
+    pa.default_memory_pool().release_unused()  # what it would keep of the batches
+    rows = rows_of(numbered.parts, n_nodes, directed=directed)
+    return finished(opened.name, rows, numbered, n_edges, notes)
 
 
 def number_nodes(opened: OpenEdges, on_progress: OnEdges | None) -> Numbered:
     """Number nodes in the order in which they come, source before target.
 
-    Raises UsageError where only some of the edges have a weight.
+    Raises UsageError where only some of the edges have a weight, and for too many nodes.
     """
-    chunks: list[pa.Array] = []
-    weights: list[NDArray[np.float64]] = []
+    nodes, parts = Nodes(), list[Edges]()
     n_edges = n_null = 0
     for batch in opened.batches:
-        keep_batch(opened.name, batch, chunks, weights)
+        if len(batch.sources):
+            parts.append(numbered_part(opened.name, batch, nodes, parts))
         n_edges, n_null = n_edges + len(batch.sources), n_null + batch.n_null
         if on_progress:
             on_progress(n_edges / opened.n_rows if opened.n_rows else 0.0, n_edges)
-    if len({chunk.type for chunk in chunks}) > 1:
-        chunks = [chunk.cast(TEXT) for chunk in chunks]
-    if not n_edges:
-        return Numbered(Edges(*no_ends(), None), [], n_null)
-    encoded = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries()
-    chunks.clear()
-    ends = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
-    names = encoded.chunk(0).dictionary.cast(TEXT).to_numpy(zero_copy_only=False).tolist()
-    if len(names) > MOST_NODES:
-        raise UsageError(f"{opened.name}: has {len(names):,} nodes: there may be {MOST_NODES:,}")
-    joined = np.concatenate(weights) if weights else None
-    return Numbered(Edges(ends[0::2], ends[1::2], joined), names, n_null)
+    return Numbered(parts, nodes.names(), n_null)
 
 
-def keep_batch(
-    name: str, batch: EdgeBatch, chunks: list[pa.Array], weights: list[NDArray[np.float64]]
-) -> None:
-    """Put a batch to those before. Raises UsageError where only one side has weights."""
-    if not len(batch.sources):
-        return
-    if chunks and (batch.weights is None) == bool(weights):
+def numbered_part(name: str, batch: EdgeBatch, nodes: Nodes, before: list[Edges]) -> Edges:
+    """The edges of a batch by the numbers of their nodes; of many in pages that go back once there are rows.
+
+    Raises UsageError where only one side has weights, and for too many nodes.
+    """
+    if before and (batch.weights is None) != (before[0].weights is None):
         raise UsageError(f"{name}: only some of its edges have a weight: give one to all of them, or to none")
-    chunks.append(in_turn(batch.sources, batch.targets))
-    if batch.weights is not None:
-        weights.append(batch.weights)
+    numbers = nodes.number(batch.sources, batch.targets)
+    if len(nodes) > MOST_NODES:
+        raise UsageError(f"{name}: has {len(nodes):,} nodes: there may be {MOST_NODES:,}")
+    if numbers.nbytes >= OWN_PAGES:
+        kept = new_pages(numbers.size, np.int32).reshape(numbers.shape)
+        kept[:] = numbers
+        numbers = kept
+    return Edges(numbers[0], numbers[1], batch.weights)
 
 
 def read_matrix(matrix: Matrix, directed: bool) -> ReadGraph:
@@ -121,7 +111,7 @@ def read_matrix(matrix: Matrix, directed: bool) -> ReadGraph:
     """
     n_nodes = len(matrix.offsets) - 1
     sources = np.repeat(np.arange(n_nodes, dtype=np.int32), np.diff(matrix.offsets))
-    rows = rows_of(Edges(sources, matrix.neighbours, matrix.weights), n_nodes, directed=True)
+    rows = rows_of([Edges(sources, matrix.neighbours, matrix.weights)], n_nodes, directed=True)
     del sources
     if not len(rows.neighbours):
         raise CorpusError(f"{matrix.name} holds no edge: all its entries are 0")
@@ -132,7 +122,7 @@ def read_matrix(matrix: Matrix, directed: bool) -> ReadGraph:
         )
     n_loops = int((np.repeat(np.arange(n_nodes), np.diff(rows.offsets)) == rows.neighbours).sum())
     n_edges = len(rows.neighbours) if directed else (len(rows.neighbours) - n_loops) // 2 + n_loops
-    named = Numbered(Edges(*no_ends(), None), [str(i) for i in range(n_nodes)], 0)
+    named = Numbered([], [str(i) for i in range(n_nodes)], 0)
     return finished(matrix.name, rows._replace(n_repeated=0), named, n_edges, [])
 
 

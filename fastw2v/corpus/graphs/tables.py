@@ -18,7 +18,15 @@ from fastw2v.corpus.files.kinds import AS_PARQUET, first_bytes
 from fastw2v.corpus.files.pieces import open_parquet, require_file
 from fastw2v.corpus.files.refusals import binary_kind
 from fastw2v.corpus.files.remote import File, is_parquet
-from fastw2v.corpus.graphs.columns import EDGES, EdgeBatch, EdgeColumns, Terms, edge_batch, edge_columns
+from fastw2v.corpus.graphs.columns import (
+    EDGES,
+    EdgeBatch,
+    EdgeColumns,
+    Terms,
+    as_arrow,
+    edge_batch,
+    edge_columns,
+)
 from fastw2v.corpus.graphs.lines import edge_lines
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.options.checks import shown
@@ -163,7 +171,7 @@ def of_array(source: np.ndarray[Any, Any], terms: Terms) -> OpenEdges:
             f"the given array is {source.dtype} of shape {source.shape}: {terms.rows} are integers of "
             f"shape (n, 2); give {forms_of(terms)}"
         )
-    ends = [pa.array(np.ascontiguousarray(column, np.int64)) for column in source.T]
+    ends = [as_arrow(np.ascontiguousarray(column, np.int64)) for column in source.T]
     return OpenEdges(terms.given, len(source), iter([EdgeBatch(ends[0], ends[1], None, 0)]))
 
 
