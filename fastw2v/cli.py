@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -168,7 +167,7 @@ def answer(arguments: Sequence[str] | None) -> NoReturn:
     except Exception as error:
         if launched() is None:
             raise
-        traceback.print_exc()  # and the others would wait for this process
+        sys.excepthook(type(error), error, error.__traceback__)  # and the others would wait for this process
         fail(f"{type(error).__name__}, a fault of fastw2v's own", 1)
     sys.exit(code if isinstance(code, int) else 0)
 

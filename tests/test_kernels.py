@@ -437,7 +437,9 @@ def test_source_fingerprint__changes_with_any_kernel(tmp_path: Path, monkeypatch
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
     monkeypatch.setattr(jit, "source_fingerprint", jit.source_fingerprint.__wrapped__)
-    sources = [path.relative_to(package) for path in jit.jitted_files()]
+    paths = [Path(*name.split(".")[1:]) for name in jit.jitted_sources()]
+    sources = [path / "__init__.py" if (package / path).is_dir() else Path(f"{path}.py") for path in paths]
+    assert Path("kernels/pair.py") in sources
     expected = jit.source_fingerprint()
     monkeypatch.setattr(jit, "PACKAGE", tmp_path)
     assert jit.source_fingerprint() == expected

@@ -33,7 +33,7 @@ TWINS = [
 # Files that only one side has: formulas, and what instructions and memory need. A block's noise is formulas
 # there, here loops in block/plain_noise and products of tiles in block/noise.
 REFERENCE_ONLY = {"losses", "noise"}
-MACHINERY = {"jit", "inlined", "code_cache", "compiler", "intrinsics"}
+MACHINERY = {"absent", "jit", "inlined", "code_cache", "compiler", "intrinsics"}
 KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels", "weights"}
 
 

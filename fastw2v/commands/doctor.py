@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from fastw2v.commands.options import waiting
@@ -27,6 +25,8 @@ def doctor(as_json: bool) -> None:
         findings = examine()
     faster = advice(findings)
     if as_json:
+        import json
+
         content = asdict(findings) | {"compiler": findings.compiler._asdict(), "faster": faster}
         click.echo(json.dumps(content, indent=2))
         return

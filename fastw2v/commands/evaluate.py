@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -113,6 +112,8 @@ def evaluate(
         with waiting(f"judging {path}"):
             results.append({"vectors": path, **judge(embeddings, tests)})
     if as_json:
+        import json
+
         click.echo(json.dumps(results, indent=2, ensure_ascii=False))
         return
     click.echo("\n".join(aligned([table_row(result) for result in results])))

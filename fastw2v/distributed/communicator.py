@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -139,7 +137,9 @@ def launched() -> tuple[int, int] | None:
 
 def has_mpi() -> bool:
     """Whether mpi4py is installed; does not load it."""
-    return importlib.util.find_spec("mpi4py") is not None
+    from importlib.util import find_spec
+
+    return find_spec("mpi4py") is not None
 
 
 def open_communicator(*, alone: bool = False) -> Communicator:
@@ -207,6 +207,8 @@ def in_concert(communicator: Communicator, *agreed: type[BaseException]) -> Iter
         raise
     except BaseException as error:
         if communicator.size > 1:
+            import traceback
+
             traceback.print_exc()
             sys.stderr.flush()
             time.sleep(SPEAKING_SECONDS)

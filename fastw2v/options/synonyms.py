@@ -5,7 +5,6 @@ Names are compared without case, dashes and underscores: `minCount`, `--min-coun
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from fastw2v.errors import UsageError
@@ -139,6 +138,8 @@ def likely(name: str, known: Iterable[str]) -> str | None:
         return meant[bare(name)]
     if absent(name):
         return None
+    import difflib
+
     near = difflib.get_close_matches(bare(name), meant, n=1, cutoff=CLOSE)
     return meant[near[0]] if near else None
 

@@ -13,11 +13,13 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from fastw2v.system.machine import resident_memory
 from fastw2v.system.streams import SafeStream
-from fastw2v.training.hooks import Evaluation, Progress
+
+if TYPE_CHECKING:
+    from fastw2v.training.hooks import Evaluation, Progress
 
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 10.0

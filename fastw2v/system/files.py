@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -84,6 +83,8 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 
     Removes what killed processes left of theirs. Raises OutputError where it cannot be made.
     """
+    import tempfile
+
     place = Path(parent or tempfile.gettempdir())
     try:
         place.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote
 
 MOST_AT_ONCE = 1 << 30  # bytes; Linux moves at most 2,147,479,552 in a call, macOS refuses 2^31 and more
 # Without it Linux refuses a private mapping larger than its memory; Python names it from 3.13 on.
@@ -169,6 +168,8 @@ def patiently(change: Callable[[], object]) -> None:
 
 def path_of(uri: str, is_windows: bool = os.name == "nt") -> str:
     """The path of a file:// URI: file:///C:/a%20b is C:/a b on Windows, and /C:/a b elsewhere."""
+    from urllib.parse import unquote
+
     return without_scheme(unquote(uri), is_windows)
 
 

@@ -6,10 +6,8 @@ command line or in the environment goes before the file, as the user's later wor
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +107,8 @@ def numbers(version: str) -> list[int]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What a TOML file of options holds, as it is. Raises UsageError where it cannot be read."""
+    import tomllib
+
     try:
         return tomllib.loads(without_mark(path.read_bytes(), path).decode())
     except CorpusError as error:
@@ -151,6 +151,8 @@ def shown(value: Any) -> str:
     """A value as TOML has it; lists and texts are written as in JSON, but for one character."""
     if isinstance(value, float):
         return repr(value)
+    import json
+
     return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ _CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 def own_config(path: Path) -> dict[str, Any] | None:
     """The options in a file that fastw2v wrote beside vectors; None where there is no such file."""
+    import tomllib
+
     with contextlib.suppress(OSError, ValueError):  # not there, not UTF-8, not TOML
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
