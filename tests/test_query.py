@@ -152,3 +152,8 @@ def test_nearest__in_blocks_is_a_stable_sort(monkeypatch: pytest.MonkeyPatch, n_
     expected = [i for i in np.argsort(-cosines, kind="stable").tolist() if i][:n]
     actual = nearest(Embeddings([f"w{i}" for i in range(n_words)], vectors), "w0", n=n)
     assert actual == [(f"w{i}", cosines[i]) for i in expected]
+
+
+def test_reversed__gives_the_words_from_the_last_one() -> None:
+    embeddings = Embeddings(["a", "b", "c"], np.eye(3, dtype=np.float32))
+    assert list(reversed(embeddings)) == ["c", "b", "a"]

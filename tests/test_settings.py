@@ -210,3 +210,10 @@ def test_read_config__a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: py
     path.write_text('source = ["~/c.txt", "s3://~/c.txt"]\noutput = "~/v.txt"\ncolumn = "~/a"\n')
     expected = {"source": ("/home/me/c.txt", "s3://~/c.txt"), "output": "/home/me/v.txt", "column": "~/a"}
     assert read_config(path, cli.train) == expected
+
+
+def test_as_typed_line__shows_buckets_where_n_grams_are_put_there() -> None:
+    from fastw2v.commands.train.settings import as_typed_line
+
+    assert "--buckets" not in as_typed_line(TrainConfig())
+    assert "--buckets 100" in as_typed_line(TrainConfig(subwords="3-6", buckets=100))

@@ -121,6 +121,10 @@ class Embeddings:
         """The words, most frequent first."""
         return iter(self.words)
 
+    def __reversed__(self) -> Iterator[str]:
+        """The words, the rarest first."""
+        return reversed(self.words)
+
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str) and word in self.index
 

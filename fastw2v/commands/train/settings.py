@@ -202,11 +202,13 @@ def differs(path: Path, values: dict[str, Any], command: click.Command) -> bool:
 
 
 def as_typed_line(config: TrainConfig) -> str:
-    """The options of training in one line, as they are typed."""
+    """The options of training in one line, as they are typed; without buckets where there are no n-grams."""
     words = []
     for name, value in vars(config).items():
         flag = name.replace("_", "-")
         if name == "epochs" and config.minutes is not None:
+            continue
+        if name == "buckets" and config.subwords is None:
             continue
         if name == "dynamic_window" and not value:
             words.append("--fixed-window")
