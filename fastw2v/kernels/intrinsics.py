@@ -52,6 +52,22 @@ def yield_core(typingctx: Any) -> Any:
     return types.void(), codegen
 
 
+@intrinsic
+def sleep_briefly(typingctx: Any) -> Any:
+    """Want no core for 50 microseconds, or the millisecond that is Windows' least."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        name, result, least = (
+            ("Sleep", ir.VoidType(), 1) if sys.platform == "win32" else ("usleep", ir.IntType(32), 50)
+        )
+        kind = ir.FunctionType(result, [ir.IntType(32)])
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        builder.call(function, [ir.Constant(ir.IntType(32), least)])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     """The LLVM value with no owner in any array within."""
     if isinstance(kind, types.Array):
