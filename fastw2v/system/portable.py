@@ -109,6 +109,19 @@ def forget_pages(pages: Any, start: int, n_bytes: int) -> None:
         pages.madvise(POSIX_MMAP.MADV_DONTNEED, first, start + n_bytes - first)
 
 
+def return_free_memory() -> None:
+    """Give the system what the C library keeps of memory that is free, where it can be told.
+
+    glibc keeps the room of arrays that were freed, up to 32 MB each.
+    """
+    if sys.platform == "linux":
+        import ctypes  # not at start-up
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
+
+
 # ---- What is on the disk -----------------------------------------------------------------------------------
 
 

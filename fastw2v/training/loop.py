@@ -44,9 +44,9 @@ def train(
     config = with_learning_rate(config, corpus.n_tokens)
     longest = corpus.source.longest if corpus.source else longest_sentence(corpus.offsets)
     require_neighbours(longest + targeted)
-    vectors, start = begin(corpus, config, hooks, init)
     words, others = corpus.vocabulary, corpus.outside_counts
     plan = plan_of(config, words.counts, longest, words.words, others, targeted)
+    vectors, start = begin(corpus, config, hooks, init)
     backend = make(plan, vectors, config.backend, config.threads)
     tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus, hooks)

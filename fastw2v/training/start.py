@@ -18,6 +18,7 @@ from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
 from fastw2v.model.plan import Schedule
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
+from fastw2v.system.portable import return_free_memory
 from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import START, Hook, Position, Trained, embeddings_of
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
@@ -287,6 +288,7 @@ def begin(
     others = corpus.outside_vocabulary
     n_outside = n_words if others is None else len(others)
     require_memory(n_words, config.dim, n_copies, n_buckets, None if others is None else n_outside)
+    return_free_memory()  # of reading, and of the plan
     n_rows = n_words + n_buckets
     vectors = Vectors(aligned_zeros(n_rows, config.dim), aligned_zeros(n_outside, config.dim))
     for start in filter(None, (hook.restore(vectors) for hook in hooks)):
