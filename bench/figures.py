@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import reached
-from bench.rows import OURS, Row, groups, headline_runs, judges_of, newest_run, of_bench, speed
+from bench.rows import OURS, Row, groups, headline_of, judges_of, newest_run, of_bench, speed
 
 AXES = {
     "threads": "threads",
@@ -54,10 +54,10 @@ def speed_and_quality(rows: list[Row]) -> Any:
     """Words a second against every judge's score; up and to the right is better."""
     from matplotlib.figure import Figure
 
-    speeds, scored, epochs = headline_runs(rows)
-    judges = judges_of(scored)
-    if not judges:
+    found = headline_of(rows)
+    if found is None or not found.scored:
         return None
+    scored, judges = found.scored, judges_of(found.scored)
     figure, styles = Figure(figsize=(3.4 * len(judges), 3.4), layout="constrained"), styles_of(scored)
     for number, judge in enumerate(judges):
         axes = figure.add_subplot(1, len(judges), number + 1)
@@ -65,7 +65,7 @@ def speed_and_quality(rows: list[Row]) -> Any:
             values = [row["scores"][judge] for row in own]
             style = styles[name]
             axes.scatter(
-                [statistics.median(speeds[name].values())] * len(values),
+                [statistics.median(found.speeds[name].values())] * len(values),
                 values,
                 label=name,
                 s=24,
@@ -75,7 +75,7 @@ def speed_and_quality(rows: list[Row]) -> Any:
         axes.set(xscale="log", xlabel="words/s", title=judge)
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
-    figure.suptitle(f"training speed, and quality after {epochs} epochs", fontsize=10)
+    figure.suptitle(f"training speed, and quality after {found.epochs} epochs", fontsize=10)
     return figure
 
 
@@ -117,7 +117,7 @@ def time_to_quality(rows: list[Row]) -> Any:
     runs = reached.newest(rows)
     if not runs:
         return None
-    found = reached.reached(max(runs, key=lambda own: (own[0]["dim"], own[0]["n_words"])))
+    found = reached.reached(max(runs, key=lambda own: (own[0]["dim"], own[0]["n_words"], own[0]["run"])))
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     styles = styles_of(found.by_trainer)

@@ -19,9 +19,7 @@ from bench.rows import (
     SETTINGS,
     Row,
     groups,
-    headline_runs,
     judges_of,
-    largest,
     newest_by_label,
     newest_run,
     of_bench,
@@ -184,23 +182,6 @@ def sharing(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def headline(rows: list[Row]) -> str:
-    """Speed and quality side by side."""
-    speeds, scored, epochs = headline_runs(rows)
-    if not speeds:
-        return ""
-    judges = judges_of(scored)
-    lines = []
-    for name, rounds in speeds.items():
-        own = scored.get(name, [])
-        cells = [mean_and_deviation([row["scores"][j] for row in own], j) if own else "" for j in judges]
-        median = statistics.median(rounds.values())
-        lines.append([name, f"{median:,.0f}", advantage(largest(rows), name), *cells])
-    last = largest(rows)[-1]
-    more = [f"{last['threads']} threads"] + [f"scores after {epochs} epochs"] * bool(judges)
-    return f"{table(['trainer', 'words/s', 'block is faster by', *judges], lines)}\n\n{caption(last, *more)}"
-
-
 def ingest(rows: list[Row]) -> str:
     """Words read a second, by how much ours is faster, and what reading takes of a run and of memory."""
     parts = []
@@ -317,7 +298,6 @@ def faults(rows: list[Row]) -> str:
 
 
 SECTIONS: dict[str, Callable[[list[Row]], str]] = {
-    "headline": headline,
     "throughput": throughput,
     "quality": quality,
     "reached": reached.seconds_to_scores,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastw2v.config import TrainConfig
 
@@ -80,27 +80,35 @@ def judges_of(scored: dict[str, list[Row]]) -> list[str]:
     return list(dict.fromkeys(judge for own in scored.values() for row in own for judge in row["scores"]))
 
 
-def largest(rows: list[Row]) -> list[Row]:
-    """Ours and others' throughput with the longest vectors, on the machine and corpus that were used last."""
-    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads", *MACHINE).values()
-    with_ours = [run for run in runs if any(row["trainer"] == OURS for row in run)]
-    return max(with_ours, key=lambda run: (run[0]["dim"], run[-1]["run"]), default=[])
+class Headline(NamedTuple):
+    """A throughput measurement of ours and others, and what scores there are of the same trainers.
 
-
-def headline_runs(
-    rows: list[Row],
-) -> tuple[dict[str, dict[int, float]], dict[str, list[Row]], int]:
-    """Words/s by trainer and round, the trainers' rows with scores, and their epochs.
-
-    Of the throughput measurement that `largest` chooses, and the longest quality measurement of the same
-    settings.
+    speeds  words/s by trainer and round
+    scored  the trainers' rows with scores, after so many epochs
     """
-    own = largest(rows)
-    if not own:
-        return {}, {}, 0
+
+    rows: list[Row]
+    speeds: dict[str, dict[int, float]]
+    scored: dict[str, list[Row]]
+    epochs: int
+
+
+def headline_of(rows: list[Row]) -> Headline | None:
+    """Of the throughput measurements of the longest vectors the newest that has scores, else the newest.
+
+    The scores are those of the longest quality measurement of the same settings.
+    """
+    runs = groups(of_bench(rows, "throughput"), *SETTINGS, "threads", *MACHINE).values()
+    with_ours = [own for own in runs if any(row["trainer"] == OURS for row in own)]
+    found = [with_scores(own, rows) for own in with_ours]
+    return max(found, key=lambda one: (one.rows[0]["dim"], one.epochs > 0, one.rows[-1]["run"]), default=None)
+
+
+def with_scores(own: list[Row], rows: list[Row]) -> Headline:
+    """A throughput measurement with the scores that there are among the rows."""
     speeds, trainers = speeds_by_round(own), {label(row): row["trainer"] for row in own}
     same = [row for row in of_bench(rows, "quality") if row.get("scores") and label(row) in trainers]
     same = [row for row in same if all(row[name] == own[0][name] for name in SETTINGS)]
     epochs = max((row["epochs"] for row in same), default=0)
     scored = newest_by_label([row for row in same if row["epochs"] == epochs])
-    return speeds, {trainers[name]: newest for name, newest in scored.items()}, epochs
+    return Headline(own, speeds, {trainers[name]: newest for name, newest in scored.items()}, epochs)

@@ -27,7 +27,7 @@ from bench import (
     sharing,
     trainers,
 )
-from bench.rows import label
+from bench.rows import headline_of, label
 from corpora.planted import Plan, generate
 from fastw2v.kernels.tiles import registers
 
@@ -100,8 +100,6 @@ def test_tables__are_of_one_machine_each():
     assert "| slow | 100 | 10.0 x |" in text
     assert "| slow | 125 | 2.0 x |" in text
     assert text.index("a CPU (AVX-512), 2 cores") < text.index("a CPU (AVX2), 2 cores")
-    assert "AVX-512" not in report.headline(rows)  # the machine that was used last
-    assert "| slow | 125 | 2.0 x |" in report.headline(rows)
 
 
 def test_throughput__uses_the_last_command_only():
@@ -230,20 +228,25 @@ def test_main__time_to_quality_tries_every_setting_and_draws(tmp_path, monkeypat
     assert "'0.9' is no JUDGE=SCORE, such as MEN=0.55" in result.output
 
 
-def test_headline__joins_speeds_and_scores_of_the_largest_measurement():
+def test_headline__joins_speeds_and_scores_of_the_newest_measurement_that_has_scores():
     scores = {"MEN": 0.5}
     rows = [
         *(trained("fastw2v block", seed, 1.0) for seed in (1, 2)),
         *(trained("slow", seed, 10.0 * seed) for seed in (1, 2)),
+        trained("fastw2v block", 1, 1.0, run="two", corpus="other", n_words=10),
         trained("slow", 1, 5.0, run="two", corpus="other", n_words=10),
         trained("slow", 1, 9.0, bench="quality", epochs=5, scores=scores),
         trained("slow", 1, 9.0, bench="quality", epochs=1, scores={"MEN": 0.1}),
     ]
     rows.append(trained("fastw2v block", 1, 1.0, scores={"MEN": 0.99}, bench="quality", epochs=9, lr=0.1))
-    text = report.headline(rows)
-    assert "| slow | 75 | 15.0 x (10.0 to 20.0) | 0.500 |" in text
-    assert "`text`" in text
-    assert "scores after 5 epochs" in text
+    found = headline_of(rows)
+    assert found is not None
+    assert found.speeds["slow"] == {1: 100.0, 2: 50.0}
+    assert (found.epochs, [row["scores"] for row in found.scored["slow"]]) == (5, [scores])
+    assert {row["corpus"] for row in found.rows} == {"text"}
+    without = [row for row in rows if row["bench"] == "throughput"]
+    assert headline_of(without).rows[0]["corpus"] == "other"
+    assert headline_of([]) is None
 
 
 def test_throughput__a_ratio_is_of_the_last_command_that_ran_both():
