@@ -12,6 +12,11 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 
+def declared(builder: Any, name: str, kind: Any) -> Any:
+    """A function that LLVM or the system has, by its name and type."""
+    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+
 @intrinsic
 def atomic_add(typingctx: Any, array: Any, amount: Any) -> Any:
     """array[0] += amount for an int64 array, atomically; returns the value before.
@@ -45,8 +50,7 @@ def yield_core(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
         name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"  # neither takes anything
-        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        builder.call(function, [])
+        builder.call(declared(builder, name, kind), [])
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -61,8 +65,7 @@ def sleep_briefly(typingctx: Any) -> Any:
             ("Sleep", ir.VoidType(), 1) if sys.platform == "win32" else ("usleep", ir.IntType(32), 50)
         )
         kind = ir.FunctionType(result, [ir.IntType(32)])
-        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        builder.call(function, [ir.Constant(ir.IntType(32), least)])
+        builder.call(declared(builder, name, kind), [ir.Constant(ir.IntType(32), least)])
         return context.get_dummy_value()
 
     return types.void(), codegen

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from fastw2v.kernels.intrinsics import declared
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16, PAIRS
 from fastw2v.kernels.tiles.registers import (
     FEATURES,
@@ -23,7 +24,6 @@ from fastw2v.kernels.tiles.registers import (
     VECTOR,
     Matrix,
     counted_loop,
-    declared,
     literals,
     numbers,
     transposed,

@@ -8,6 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from fastw2v.kernels.intrinsics import declared
 from fastw2v.kernels.tiles.registers import (
     FEATURES,
     FLOAT,
@@ -16,7 +17,6 @@ from fastw2v.kernels.tiles.registers import (
     WIDE,
     Matrix,
     counted_loop,
-    declared,
     whole,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE

@@ -130,11 +130,6 @@ class Lanes(NamedTuple):
         return vectors[0]
 
 
-def declared(builder: Any, name: str, kind: Any) -> Any:
-    """A function that LLVM or the system has, by its name and type."""
-    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-
-
 def splat(builder: Any, scalar: Any) -> Any:
     """A float32 in all lanes."""
     single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, ir.Constant(I32, 0))

@@ -8,6 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from fastw2v.kernels.intrinsics import declared
 from fastw2v.kernels.tiles.products import zero_tile
 from fastw2v.kernels.tiles.registers import (
     FAST,
@@ -15,7 +16,6 @@ from fastw2v.kernels.tiles.registers import (
     VECTOR,
     Matrix,
     counted_loop,
-    declared,
     multiply_add,
     numbers,
     splat,
