@@ -54,10 +54,12 @@ class Backend(Protocol):
 
     plan           Plan
     units_at_once  how many units a call takes together: calls begin at multiples of it
+    least_groups   so many of them in a call keep all workers busy
     """
 
     plan: Plan
     units_at_once: int
+    least_groups: int
 
     def compile(self, tokens: Tokens) -> None:
         """Make ready what trains tokens of these types; trains nothing."""

@@ -30,7 +30,7 @@ class Machine:
     rates   the step sizes at the first and after the last token of each call
     """
 
-    units_at_once = 1
+    units_at_once = least_groups = 1
 
     def __init__(self, speed):
         self.speed, self.now, self.rates = speed, 100.0, []

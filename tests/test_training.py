@@ -9,7 +9,7 @@ import pytest
 
 import fastw2v
 from corpora.small import corpus_of
-from fastw2v.backends import plan_of
+from fastw2v.backends import make, plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
@@ -17,6 +17,7 @@ from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
 from fastw2v.training import health, loop, spans, start
 from fastw2v.training.hooks import Callbacks
+from fastw2v.training.start import aligned_zeros
 from tests.chains import chain_corpus
 
 
@@ -89,7 +90,7 @@ def test_loop__learning_rate_falls_over_the_whole_run():
     rates = []
 
     class Recorder:
-        units_at_once = 1
+        units_at_once = least_groups = 1
 
         def train(self, tokens, schedule, first, end):
             for unit in range(first, end):
@@ -250,6 +251,19 @@ def test_next_size__aims_at_the_length_of_a_call():
     assert spans.next_size(10, spans.CALL_SECONDS) == 10
     assert spans.next_size(10, spans.CALL_SECONDS / 100) == 40
     assert spans.next_size(10, spans.CALL_SECONDS * 100) == 1
+    assert spans.next_size(2, spans.CALL_SECONDS * 4, least=2) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "least"), [({}, 3), ({"loss": "softmax"}, 3), ({"deterministic": True}, 1)], ids=str
+)
+def test_backends__a_call_keeps_all_workers_busy(options, least):
+    """A unit for each, but where all of them are at one."""
+    counts = np.full(2000, 9)
+    plan = plan_of(TrainConfig(**options), counts, 9)
+    made = make(plan, Vectors(aligned_zeros(2000, 16), aligned_zeros(2000, 16)), "numba", 3)
+    assert made.least_groups == least
+    assert make(plan, made.host(), "reference").least_groups == 1
 
 
 @pytest.mark.parametrize("kernel", ["pair", "block"])

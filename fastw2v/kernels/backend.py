@@ -97,7 +97,7 @@ class KernelBackend:
     vectors        float32 (n_words, padded dim) each, rows 64-byte aligned
     n_workers      a thread each
     units_at_once  how many a call takes together: calls begin at multiples of it
-
+    least_groups   so many of them in a call keep all workers busy: one each, where workers share none
     """
 
     def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
@@ -112,6 +112,7 @@ class KernelBackend:
         elif isinstance(plan.estimator, Panels):
             n_workers = min(n_workers, panels.count_panels(len(vectors.outside)))
         self.totals = new_totals(n_workers)
+        self.least_groups = 1 if type(plan.estimator) in SHARED else n_workers
 
     def compile(self, tokens: Tokens) -> None:
         """Compile the kernel for tokens of these types, or load it from the cache."""

@@ -19,7 +19,10 @@ class ReferenceBackend:
     """Trains units in NumPy, in one thread; the matrices in `vectors` change in place.
 
     units_at_once  how many a call takes together: calls begin at multiples of it
+    least_groups   so many of them in a call keep all workers busy: there is one
     """
+
+    least_groups = 1
 
     def __init__(self, plan: Plan, vectors: Vectors) -> None:
         self.plan, self.vectors = plan, vectors

@@ -135,7 +135,7 @@ class ChunkTrainer:
             started = time.perf_counter()
             called = backend.train(tokens, schedule, first, last)
             seconds = time.perf_counter() - started
-            size = next_size(-(-(last - first) // at_once), seconds)
+            size = next_size(-(-(last - first) // at_once), seconds, backend.least_groups)
             self._call_size = size if last < end else max(size, self._call_size)
             totals, self.totals = totals.plus(called), self.totals.plus(called)
             self.seconds, self._n_calls = self.seconds + seconds, self._n_calls + 1

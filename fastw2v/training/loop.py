@@ -178,7 +178,7 @@ class Loop:
 
     def resize(self, n_groups: int, seconds: float) -> None:
         """Take a call of so many groups of units into account: a shorter one than usual shows less."""
-        size = next_size(n_groups, seconds)
+        size = next_size(n_groups, seconds, self.backend.least_groups)
         self.call_size = size if n_groups == self.call_size else max(size, self.call_size)
 
     def tell_on_the_way(self, span: Span, unit: int, mean_loss: float) -> None:

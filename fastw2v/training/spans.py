@@ -48,6 +48,10 @@ class Synchronized(NamedTuple):
     signum: int
 
 
-def next_size(size: int, seconds: float) -> int:
-    """Units for the next call so that it lasts about CALL_SECONDS; grows at most fourfold at a time."""
-    return max(1, min(4 * size, round(size * CALL_SECONDS / max(seconds, 1e-6))))
+def next_size(size: int, seconds: float, least: int = 1) -> int:
+    """Units for the next call so that it lasts about CALL_SECONDS; grows at most fourfold at a time.
+
+    least   so many keep all workers busy, each with a unit of its own: a unit of a softmax over 5,000 words
+            takes CALL_SECONDS by itself, and two workers had one unit a call
+    """
+    return max(least, min(4 * size, round(size * CALL_SECONDS / max(seconds, 1e-6))))
