@@ -34,12 +34,14 @@ from fastw2v.model.plan import (
     Objective,
     Pair,
     Panels,
+    Paths,
     Plan,
     Schedule,
     SkipGram,
     Softmax,
     Subwords,
     Whole,
+    Words,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.options.subwords import lengths_of
@@ -162,12 +164,14 @@ def centers_at_once(config: TrainConfig, counts: NDArray[np.int64]) -> int:
 def estimator_of(config: TrainConfig, counts: NDArray[np.int64], n_outside: int | None = None) -> Estimator:
     """The estimator that config names for a vocabulary of these counts, and so many outside words.
 
-    Without noise to share, a hierarchical softmax goes pair by pair.
+    Without noise to share, a hierarchical softmax shares the nodes of its paths, or goes pair by pair: CBOW's
+    cases have a path each.
 
     Raises UsageError for a deterministic kernel pair, which there is not.
     """
     if config.loss == "hierarchical-softmax":
-        return Pair()
+        in_windows = config.kernel == "block" and config.architecture == "skip-gram" and not config.subwords
+        return Paths() if in_windows else Pair()
     if config.kernel == "pair":
         if config.deterministic:
             raise UsageError(
@@ -197,6 +201,10 @@ def supports(plan: Plan, backend: str) -> str | None:
         return "loss softmax takes no global_context: leave --loss out, or global_context"
     if isinstance(plan.architecture, GivenPairs) and isinstance(plan.objective, Softmax):
         return "loss softmax is of windows, and given pairs have none: leave --loss out"
+    if isinstance(plan.estimator, Paths):
+        of_paths = isinstance(plan.objective, HierarchicalSoftmax) and isinstance(plan.inputs, Words)
+        if not of_paths or isinstance(plan.architecture, Cbow):
+            return "only the hierarchical softmax of whole words has paths in windows: leave out --kernel"
     if is_shared and not isinstance(plan.objective, NegativeSampling):
         return "a softmax has no noise for a block to share: leave out --kernel"
     if isinstance(plan.estimator, Whole | Panels) and not isinstance(plan.objective, Softmax):

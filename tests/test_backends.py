@@ -22,6 +22,7 @@ from fastw2v.model.plan import (
     NegativeSampling,
     Pair,
     Panels,
+    Paths,
     Plan,
     SkipGram,
     Softmax,
@@ -45,7 +46,7 @@ def refusal(options: dict[str, Any]) -> str | None:
     """What the user is told of a combination, or None where it trains."""
     idle = {
         "softmax": ("precision",),
-        "hierarchical-softmax": ("kernel", "precision", "deterministic"),
+        "hierarchical-softmax": ("precision", "deterministic"),
         "pair": ("precision",),
     }
     for name in (*idle.get(options["loss"], ()), *idle.get(options["kernel"], ())):
@@ -92,7 +93,10 @@ def test_plan_of__each_option_has_its_type() -> None:
         (("loss", "softmax"),): Whole,
         (("loss", "softmax"), ("deterministic", True)): Panels,
         (("loss", "softmax"), ("backend", "reference"), ("kernel", "pair")): Pair,
-        (("loss", "hierarchical-softmax"),): Pair,
+        (("loss", "hierarchical-softmax"),): Paths,
+        (("loss", "hierarchical-softmax"), ("kernel", "pair")): Pair,
+        (("loss", "hierarchical-softmax"), ("architecture", "cbow")): Pair,
+        (("loss", "hierarchical-softmax"), ("subwords", "3-6")): Pair,
     }
     for options, kind in kinds.items():
         assert type(plan_of(TrainConfig(**dict(options)), COUNTS, 5).estimator) is kind

@@ -19,12 +19,24 @@ from fastw2v import cli
 from fastw2v.backends import objective_of
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
-from fastw2v.model.arrays import Vectors
+from fastw2v.model.arrays import Tokens, Vectors
 from fastw2v.model.huffman import huffman_tree
-from fastw2v.model.plan import HierarchicalSoftmax
+from fastw2v.model.plan import (
+    LARGEST_MOVE,
+    WORDS,
+    Estimator,
+    HierarchicalSoftmax,
+    Pair,
+    Paths,
+    Plan,
+    Schedule,
+    SkipGram,
+)
+from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.losses import hierarchical_softmax_loss
 from fastw2v.reference.objectives import path_of
 from fastw2v.reference.pair import pair_step
+from fastw2v.reference.paths import take_errors
 from fastw2v.training import train
 from tests.gradients import numerical_gradient
 from tests.parquet import write_texts
@@ -185,3 +197,42 @@ def test_train__outside_vectors_are_of_no_words(tmp_path: Path, capsys: pytest.C
     np.testing.assert_allclose(vectors.center_vectors, init.center_vectors, atol=1e-5)
     with pytest.raises(UsageError, match="negatives is 9, but loss hierarchical-softmax draws no noise"):
         TrainConfig(loss="hierarchical-softmax", negatives=9)
+
+
+SENTENCES = [[0, 1, 2, 0, 3, 4, 1], [5, 0], [1, 1, 2]]
+
+
+def whole_windows(estimator: Estimator) -> tuple[Plan, Tokens]:
+    """Skip-gram with windows of two words on either side, of which the near one counts twice as much."""
+    counts = np.bincount(np.concatenate(SENTENCES))
+    limits = np.full(len(counts), 2**32 - 1, np.uint32)
+    plan = Plan(SkipGram(2, 1, 2, limits, weighted=1), WORDS, objective(counts.tolist()), estimator)
+    offsets = np.cumsum([0, *map(len, SENTENCES)])
+    return plan, Tokens(np.concatenate(SENTENCES).astype(np.int32), offsets.astype(np.int64))
+
+
+def trained_by(estimator: Estimator, V: Any, U: Any, rate: float) -> tuple[Vectors, Any]:
+    """Copies of the matrices after a step of the reference at every centre, and its totals."""
+    plan, tokens = whole_windows(estimator)
+    backend = ReferenceBackend(plan, Vectors(V.copy(), U.copy()))
+    return backend.host(), backend.train(tokens, Schedule(np.uint64(3), 0, 1, rate, rate), 0, 1)
+
+
+def test_paths__take_the_steps_of_pairs(rng: Any) -> None:
+    """By so short steps that none meets another, and to the same loss: each node once is each pair's once."""
+    V, U, rate = rng.normal(size=(6, 7)), rng.normal(size=(6, 7)), 1e-7
+    (by_pairs, expected), (by_paths, totals) = (trained_by(kind, V, U, rate) for kind in (Pair(), Paths()))
+    assert totals.n_pairs == pytest.approx(expected.n_pairs)
+    assert totals.loss == pytest.approx(expected.loss, rel=1e-6)
+    for ours, theirs, start in zip(by_paths, by_pairs, (V, U), strict=True):
+        np.testing.assert_allclose((ours - start) / rate, (theirs - start) / rate, atol=1e-4)
+
+
+def test_paths__no_step_moves_a_score_too_far(rng: Any) -> None:
+    """Rows that are 30 long and rates of 5: the root's score with a centre moves by LARGEST_MOVE at most."""
+    outside, h = rng.normal(size=(6, 7)), 30 * rng.normal(size=(1, 7))
+    mass = np.full((6, 1), 9.0)
+    _, errors, steps = take_errors(outside, np.arange(6), (mass, 0.5 * mass), h, 5.0)
+    moved = np.abs(steps) * float(h[0] @ h[0])
+    assert moved.max() == pytest.approx(LARGEST_MOVE)
+    assert (np.sign(steps) == -np.sign(errors)).all()

@@ -20,6 +20,7 @@ TWINS = [
     ("architectures", "architectures"),
     ("objectives", "objectives"),
     ("pair", "pair"),
+    ("paths", "paths"),
     ("whole", "whole"),
     ("bags", "block/plain_bags"),
     ("ngrams", "block/plain_ngrams"),

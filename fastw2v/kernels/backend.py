@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastw2v.errors import OutputError
-from fastw2v.kernels import lockstep, pair, panels, whole
+from fastw2v.kernels import lockstep, pair, panels, paths, whole
 from fastw2v.kernels.block import plain, step
 from fastw2v.kernels.jit import is_kept, require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
-from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Schedule, Whole, no_steps
+from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Paths, Plan, Schedule, Whole, no_steps
 
 NO_SCRATCH = "no memory for a worker's scratch: lower --threads, --window or --dim"
 NO_LANES = "no memory for the scratch of all lanes: lower --window or --dim"
@@ -69,6 +69,7 @@ def kernel_of(plan: Plan) -> Any:
     block = step.train_units if HAS_TILES else plain.train_units
     kernels = {
         Pair: pair.train_units,
+        Paths: paths.train_units,
         Whole: whole.train_units,
         Panels: whole.train_together,
         Block: block,

@@ -189,6 +189,10 @@ class Pair(NamedTuple):
     """The textbook: a step for each pair, one after the other, with fresh noise."""
 
 
+class Paths(NamedTuple):
+    """The paths of a hierarchical softmax, those of neighbouring centres' windows at once."""
+
+
 class Whole(NamedTuple):
     """A step for T cases together, with all words as outputs: those of a window share one softmax.
 
@@ -239,7 +243,7 @@ class Lockstep(NamedTuple):
 Architecture = SkipGram | Cbow | GlobalContext | GivenPairs
 Inputs = Words | Subwords
 Objective = NegativeSampling | HierarchicalSoftmax | Softmax
-Estimator = Pair | Whole | Panels | Block | Lockstep
+Estimator = Pair | Paths | Whole | Panels | Block | Lockstep
 
 
 def n_buckets(inputs: Inputs) -> int:

@@ -15,7 +15,10 @@ from fastw2v.options.checks import shown
 _NOISE = ("negatives", "ns_exponent", "kernel", "block_size", "shared_negatives", "precision")
 # What an option's value leaves without effect: options that may only have their defaults then, and why.
 WITHOUT_EFFECT: dict[tuple[str, str | bool], tuple[tuple[str, ...], str]] = {
-    ("loss", "hierarchical-softmax"): ((*_NOISE, "deterministic"), "draws no noise words"),
+    ("loss", "hierarchical-softmax"): (
+        (*(name for name in _NOISE if name != "kernel"), "deterministic"),
+        "draws no noise words",
+    ),
     ("loss", "softmax"): (
         tuple(name for name in _NOISE if name not in ("kernel", "block_size")),
         "draws no noise words",

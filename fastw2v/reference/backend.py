@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fastw2v.model.arrays import Tokens, Totals, Vectors, new_totals, summed, work_on
-from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Schedule, Whole, no_steps
-from fastw2v.reference import block, lockstep, pair, whole
+from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Paths, Plan, Schedule, Whole, no_steps
+from fastw2v.reference import block, lockstep, pair, paths, whole
 
 TRAINERS = {
     Pair: pair.train_units,
+    Paths: paths.train_units,
     Whole: whole.train_units,
     Panels: whole.train_units,
     Block: block.train_units,

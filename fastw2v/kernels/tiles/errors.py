@@ -73,6 +73,13 @@ def exp_minus_abs(builder: Any, x: Any) -> Any:
     return product(builder, power_of_two, polynomial(builder, f, POWER))
 
 
+def within(builder: Any, x: Any, most: Any) -> Any:
+    """x, or the end of −most to most that is next to it."""
+    least = builder.fneg(most)
+    below = builder.select(builder.fcmp_ordered(">", x, most), most, x)
+    return builder.select(builder.fcmp_ordered("<", below, least), least, below)
+
+
 def error_and_loss(builder: Any, x: Any) -> tuple[Any, Any]:
     """σ(−x) and −log σ(x) of a vector of scores; the loss of NaN is NaN, which ends a run."""
     e, one = exp_minus_abs(builder, x), constant(1)
@@ -91,6 +98,9 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
         score = scores[c, p] + Σ_b products[b, c]·steps[b, p], error = shares[c, p]·σ(−score),
         pulls[c, p] = center_steps[c]·error, steps[c, p] = word_steps[p]·error.
 
+    A window with `against` is one of nodes: words of which so much leave the node by the branch where its
+    score is to be low. Then error = shares·σ(−score) − against, and steps[c, p] is held within ± most[c].
+
     width         words of a centre, in whole lines
     center_steps  tuple of float32
     """
@@ -102,10 +112,12 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
             name: address(context, builder, kind, builder.extract_value(args[0], n))
             for n, (name, kind) in enumerate(zip(fields, signature.args[0].types, strict=True))
         }
+        against, most = arrays.get("against"), arrays.get("most")
         scores, shares, pulls, steps, word_steps, products = (
             arrays[name] for name in ("scores", "shares", "pulls", "steps", "word_steps", "products")
         )
         own_steps = [splat(builder, builder.extract_value(args[2], c)) for c in range(n_centers)]
+        limits = [LINE.spread(builder, most, whole(c)) for c in range(n_centers)] if most is not None else []
 
         def body(q: Any, losses: list[Any]) -> list[Any]:
             place = builder.mul(q, whole(FLOATS_PER_LINE))
@@ -121,7 +133,12 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
                 share = LINE.load(builder, shares, at)
                 error = product(builder, share, error)
                 loss = multiply_add(builder, share, own_loss, loss)
-                before.append(product(builder, of_words, error))
+                if against is not None:
+                    other = LINE.load(builder, against, at)
+                    error = builder.fsub(error, other, flags=FAST)
+                    loss = multiply_add(builder, other, score, loss)
+                step = product(builder, of_words, error)
+                before.append(step if most is None else within(builder, step, limits[c]))
                 LINE.store(builder, before[-1], steps, at)
                 LINE.store(builder, product(builder, own_steps[c], error), pulls, at)
             return [loss]
