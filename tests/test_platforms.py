@@ -180,7 +180,10 @@ def test_atomic_writer__keeps_the_work_where_another_program_has_the_file_open(
     assert (target.read_bytes(), (tmp_path / "v.txt.new").read_bytes()) == (b"old", b"new")
 
 
-def test_patiently__a_file_that_a_scanner_has_open_for_a_moment_is_renamed() -> None:
+def test_patiently__a_file_that_a_scanner_has_open_for_a_moment_is_renamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(portable, "PATIENCE_SECONDS", 1.0)
     calls = []
 
     def change() -> None:
@@ -190,6 +193,10 @@ def test_patiently__a_file_that_a_scanner_has_open_for_a_moment_is_renamed() -> 
 
     portable.patiently(change)
     assert len(calls) == 3
+
+
+def test_patiently__waits_only_where_scanners_keep_names() -> None:
+    assert (portable.PATIENCE_SECONDS > 0) == (os.name == "nt")
 
 
 def test_atomic_folder__two_may_work_side_by_side(tmp_path: Path) -> None:

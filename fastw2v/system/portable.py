@@ -28,7 +28,7 @@ HAS_POSITIONS = hasattr(os, "preadv") and hasattr(os, "pwrite")
 HAS_FLAGS = hasattr(mmap, "MAP_PRIVATE")
 HUGE_PAGE = 1 << 21  # bytes; with pages of 4 KB a token took 28 ns to read instead of 20
 CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # pipes, terminals, some network file systems
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0 if os.name == "nt" else 0.0  # elsewhere who looks into a file does not keep its name
 _one_at_a_time = threading.Lock()
 
 
@@ -162,7 +162,7 @@ def sync_folder(folder: Path) -> None:
 def patiently(change: Callable[[], object]) -> None:
     """Change a name, again where it is refused: a scanner for viruses has new files open for a moment.
 
-    Raises PermissionError after PATIENCE_SECONDS, any other error at once.
+    Only on Windows. Raises PermissionError after PATIENCE_SECONDS, any other error at once.
     """
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
