@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.options import say
 from bench.records import Records
 from bench.rows import MACHINE, Row, newest_run, of_bench
-from bench.tables import table
+from bench.tables import machine_of, table
 from corpora.blocks import PlantedGraph, planted_graph, write_edges
 from fastw2v.system.machine import usable_cores
 from fastw2v.vectors import formats
@@ -190,7 +190,7 @@ def as_table(rows: list[Row]) -> str:
         row = own[-1]
         about = f"{row['nodes']:,} nodes, {row['edges']:,} edges, {row['blocks']} blocks"
         about += f"; p {row['p']:g}, q {row['q']:g}"
-        machine = f"{row['threads']} threads; {row['cpu']} ({row['instructions']}); "
+        machine = f"{row['threads']} threads; {machine_of(row)}; "
         machine += f"Python {row['python']}, numba {row['numba']}"
         lines = [cells_of(best[name], first) for name in sorted(best, key=lambda name: name != OURS)]
         parts.append(f"{table(HEAD, lines)}\n\n*{about}; {machine}; commit {row['commit']}*")
