@@ -227,6 +227,32 @@ def test_check_combination__refuses_by_name_and_defaults_pass(options: dict[str,
     assert getattr(TrainConfig(**{**options, name: default}), name) == default
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"minutes": 1.5},
+        {"loss": "softmax"},
+        {"loss": "hierarchical-softmax"},
+        {"kernel": "pair"},
+        {"architecture": "cbow"},
+        {"dynamic_window": False},
+        {"subwords": "2-3"},
+        {"holdout": 0.2},
+    ],
+    ids=str,
+)
+def test_without_effect__names_what_has_a_default_and_is_refused_otherwise(beside: dict[str, Any]) -> None:
+    named = {field.name for field in dataclasses.fields(TrainConfig) if field.default not in (None, False)}
+    refused = set()
+    for name in named - beside.keys():
+        try:
+            together.check_judging(TrainConfig(**beside, **{name: OTHERS[name]}), by_files=False)
+        except UsageError:
+            refused.add(name)
+    assert together.without_effect(TrainConfig(**beside), by_files=False) & named == refused
+
+
 def test_sync_unit__is_that_of_training() -> None:
     assert config.SYNC_UNIT == UNIT
     with pytest.raises(UsageError, match="4,096 or more"):

@@ -212,8 +212,9 @@ def test_read_config__a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: py
     assert read_config(path, cli.train) == expected
 
 
-def test_as_typed_line__shows_buckets_where_n_grams_are_put_there() -> None:
+def test_as_typed_line__leaves_idle_options_out() -> None:
     from fastw2v.commands.train.settings import as_typed_line
 
-    assert "--buckets" not in as_typed_line(TrainConfig())
-    assert "--buckets 100" in as_typed_line(TrainConfig(subwords="3-6", buckets=100))
+    config = TrainConfig(subwords="3-6", buckets=100)
+    assert "--buckets 100" in as_typed_line(config)
+    assert "--buckets" not in as_typed_line(config, {"buckets"})

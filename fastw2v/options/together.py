@@ -79,14 +79,30 @@ def check_clock(config: Any) -> None:
         )
 
 
+def is_judged(config: Any, *, by_files: bool) -> bool:
+    """Whether there is anything to judge a run by; by_files: pairs or questions."""
+    return bool(config.holdout or config.eval_next_item or by_files)
+
+
+def without_effect(config: Any, *, by_files: bool) -> set[str]:
+    """The options of a TrainConfig that its others leave without effect, whatever their values.
+
+    by_files   whether files of pairs or questions judge the run
+    """
+    idle = set() if config.subwords else {"buckets"}
+    idle |= {"epochs"} if config.minutes is not None else set()
+    idle |= set() if is_judged(config, by_files=by_files) else {"eval_every"}
+    for (cause, value), (names, _) in WITHOUT_EFFECT.items():
+        idle |= set(names) if getattr(config, cause) == value else set()
+    return idle
+
+
 def check_judging(config: Any, *, by_files: bool) -> None:
     """Refuse eval_every where there is nothing to judge by: no holdout, and no files of pairs or questions.
 
     Raises UsageError.
     """
-    if config.eval_every != type(config).eval_every and not (
-        config.holdout or config.eval_next_item or by_files
-    ):
+    if config.eval_every != type(config).eval_every and not is_judged(config, by_files=by_files):
         raise UsageError(
             f"eval_every is {config.eval_every:g}, but there is nothing to judge by: set holdout to 0.01, or "
             "leave eval_every out",

@@ -36,9 +36,11 @@ from fastw2v.distributed.communicator import Communicator, open_communicator
 from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.together import without_effect
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
 from fastw2v.run.continuing import joined_line, keep_model, lists_of, request_with, start_of
+from fastw2v.run.pairs import OF_SENTENCES
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request, memory_of, read_vocabularies, rows_of
 from fastw2v.run.resume import begun
@@ -258,7 +260,9 @@ class LeaderJob:
         saved = self.place.saved if self.place else None
         init = None if saved else self.load_start(corpus)
         if display.verbose:
-            display.say(as_typed_line(run.training), whole=True)
+            idle = without_effect(run.training, by_files=bool(self.scores))
+            idle |= OF_SENTENCES.keys() if run.request.pairs.pairs else set()
+            display.say(as_typed_line(run.training, idle), whole=True)
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,14 +201,12 @@ def differs(path: Path, values: dict[str, Any], command: click.Command) -> bool:
     return {key: shown(value) for key, value in content.items()} != expected
 
 
-def as_typed_line(config: TrainConfig) -> str:
-    """The options of training in one line, as they are typed; without buckets where there are no n-grams."""
+def as_typed_line(config: TrainConfig, idle: Collection[str] = ()) -> str:
+    """The options of training in one line, as they are typed, but for idle ones, which have no effect."""
     words = []
     for name, value in vars(config).items():
         flag = name.replace("_", "-")
-        if name == "epochs" and config.minutes is not None:
-            continue
-        if name == "buckets" and config.subwords is None:
+        if name in idle:
             continue
         if name == "dynamic_window" and not value:
             words.append("--fixed-window")
