@@ -1,7 +1,7 @@
 """The command line: arguments in, one library call, an answer or a one-line error out.
 
-Commands import only click at their top; numba and pyarrow are imported by the command that needs them, so
-`fastw2v --help` answers in a tenth of a second.
+A command is imported when it is named, with click alone at its top; numba and pyarrow are imported where it
+needs them, so that `fastw2v --help` answers in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -16,22 +16,8 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from fastw2v.commands.ask import analogy, nearest, odd_one_out, similarity
-from fastw2v.commands.cache import cache
-from fastw2v.commands.diff import diff
-from fastw2v.commands.doctor import doctor
-from fastw2v.commands.evaluate import evaluate
-from fastw2v.commands.export import export
-from fastw2v.commands.map import draw_map
-from fastw2v.commands.phrases import phrases
-from fastw2v.commands.recommend import recommend
-from fastw2v.commands.report import report
-from fastw2v.commands.sequences import sequences
-from fastw2v.commands.stability import stability
-from fastw2v.commands.train.command import train
+from fastw2v.commands import COMMANDS, Imported
 from fastw2v.commands.unknown import command_message, option_message, refuse_single_dashes, variable_message
-from fastw2v.commands.vocab import vocab
-from fastw2v.commands.warm_up import warm_up
 from fastw2v.distributed.communicator import end_all, launched
 from fastw2v.errors import FastW2VError, OutputError, UsageError
 from fastw2v.options.spelling import as_typed
@@ -63,7 +49,7 @@ class Commands(click.Group):
         return name, command, rest
 
 
-@click.group(cls=Commands, context_settings=SETTINGS)
+@click.group(cls=Commands, commands=Imported(COMMANDS), context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="fastw2v")
 def cli() -> None:
     """The models of word2vec, from text, tables and graphs, at the speed of the machine.
@@ -77,8 +63,9 @@ def cli() -> None:
     context, place = click.get_current_context(), launched()
     if place and place[0] and context.invoked_subcommand != "train":
         context.exit()  # of several processes one does it
-    known = {name for command in cli.commands.values() for name in variables_of(command)}
-    for name in sorted(name for name in os.environ if name.startswith(f"{PREFIX}_")):
+    given = sorted(name for name in os.environ if name.startswith(f"{PREFIX}_"))
+    known = {name for command in (cli.commands.values() if given else ()) for name in variables_of(command)}
+    for name in given:
         if name not in known and (message := variable_message(name, PREFIX, cli.commands)):
             click.echo(f"Warning: {message}", err=True)
 
@@ -93,14 +80,6 @@ def variables_of(command: click.Command) -> Iterator[str]:
 def variable_of(command: click.Command, option: click.Parameter) -> str:
     """The name in the environment that an option of a command has."""
     return str(option.envvar or f"{PREFIX}_{command.name}_{option.name}".upper().replace("-", "_"))
-
-
-QUESTIONS = (nearest, analogy, similarity, odd_one_out)
-ANSWERS = (*QUESTIONS, diff, recommend, sequences)
-OF_MACHINE = (doctor, warm_up, cache)
-COMMANDS = (train, stability, phrases, vocab, evaluate, *ANSWERS, draw_map, report, export, *OF_MACHINE)
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastw2v.config import Ids
-from fastw2v.corpus import count, number
+from fastw2v.corpus import count, number, workers
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.count import BatchQueue
 from fastw2v.corpus.ids.memory import Budget, Memory
@@ -263,7 +263,7 @@ def test_read_corpus__is_the_same_in_files(
 ) -> None:
     rows: list[Row] = [" ".join(map(str, rng.geometric(0.05, n))) for n in rng.integers(0, 40, 200)]
     path = write(tmp_path / "c.parquet", rows, row_group_size=50)
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(ids_bytes, 1 << 30))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(ids_bytes, 1 << 30))
     monkeypatch.setattr(layouts, "BATCH_ROWS", 7)
     corpus = read_corpus(path, min_count=3, threads=threads)
     assert pages_of(corpus.ids) is not None
@@ -275,7 +275,7 @@ def test_read_corpus__leaves_no_temporary_file(tmp_path: Path, monkeypatch: pyte
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(0, 1 << 30))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(0, 1 << 30))
     corpus = read_corpus(write_texts(tmp_path / "c.parquet", "a b a", "b"), min_count=1)
     assert corpus.ids.tolist() == [0, 1, 0, 1]
     assert list(folder.iterdir()) == []
@@ -283,7 +283,7 @@ def test_read_corpus__leaves_no_temporary_file(tmp_path: Path, monkeypatch: pyte
 
 def test_read_corpus__says_what_was_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "FIRST_WORDS", 4)
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
     rows = ["a a a", " ".join(f"rare{i}" for i in range(100)), "a a"]
     corpus = read_corpus(write_texts(tmp_path / "c.parquet", *rows), min_count=1)
     assert corpus.vocabulary.words[0] == "a"
@@ -302,7 +302,7 @@ def test_read_corpus__never_drops_words_of_a_given_vocabulary(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, ids: Ids
 ) -> None:
     monkeypatch.setattr(table, "FIRST_WORDS", 4)
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
     rows = [[int(n) for n in rng.permutation(60)] for _ in range(3)]
     given = Vocabulary([str(n) for n in range(60)], np.arange(60, 0, -1))
     options: dict[str, Any] = {"ids": ids, "threads": 2, "keep_words": frozenset(["7", "9", "30"])}

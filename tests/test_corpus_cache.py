@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from corpora.parquet import write_text_parquet
 from fastw2v.config import ReadConfig
-from fastw2v.corpus import count
 from fastw2v.corpus import read as read_module
+from fastw2v.corpus import workers
 from fastw2v.corpus.ids.cache import MAGIC, sealed
 from fastw2v.corpus.ids.memory import Budget, Memory
 from fastw2v.corpus.ids.storage import HEADER_BYTES, pages_of
@@ -186,7 +186,7 @@ def test_cache__keeps_no_corpus_with_dropped_words(tmp_path: Path, monkeypatch: 
     write_text_parquet(
         source, [" ".join(f"w{i}" for i in range(n, n + 20_000)) for n in range(0, 60_000, 9_000)]
     )
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 4 << 20))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 4 << 20))
     corpus = read(source, tmp_path / "cache")
     assert corpus.dropped.n_dropped > 1000
     assert f"dropped {corpus.dropped.n_dropped:,} rare ones" in corpus.notes[0]

@@ -19,7 +19,8 @@ OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the co
 
 
 def test_options__are_all_the_parameters_of_the_command() -> None:
-    parameters = [option for option in cli.train.params if isinstance(option, click.Option)]
+    train = cli.cli.commands["train"]
+    parameters = [option for option in train.params if isinstance(option, click.Option)]
     assert sorted(option.name or "" for option in parameters) == sorted(BY_NAME)
     assert len(BY_NAME) == len(OPTIONS)
     for option in parameters:
@@ -54,8 +55,9 @@ def test_sections__show_the_ten_that_matter_first() -> None:
     frequent = [option.name for option in OPTIONS if option.section == SECTIONS[0]]
     assert len(frequent) == 10
     assert {option.section for option in OPTIONS} == set(SECTIONS)
-    with click.Context(cli.train) as context:
-        help_text = cli.train.get_help(context)
+    train = cli.cli.commands["train"]
+    with click.Context(train) as context:
+        help_text = train.get_help(context)
     places = [help_text.index(f"\n{section}:\n") for section in SECTIONS]
     assert places == sorted(places)
     assert help_text.index("--dim") < places[1] < help_text.index("--group-by")

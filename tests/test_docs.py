@@ -70,9 +70,8 @@ def test_commands__shows_each_option_of_train_once():
     rows = [
         line.split(" | ")[0].removeprefix("| ") for line in training.splitlines() if line.startswith("| `-")
     ]
-    expected = {
-        TABLES.row_of(option).flags for option in cli.train.params if isinstance(option, click.Option)
-    }
+    params = cli.cli.commands["train"].params
+    expected = {TABLES.row_of(option).flags for option in params if isinstance(option, click.Option)}
     assert sorted(rows) == sorted(expected)
 
 

@@ -463,6 +463,6 @@ def test_config__of_a_later_version_is_told(folder: Path, capfd: pytest.CaptureF
 
 
 def test_flags_of__are_long() -> None:
-    flags = flags_of(cli.train)
+    flags = flags_of(cli.cli.commands["train"])
     assert {"--dim", "--fixed-window", "--help"} <= set(flags)
     assert len(dataclasses.fields(TrainConfig)) < len(flags)

@@ -22,8 +22,9 @@ from fastw2v.corpus.files.sequences import GOES_ON, NAME, TEXT, read_sequences
 from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.words import kmers
-from fastw2v.corpus.words.bytes import Strings
-from fastw2v.corpus.words.kmers import Cut, in_parts, kmers_of, plain_kmers
+from fastw2v.corpus.words.cut import Cut
+from fastw2v.corpus.words.kmers import in_parts, kmers_of, plain_kmers
+from fastw2v.corpus.words.strings import Strings
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import CorpusError, UsageError

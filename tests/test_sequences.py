@@ -19,7 +19,8 @@ from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.files import sequences as sequences_module
 from fastw2v.corpus.files import text as text_module
 from fastw2v.corpus.words import kmers
-from fastw2v.corpus.words.kmers import Cut, plain_kmers
+from fastw2v.corpus.words.cut import Cut
+from fastw2v.corpus.words.kmers import plain_kmers
 from fastw2v.vectors import formats
 from fastw2v.vectors import sequences as means_module
 from fastw2v.vectors.embeddings import Embeddings

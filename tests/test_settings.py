@@ -155,7 +155,7 @@ def test_train__whole_numbers_are_reals_too(corpus: Path, capfd: pytest.CaptureF
         "ns-exponent = 1\nsource = 'elsewhere.parquet'\nmin-count = 1\ndim = 4\nfixed-window = true\n"
     )
     with pytest.raises(UsageError, match="fixed-window"):
-        read_config(file, cli.train)
+        read_config(file, cli.cli.commands["train"])
     file.write_text(file.read_text().replace("fixed-window = true", "dynamic-window = false"))
     actual = settings_of(capfd, corpus, "--config", file)
     assert (actual["ns-exponent"], actual["dynamic-window"], actual["source"]) == (1.0, False, [str(corpus)])
@@ -209,7 +209,7 @@ def test_read_config__a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: py
     path = tmp_path / "c.toml"
     path.write_text('source = ["~/c.txt", "s3://~/c.txt"]\noutput = "~/v.txt"\ncolumn = "~/a"\n')
     expected = {"source": ("/home/me/c.txt", "s3://~/c.txt"), "output": "/home/me/v.txt", "column": "~/a"}
-    assert read_config(path, cli.train) == expected
+    assert read_config(path, cli.cli.commands["train"]) == expected
 
 
 def test_as_typed_line__leaves_idle_options_out() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v.corpus import count, fingerprint
+from fastw2v.corpus import fingerprint, workers
 from fastw2v.corpus.arrow import layouts
 from fastw2v.corpus.files import pieces
 from fastw2v.corpus.ids.memory import Budget, Memory
@@ -265,7 +265,7 @@ def test_read_shared_corpus__cuts_a_giant_sentence(
 ) -> None:
     rows = ["a b", "b " * 3000, "a a b " * 5000, "b a " * 1000, "b"]
     path = write(tmp_path / "c.parquet", rows, row_group_size=2)
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(ids_bytes, 1 << 30))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(ids_bytes, 1 << 30))
     parts = shared(n_ranks, path)
     expected, actual = as_plain(read_corpus(path)), together(parts)
     assert actual.ids == expected.ids
@@ -440,7 +440,7 @@ def test_read_shared_corpus__files_must_agree_on_the_column(tmp_path: Path) -> N
 def test_read_shared_corpus__is_the_same_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = many_groups(tmp_path)
     expected = together(shared(2, path, threads=2))
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(0, 1 << 30))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(0, 1 << 30))
     parts = shared(2, path, threads=2)
     assert together(parts) == expected
     assert all(pages_of(part.corpus.ids) is not None for part in parts)
@@ -451,7 +451,7 @@ def test_read_shared_corpus__says_everywhere_what_was_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_module, "FIRST_WORDS", 4)
-    monkeypatch.setattr(count, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
+    monkeypatch.setattr(workers, "budget", lambda limit, threads, *_, **__: Budget(1 << 30, 0))
     rows = [f"a a rare{n} rare{n + 1000}" for n in range(50)]
     parts = shared(2, write_texts(tmp_path / "c.parquet", *rows), min_count=1)
     loss, [note] = parts[1].corpus.dropped, parts[1].corpus.notes

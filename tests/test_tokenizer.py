@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.ids import encoding
 from fastw2v.corpus.ids.encoding import Encoder
+from fastw2v.corpus.ids.segments import ROW_END
 from fastw2v.corpus.ids.storage import SpillBuffer, new_pages
 from fastw2v.corpus.vocabulary import ranked
 from fastw2v.corpus.words import bytes as bytes_module
 from fastw2v.corpus.words import counter as counter_module
 from fastw2v.corpus.words import queue as queue_module
 from fastw2v.corpus.words import table as table_module
-from fastw2v.corpus.words.bytes import ALL_BITS, Lists, Strings, read_only
+from fastw2v.corpus.words.bytes import ALL_BITS
 from fastw2v.corpus.words.counter import WordCounter, table_of
-from fastw2v.corpus.words.queue import ROW_END, most_tokens
+from fastw2v.corpus.words.queue import most_tokens
+from fastw2v.corpus.words.strings import Lists, Strings, read_only
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, merge_tables, words_of
 from fastw2v.errors import UsageError
 from tests.naive import NaiveCorpus, Row, naive_corpus

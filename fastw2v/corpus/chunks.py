@@ -18,11 +18,11 @@ from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.count import tokenizer_of
 from fastw2v.corpus.files.pipes import taking_what_comes
+from fastw2v.corpus.ids.segments import ROW_END
 from fastw2v.corpus.read import open_source
 from fastw2v.corpus.vocabulary import ranked
 from fastw2v.corpus.words.candidates import lower
 from fastw2v.corpus.words.counter import WordCounter
-from fastw2v.corpus.words.queue import ROW_END
 
 MOST_WORDS = 1 << 20  # distinct ones whose numbers are remembered between chunks: some 100 MB
 

@@ -8,30 +8,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
-from fastw2v.config import MAX_THREADS, ReadConfig
+from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column
-from fastw2v.corpus.arrow.grouping import Grouping, SortingRoom
+from fastw2v.corpus.arrow.grouping import Grouping
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
-from fastw2v.corpus.ids.memory import Memory, budget
-from fastw2v.corpus.ids.storage import NoIds, SpillBuffer
+from fastw2v.corpus.ids.segments import sum_of
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.targets import RowTargets
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.weights import RowWeights, checked_weights
-from fastw2v.corpus.words.bytes import Strings
 from fastw2v.corpus.words.candidates import InvalidWords
-from fastw2v.corpus.words.counter import WordCounter, sum_of
-from fastw2v.corpus.words.kmers import Cut, in_parts, kmers_of
+from fastw2v.corpus.words.counter import WordCounter
+from fastw2v.corpus.words.cut import Cut
+from fastw2v.corpus.words.kmers import in_parts, kmers_of
 from fastw2v.corpus.words.queue import most_tokens
 from fastw2v.corpus.words.simple import simple
-from fastw2v.corpus.words.table import Table
-from fastw2v.errors import OutputError, UsageError
-from fastw2v.options.checks import whole
-from fastw2v.system.machine import free_memory
+from fastw2v.corpus.words.strings import Strings
+from fastw2v.corpus.workers import WorkerPool
+from fastw2v.errors import UsageError
 
 PROGRESS_SECONDS = 0.1
 Tokenizer = Callable[[Any], Iterable[Batch]]
@@ -93,59 +89,6 @@ class BatchQueue:
             self._is_stopped = True
 
 
-class WorkerPool(NamedTuple):
-    """How a corpus is read.
-
-    threads      of them
-    spill        where provisional ids go
-    ids_bytes    of ids in memory
-    table_bytes  of each worker's table of words
-    on_progress  whom to tell
-    sorting      where rows of groups may be sorted, before there are ids and words
-    """
-
-    threads: int
-    spill: SpillBuffer
-    ids_bytes: int
-    table_bytes: int
-    on_progress: Callable[[float, int], None] | None
-    sorting: SortingRoom
-
-    def counters(self, known: Table | None) -> list[WordCounter]:
-        """A counter for each, that never drops the known words."""
-        return [
-            WordCounter(worker, spill=self.spill, known=known, table_bytes=self.table_bytes)
-            for worker in range(self.threads)
-        ]
-
-
-@contextlib.contextmanager
-def worker_pool(
-    threads: int, memory: Memory, on_progress: Callable[[float, int], None] | None
-) -> Iterator[WorkerPool]:
-    """WorkerPool to read with, and the memory that they may use.
-
-    Raises UsageError for options out of range, OutputError when memory ends.
-    """
-    threads = whole("threads", threads, 1, MAX_THREADS)
-    room = budget(memory.limit, threads, memory.n_sharing, keeps_ids=memory.keeps_ids)
-    try:
-        with contextlib.closing(SpillBuffer(room.ids) if memory.keeps_ids else NoIds()) as spill:
-            sorting = sorting_room(threads, memory, room.ids, spill.leave_memory)
-            yield WorkerPool(threads, spill, room.ids, room.table, on_progress, sorting)
-    except MemoryError as error:
-        raise OutputError("memory ended while reading the corpus; read fewer files at a time") from error
-    finally:
-        pa.default_memory_pool().release_unused()
-
-
-def sorting_room(threads: int, memory: Memory, ids_bytes: int, give_way: Callable[[], None]) -> SortingRoom:
-    """Where rows of groups may be sorted, before so many bytes of ids and as many of words are there."""
-    most = 0 if memory.limit else (free_memory() or 0) // memory.n_sharing
-    both = 2 * ids_bytes
-    return SortingRoom(both, ids_bytes, max(both, most), threads, memory.cache_dir, give_way)
-
-
 class WordCounts(NamedTuple):
     """A source whose words are counted and not yet numbered.
 
@@ -197,7 +140,11 @@ def count_words(
     targets = RowTargets(column) if column.target else None
     if weights:
         pieces = checked_weights(pieces, column)
-    counters = workers.counters(words_to_keep(given, config))
+    known = words_to_keep(given, config)
+    counters = [
+        WordCounter(worker, spill=workers.spill, known=known, table_bytes=workers.table_bytes)
+        for worker in range(workers.threads)
+    ]
     of_letters = config.kmers and any(file.text for file in opened.files)
     row_bytes = GUESSED_LINE if of_letters else 0  # a record of FASTA may be a chromosome
     with contextlib.closing(grouping.lists(pieces)) as lists:

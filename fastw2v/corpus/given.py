@@ -60,18 +60,3 @@ def words_to_keep(given: GivenVocabulary | None, config: ReadConfig) -> Table | 
         return None
     places = map(str, np.flatnonzero(given.ranks >= 0).tolist())
     return table_of(list(places) if given.are_places else given.vocabulary.words)
-
-
-def check_given_words(config: ReadConfig) -> None:
-    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
-
-    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
-    """
-    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
-        return
-    name = "min_count" if config.max_vocab is None else "max_vocab"
-    raise UsageError(
-        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
-        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
-        (name,),
-    )

@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig
-from fastw2v.corpus.count import WordCounts, WorkerPool
+from fastw2v.corpus import where
+from fastw2v.corpus.arrow.columns import Column
+from fastw2v.corpus.count import WordCounts, count_words
+from fastw2v.corpus.files.pieces import OpenSource
 from fastw2v.corpus.given import GivenVocabulary
+from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.ids.storage import SpillBuffer
+from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.targets import of_rows_alone
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.weights import Load, RowWeights
@@ -27,10 +32,34 @@ from fastw2v.corpus.words.candidates import (
 )
 from fastw2v.corpus.words.counter import WordCounter, table_of
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table, merge_tables, words_of
+from fastw2v.corpus.workers import WorkerPool
 from fastw2v.errors import UsageError
 
 # As `merge_tables` does: all words in one table, and the entries in it of those of each table.
 Merge = Callable[[Sequence[Table]], tuple[Table, list[NDArray[np.int32]]]]
+
+
+def numbered(
+    opened: OpenSource,
+    column: Column,
+    config: ReadConfig,
+    given: tuple[Vocabulary | None, Tally | None],
+    workers: WorkerPool,
+    cache: Cache | None,
+) -> tuple[WordCounts, Vocabulary, NDArray[np.int32], NDArray[np.int64]]:
+    """A source read: what was counted, with all notes on it, the vocabulary, ids and offsets.
+
+    given   a vocabulary, and counts of earlier texts
+    cache   where it is kept, unless words were dropped
+    """
+    vocabulary, tally = given
+    counted = count_words(opened, column, config, vocabulary, workers)._replace(tally=tally)
+    with where.places_named(opened.files, column):
+        encoder, words = number_words(counted, config, workers)
+    counted.notes[:0] = [where.left_out(bad, opened.name, opened.files, column) for bad in counted.bad]
+    if cache and not counted.numbers["n_dropped"]:
+        return counted, words, *cache.save(encoder, words, counted.numbers)
+    return counted, words, *encoder.stored(workers.ids_bytes)
 
 
 def number_words(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +20,18 @@ from fastw2v.config import MAX_THREADS, ReadConfig
 from fastw2v.corpus.arrow.columns import common_column
 from fastw2v.corpus.arrow.objects import are_texts, open_object
 from fastw2v.corpus.beside import Beside, with_given
-from fastw2v.corpus.count import count_words, worker_pool
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, open_files
 from fastw2v.corpus.files.pipes import require_no_pipe
-from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory, budget
-from fastw2v.corpus.number import number_words
-from fastw2v.corpus.phrases.find import OnPass, find_phrases
+from fastw2v.corpus.ids.segments import Dropped
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.targets import note_of_targets
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.corpus.weights import note_of
-from fastw2v.corpus.where import left_out, places_named
-from fastw2v.corpus.words.counter import Dropped
+from fastw2v.corpus.workers import worker_pool
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens
 from fastw2v.model.sources import TokenSource
@@ -43,6 +39,9 @@ from fastw2v.options.checks import whole
 from fastw2v.options.phrases import PhraseOptions
 from fastw2v.options.rows import GIVEN
 from fastw2v.options.synonyms import require_known
+
+if TYPE_CHECKING:
+    from fastw2v.corpus.phrases.find import OnPass
 
 HALF_OF_FREE = Memory()
 READING = (*ReadConfig.__dataclass_fields__, "vocabulary", "threads", "memory", "tally")
@@ -110,6 +109,7 @@ def read_corpus(
     on_progress: Callable[[float, int], None] | None = None,
     on_pass: OnPass | None = None,
     tally: Tally | None = None,
+    on_open: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> Corpus:
     """Read files of Parquet or text, or an object that holds a corpus, into ids, one sentence a row.
@@ -127,6 +127,8 @@ def read_corpus(
     on_pass      the same of phrases, with the number of the pass and its share
     tally        counts of earlier texts, of which and of this one's the vocabulary is made; holds their sum
                  in the end, also of words too rare for the vocabulary
+    on_open      called once the source is known to be there and to have what is read of it, before Numba is
+                 loaded and a word is read
     options      of `ReadConfig`: column, min_count, max_vocab …; weight may also be an array, of a number for
                  each row of the source, and global_context one of words
 
@@ -146,31 +148,45 @@ def read_corpus(
         memory = memory_for_rows(memory, name)
     if config.phrases:
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
+        reading["on_open"] = on_open
         return with_phrases(source, config, vocabulary, reading, on_pass)
     with worker_pool(threads, memory, on_progress) as workers:
         cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
+            on_open()
             return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
         opened = open_source(source, config)
-        column, notes = (
-            common_column(opened.schemas, config),
-            list(mixed_notes(source, config)) if names_files(source) else [],
+        column = common_column(opened.schemas, config)
+        notes = list(mixed_notes(source, config)) if names_files(source) else []
+        on_open()
+        from fastw2v.corpus.number import (
+            numbered,  # and Numba, 0.2 s: what is wrong with a corpus comes first
         )
-        counted = count_words(opened, column, config, vocabulary, workers)._replace(tally=tally)
-        with places_named(opened.files, column):
-            encoder, vocabulary = number_words(counted, config, workers)
-        notes += [left_out(bad, opened.name, opened.files, column) for bad in counted.bad] + counted.notes
-        if cache and not counted.numbers["n_dropped"]:
-            ids, offsets = cache.save(encoder, vocabulary, counted.numbers)
-        else:
-            ids, offsets = encoder.stored(workers.ids_bytes)
-    notes += [cache.note] if cache and cache.note else []
+
+        given = vocabulary, tally
+        counted, vocabulary, ids, offsets = numbered(opened, column, config, given, workers, cache)
+    notes += [*counted.notes, *([cache.note] if cache and cache.note else [])]
     weights = counted.weights.sentences if counted.weights else None
     notes += [] if weights is None else [note_of(weights)]
     targets = counted.targets.sentences if counted.targets else None
     notes += [] if targets is None else [note_of_targets(targets, ids, len(vocabulary))]
     corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
     return corpus._replace(weights=weights, targets=targets)
+
+
+def check_given_words(config: ReadConfig) -> None:
+    """Refuse limits of counts where a vocabulary is given: its words are used, whatever their counts.
+
+    Defaults of presets pass: 5, and what keeps every word. Raises UsageError.
+    """
+    if config.max_vocab is None and config.min_count in (0, 1, ReadConfig.min_count):
+        return
+    name = "min_count" if config.max_vocab is None else "max_vocab"
+    raise UsageError(
+        f"{name} is {getattr(config, name)}, but the words of the given vocabulary are used whatever their "
+        f"counts: leave {name} out, and choose them with 'fastw2v vocab' first",
+        (name,),
+    )
 
 
 def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: Memory) -> None:
@@ -217,7 +233,7 @@ def with_phrases(
     Words that are rare by themselves may be frequent in a phrase, so that all of them are read; min_count and
     max_vocab are of words and phrases alike.
 
-    reading   threads, memory and on_progress of `read_corpus`
+    reading   threads, memory, on_progress and on_open of `read_corpus`
     """
     if vocabulary is not None:
         raise UsageError(
@@ -225,6 +241,8 @@ def with_phrases(
             ("phrases", "vocabulary"),
         )
     corpus = plain_corpus(source, config, reading)
+    from fastw2v.corpus.phrases.find import find_phrases
+
     threads, memory = reading["threads"], reading["memory"]
     joined = find_phrases(
         corpus[:3],

@@ -17,15 +17,17 @@ from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import common_column, require_carried, sortable_type
 from fastw2v.corpus.arrow.grouping import Grouping
 from fastw2v.corpus.arrow.layouts import Batch, Piece, as_batches
-from fastw2v.corpus.count import sorting_room, tokenizer_of
+from fastw2v.corpus.count import tokenizer_of
 from fastw2v.corpus.files.sequences import GOES_ON, NAME
 from fastw2v.corpus.ids.memory import Memory, budget
+from fastw2v.corpus.ids.segments import ROW_END
 from fastw2v.corpus.read import open_source
-from fastw2v.corpus.words.bytes import Strings
 from fastw2v.corpus.words.candidates import spelt
 from fastw2v.corpus.words.counter import WordCounter
-from fastw2v.corpus.words.kmers import Cut, in_parts
-from fastw2v.corpus.words.queue import ROW_END
+from fastw2v.corpus.words.cut import Cut
+from fastw2v.corpus.words.kmers import in_parts
+from fastw2v.corpus.words.strings import Strings
+from fastw2v.corpus.workers import sorting_room
 from fastw2v.errors import UsageError
 from fastw2v.system.machine import usable_cores
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.layouts import as_lists
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
-from fastw2v.corpus.words.candidates import may_stay, valid_words
-from fastw2v.corpus.words.counter import WordCounter
-from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, LENGTH_BITS, Table
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.system.files import atomic_writer
+
+if TYPE_CHECKING:  # with its functions comes Numba, for which a command that opens its corpus does not wait
+    from fastw2v.corpus.words.table import Table
 
 
 class Tally:
@@ -54,6 +55,9 @@ class Tally:
 
     def as_table(self) -> Table:
         """A table of the words with their counts, whose first occurrences are before those of any text."""
+        from fastw2v.corpus.words.counter import WordCounter
+        from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, LENGTH_BITS
+
         n_words, counter = len(self), WordCounter()
         ends = pa.array([0, n_words], pa.int64())
         words = self.words.cast(pa.large_binary())
@@ -66,6 +70,9 @@ class Tally:
 
     def take(self, table: Table, config: ReadConfig) -> None:
         """Hold the words of a table, those that lists of words leave out and bad UTF-8 excepted."""
+        from fastw2v.corpus.words.candidates import may_stay, valid_words
+        from fastw2v.corpus.words.table import COUNT, FIRST_SEEN
+
         records = table.records[: table.n_words[0]]
         words, is_valid = valid_words(table)
         counts: NDArray[np.int64] = np.where(may_stay(table, config) & is_valid, records[:, COUNT], -1)

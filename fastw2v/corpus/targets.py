@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.layouts import Batch, Piece, arrow_errors, as_batches, as_strings
+from fastw2v.corpus.ids.segments import Segment
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.weights import Load, in_order, rows_of_sentences
-from fastw2v.corpus.words.bytes import Lists, read_only
-from fastw2v.corpus.words.counter import Segment
+from fastw2v.corpus.words.strings import Lists, read_only
 
 Ids = NDArray[np.int32]
 NO_BYTES = read_only(np.empty(0, np.uint8))

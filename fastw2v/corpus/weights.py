@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.layouts import Piece, arrow_errors
-from fastw2v.corpus.words.counter import Segment
-from fastw2v.corpus.words.queue import ROW_END
+from fastw2v.corpus.ids.segments import ROW_END, Segment
 from fastw2v.errors import CorpusError
 
 Floats = NDArray[np.float32]

@@ -11,9 +11,9 @@ from fastw2v.corpus.arrow.columns import LIST_TESTS, Column
 from fastw2v.corpus.arrow.layouts import Piece, as_strings
 from fastw2v.corpus.files.pieces import read_pieces
 from fastw2v.corpus.files.remote import File
-from fastw2v.corpus.words.bytes import Strings
 from fastw2v.corpus.words.candidates import InvalidWords, NotUtf8Error
 from fastw2v.corpus.words.simple import simple
+from fastw2v.corpus.words.strings import Strings
 from fastw2v.errors import CorpusError
 
 

@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column, common_column, packed, unpacked
 from fastw2v.corpus.arrow.layouts import Piece
-from fastw2v.corpus.count import WorkerPool, count_words, worker_pool
+from fastw2v.corpus.count import count_words
 from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, RowGroup, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
-from fastw2v.corpus.given import check_given_words
 from fastw2v.corpus.ids.cache import Cache
 from fastw2v.corpus.ids.memory import Memory
+from fastw2v.corpus.ids.segments import Dropped
 from fastw2v.corpus.number import number_words
 from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import (
     HALF_OF_FREE,
     Corpus,
     cache_of,
+    check_given_words,
     corpus_of,
     names_files,
     read_corpus,
@@ -41,7 +42,7 @@ from fastw2v.corpus.read import (
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.corpus.where import left_out, places_named
-from fastw2v.corpus.words.counter import Dropped
+from fastw2v.corpus.workers import WorkerPool, worker_pool
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.merging import merge_everywhere
 from fastw2v.distributed.portions import Part, SharedCorpus, in_portions

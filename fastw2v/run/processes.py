@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fastw2v.backends import require_supported
 from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
 from fastw2v.corpus.files.pipes import require_no_pipe
-from fastw2v.corpus.phrases.find import OnPass
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
@@ -31,7 +30,8 @@ from fastw2v.training.last_items import (
 from fastw2v.training.step_size import with_learning_rate
 from fastw2v.vectors.embeddings import Embeddings
 
-if TYPE_CHECKING:  # what only several processes need is imported where they do
+if TYPE_CHECKING:  # what only several processes need is imported where they do, and phrases bring Numba
+    from fastw2v.corpus.phrases.find import OnPass
     from fastw2v.distributed.pace import Effort
 
 OnRead = Callable[[float, int], None]
@@ -115,25 +115,31 @@ class Run:
             self.part = read_part(corpus, self.communicator, threads=threads, memory=memory, **known)
             corpus = self.part.corpus
         elif not isinstance(corpus, Corpus):
-            if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
-                self.compilation = compile_beside(
-                    self.training,
-                    weighted=request.reading.weight is not None,
-                    pairs=request.pairs.pairs,
-                    targets=has_targets(request),
-                )
             if request.graph.graph:
+                self._compile_beside()
                 corpus = read_walks(request, on_progress)
             elif request.pairs.pairs:
+                self._compile_beside()
                 corpus = read_given(request, on_progress)
             else:
-                threads = self.training.threads or usable_cores()
-                corpus = read_corpus(corpus, threads=threads, memory=request.memory, **known)
+                known |= {"threads": self.training.threads or usable_cores(), "memory": request.memory}
+                corpus = read_corpus(corpus, on_open=self._compile_beside, **known)
         self.corpus: Corpus = corpus
         n_here = corpus.n_tokens
         self.n_tokens = sum(self.communicator.gather(n_here)) if self.is_shared else n_here
         self.training = with_learning_rate(self.training, self.n_tokens, request.n_tokens_before)
         return corpus
+
+    def _compile_beside(self) -> None:
+        """Have the kernel compiled while the corpus is read, but where memory is short."""
+        request = self.request
+        if not (self.only_reads or request.memory.limit):  # it takes 400 MB beside the corpus
+            self.compilation = compile_beside(
+                self.training,
+                weighted=request.reading.weight is not None,
+                pairs=request.pairs.pairs,
+                targets=has_targets(request),
+            )
 
     def settle(self) -> Corpus:
         """What is trained on: without what is kept out, and dealt in portions where several train."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastw2v.kernels.compiler import compiler
 from fastw2v.show.progress import Display, clock_line, evaluation_line, training_line
 from fastw2v.show.run_log import RunLog
 from fastw2v.training.hooks import Evaluation, Hook, Moment, Progress
@@ -35,6 +34,8 @@ class Listener(Hook):
 
     def on_compiling(self, seconds: float) -> None:
         """Say so, and then how long it still takes."""
+        from fastw2v.kernels.compiler import compiler  # and Numba, for which no start waits
+
         why = "this first time"
         if compiler().cache_folder is None:
             why = "each time: set XDG_CACHE_HOME to a folder with space where you may write"

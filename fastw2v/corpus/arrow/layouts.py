@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.columns import BYTES_TESTS, Column, is_empty_type
-from fastw2v.corpus.words.bytes import Lists, Strings, read_only
+from fastw2v.corpus.words.strings import Lists, Strings, read_only
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
 
 BATCH_BYTES = 4 << 20  # long enough to hide a call's cost, short enough for many workers' memory

@@ -19,7 +19,7 @@ from fastw2v.corpus.files.refusals import (
 )
 from fastw2v.corpus.files.remote import LOCAL, LOOKED, File, Text, is_parquet
 from fastw2v.corpus.files.sequences import is_fasta
-from fastw2v.corpus.words.kmers import Cut
+from fastw2v.corpus.words.cut import Cut
 from fastw2v.errors import CorpusError
 from fastw2v.options.text import DecodingErrors
 from fastw2v.system.marks import WIDE

@@ -20,7 +20,7 @@ import pyarrow.fs as pafs
 
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.pipes import Pipe
-from fastw2v.corpus.words.kmers import Cut
+from fastw2v.corpus.words.cut import Cut
 from fastw2v.errors import CorpusError, UsageError
 
 LOCAL = pafs.LocalFileSystem()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.layouts import BATCH_BYTES, Piece, arrow_errors
 from fastw2v.corpus.files.refusals import binary_kind, packing, refuse_gone, sequences_kind
 from fastw2v.corpus.files.remote import LOOKED, File, Text
-from fastw2v.corpus.files.sequences import GOES_ON, is_fasta, read_sequences
+from fastw2v.corpus.files.sequences import GOES_ON, flags, is_fasta, read_sequences
 from fastw2v.errors import CorpusError
 from fastw2v.system.marks import without_mark
 
@@ -202,4 +202,4 @@ def _rows(place: str, data: bytes, ends: NDArray[np.int64], goes_on: NDArray[np.
     offsets = np.concatenate([[0], ends]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     lines = pa.Array.from_buffers(pa.large_string(), len(ends), buffers)
-    return Piece(place, pa.record_batch([lines, pa.array(goes_on)], [LINE_COLUMN, GOES_ON]))
+    return Piece(place, pa.record_batch([lines, flags(goes_on)], [LINE_COLUMN, GOES_ON]))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from fastw2v.corpus.arrow.layouts import as_lists
 from fastw2v.corpus.graphs.columns import TEXT, as_arrow, as_numpy, in_turn
 from fastw2v.corpus.ids.storage import new_pages
-from fastw2v.corpus.words.bytes import mixed, read_only, with_a_chunk
+from fastw2v.corpus.words.bytes import mixed, with_a_chunk
 from fastw2v.corpus.words.counter import table_of
 from fastw2v.corpus.words.queue import CURSOR_SIZE, NEXT, POSITION, new_queue, number_lists
+from fastw2v.corpus.words.strings import read_only
 from fastw2v.corpus.words.table import DONE, Table, with_room
 from fastw2v.kernels.jit import bare_jit, require_jit
 

@@ -19,19 +19,21 @@ import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.corpus.arrow.layouts import arrow_errors
 from fastw2v.corpus.files.remote import LOCAL, File
-from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.ids.storage import HEADER_BYTES, FileBuffer, in_parts, mapped_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import OutputError
 from fastw2v.system.files import atomic_writer, require_writable
 from fastw2v.system.portable import read_into, write_at
+
+if TYPE_CHECKING:  # with it comes Numba
+    from fastw2v.corpus.ids.encoding import Encoder
 
 MAGIC = "fastw2v corpus 2"
 MAX_PIECE = 1 << 28  # bytes, so that checking takes little memory

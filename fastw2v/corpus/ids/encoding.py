@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.corpus.ids.segments import ROW_END, Segment
 from fastw2v.corpus.ids.storage import CorpusBuffer, Slice, SpillBuffer, stored
-from fastw2v.corpus.words.counter import Segment
-from fastw2v.corpus.words.queue import ROW_END
 from fastw2v.kernels.jit import bare_jit
 
 N_IDS, HEAD, N_ENDED, TAIL, HAS_END, TALLY_SIZE = 0, 1, 2, 3, 4, 5

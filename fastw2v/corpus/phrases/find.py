@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.ids.encoding import Encoder
 from fastw2v.corpus.ids.memory import Budget
+from fastw2v.corpus.ids.segments import Segment
 from fastw2v.corpus.ids.storage import SpillBuffer, forget
 from fastw2v.corpus.phrases.chains import CONNECTOR, ENDS, RARE, STARTS, Chains, Text
 from fastw2v.corpus.phrases.count import PairCounter, Pairs
@@ -23,7 +24,6 @@ from fastw2v.corpus.phrases.join import Joiner, PhraseTables, first_seen
 from fastw2v.corpus.phrases.score import Totals, least_count, scores_of
 from fastw2v.corpus.phrases.table import table_of_pairs
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
-from fastw2v.corpus.words.counter import Segment
 from fastw2v.errors import OutputError
 from fastw2v.options.phrases import PhraseSettings
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.corpus.ids.segments import ROW_END, Segment
 from fastw2v.corpus.ids.storage import SpillBuffer
 from fastw2v.corpus.phrases.chains import (
     CHAIN,
@@ -25,8 +26,6 @@ from fastw2v.corpus.phrases.chains import (
 )
 from fastw2v.corpus.phrases.count import PROGRESS_SECONDS
 from fastw2v.corpus.phrases.table import PairTable, number_of
-from fastw2v.corpus.words.counter import Segment
-from fastw2v.corpus.words.queue import ROW_END
 from fastw2v.kernels.jit import bare_jit
 
 START = (

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
+from fastw2v.corpus.words.strings import Strings, read_only
 from fastw2v.kernels.intrinsics import bits_of_64_bytes, trailing_zeros
 from fastw2v.kernels.jit import bare_inlined_jit
 
 ALL_BITS = 2**64 - 1
-
-
-class Strings(NamedTuple):
-    """Byte strings back to back, as Arrow keeps them; every array is read-only.
-
-    data       uint8 (n_bytes,)
-    offsets    int64 (n_strings + 1,): string i is data[offsets[i]:offsets[i + 1]]
-    validity   uint8, bit first_bit + i is 0 where string i is null; empty when none is null
-    first_bit  int
-    """
-
-    data: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
-    validity: NDArray[np.uint8]
-    first_bit: int
-
-
-class Lists(NamedTuple):
-    """Lists of strings, as Arrow keeps them; every array is read-only.
-
-    offsets    int64 (n_lists + 1,): list i holds the items offsets[i] to offsets[i + 1] − 1
-    validity   uint8, bit first_bit + i is 0 where list i is null; empty when none is null
-    first_bit  int
-    items      Strings
-    """
-
-    offsets: NDArray[np.int64]
-    validity: NDArray[np.uint8]
-    first_bit: int
-    items: Strings
-
-
 ZERO, ONE, THIRTY_TWO, EVERY_BIT = (np.uint64(n) for n in (0, 1, 32, ALL_BITS))
 CHUNK = 64  # bytes looked at together; data must have as many
 LOW_BYTES = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)  # masks of the first n bytes
@@ -162,9 +128,3 @@ def with_a_chunk(texts: Strings) -> Strings:
     data = np.zeros(CHUNK, np.uint8)
     data[: len(texts.data)] = texts.data
     return texts._replace(data=read_only(data))
-
-
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """The same array, typed by Numba like Arrow's, so that a kernel is compiled once and not for both."""
-    array.setflags(write=False)
-    return array

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.layouts import as_lists
+from fastw2v.corpus.ids.segments import ROW_END
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
 from fastw2v.corpus.words.alphabets import canonical_bytes, canonical_word
 from fastw2v.corpus.words.counter import WordCounter
-from fastw2v.corpus.words.queue import ROW_END
 from fastw2v.corpus.words.table import COUNT, FIRST_SEEN, Table
 from fastw2v.errors import CorpusError
 

@@ -10,14 +10,14 @@ The kernels neither raise nor allocate: they return a status, Python makes room 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.ids.storage import SpillBuffer, StoredIds
-from fastw2v.corpus.words.bytes import ALL_BITS, Lists, Strings, read_only, with_a_chunk
+from fastw2v.corpus.ids.segments import Dropped, Segment, sum_of
+from fastw2v.corpus.ids.storage import SpillBuffer
+from fastw2v.corpus.words.bytes import ALL_BITS, with_a_chunk
 from fastw2v.corpus.words.queue import (
     CURSOR_SIZE,
     KEY,
@@ -29,6 +29,7 @@ from fastw2v.corpus.words.queue import (
     number_lists,
     number_texts,
 )
+from fastw2v.corpus.words.strings import Lists, Strings, read_only
 from fastw2v.corpus.words.table import (
     COUNT,
     DONE,
@@ -44,37 +45,6 @@ from fastw2v.corpus.words.table import (
 from fastw2v.errors import UsageError
 
 BLOCK_IDS = 1 << 19  # a huge page
-
-
-class Segment(NamedTuple):
-    """Provisional ids of one batch or a part of it, as one worker numbered them.
-
-    ordinal     place of the batch in the corpus
-    worker      whose table the ids refer to
-    generation  how often that table had been pruned
-    ids         int32 (n,), entries and ROW_END, as a SpillBuffer keeps them
-    """
-
-    ordinal: int
-    worker: int
-    generation: int
-    ids: StoredIds
-
-
-class Dropped(NamedTuple):
-    """What was dropped while counting: words (one may go more than once) and their tokens.
-
-    short_by   what the count of a word may lack at most
-    """
-
-    n_dropped: int = 0
-    n_dropped_tokens: int = 0
-    short_by: int = 0
-
-
-def sum_of(parts: Iterable[Dropped]) -> Dropped:
-    """All together."""
-    return Dropped(*map(sum, zip(Dropped(), *parts, strict=True)))
 
 
 class WordCounter:

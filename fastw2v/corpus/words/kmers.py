@@ -7,37 +7,19 @@ it is no letter; other characters than letters, such as a gap, are letters that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v.corpus.words.bytes import Strings, read_only
+from fastw2v.corpus.words.cut import LONGEST, Cut
+from fastw2v.corpus.words.strings import Strings, read_only
 from fastw2v.kernels.jit import bare_jit
 
-# A longer sequence is cut: no k-mer is lost, and workers share it.
-LONGEST = 1 << 20
 WHITE, NO_LETTER, SPACE = 0, ord("?"), ord(" ")
 LETTERS = np.full(256, NO_LETTER, np.uint8)  # of each byte, the letter that it stands for
 LETTERS[33:127] = np.arange(33, 127)
 LETTERS[ord("a") : ord("z") + 1] -= 32
 LETTERS[[*range(9, 14), *range(28, 33), 0]] = WHITE
 read_only(LETTERS)
-
-
-class Cut(NamedTuple):
-    """K, and the letters from the start of a k-mer to that of the next."""
-
-    k: int
-    stride: int
-
-    @classmethod
-    def of(cls, k: int | None, stride: int) -> Cut | None:
-        """What --kmers and --stride say; None without k-mers."""
-        return None if k is None else cls(k, stride)
-
-    def n_kmers(self, n_letters: int) -> int:
-        """How many k-mers so many letters have."""
-        return (n_letters - self.k) // self.stride + 1 if n_letters >= self.k else 0
 
 
 def plain_kmers(text: str, cut: Cut) -> list[str]:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.words.bytes import ONE, ZERO, Lists, Strings, hash_word, is_null, load_up_to_8, token_bits
+from fastw2v.corpus.ids.segments import ROW_END
+from fastw2v.corpus.words.bytes import ONE, ZERO, hash_word, is_null, load_up_to_8, token_bits
+from fastw2v.corpus.words.strings import Lists, Strings
 from fastw2v.corpus.words.table import COUNT, DONE, IDS_FULL, find, home_slot, insert
 from fastw2v.kernels.intrinsics import prefetch_row, trailing_zeros
 from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
 
-ROW_END = -1  # stands after the last provisional id of each row that is not null
 ROW, POSITION, NEXT, N_EDGES, N_IDS, KEY, N_NULL, CURSOR_SIZE = 0, 1, 2, 3, 4, 5, 6, 7
 # The lookups of a queue overlap: ns a token 62 without one, 38 with 256 tokens; 128 to 1,024 are alike.
 QUEUE_TOKENS = 256

@@ -13,7 +13,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.corpus.words.bytes import Strings, read_only
+from fastw2v.corpus.words.strings import Strings, read_only
 from fastw2v.kernels.jit import bare_inlined_jit, bare_jit
 
 SHORTEST, LONGEST = 2, 15  # characters of a token
