@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,36 @@ def test_read_pairs__reads_text_as_word2vecf_does(tmp_path: Path, name: str) -> 
     assert found.centers.counts.tolist() == [3, 2]
     assert found.outsides.words == ["nsubj_barks", "#", '"', "dog,"]
     assert (found.n_pairs, found.n_rows, found.n_null, found.rows.shape) == (5, 5, 0, (5, 2))
+
+
+WITHOUT_PANDAS = """
+import sys
+from fastw2v.corpus.pairs.read import Limits, read_pairs
+
+found = read_pairs(sys.argv[1], centers=Limits(1, None), outsides=Limits(1, None), ids_bytes=1 << 30)
+print(found.n_pairs, "pandas" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.string()], ids=str)
+def test_read_pairs__imports_no_pandas(kind: pa.DataType, tmp_path: Path) -> None:
+    """Through Arrow, where it is installed: 33 MB."""
+    pytest.importorskip("pandas")
+    ends = pa.array([7, 7, -3, 10**12]).cast(kind)
+    pq.write_table(pa.table({"center": ends, "outside": ends}), tmp_path / "pairs.parquet")
+    command = [sys.executable, "-c", WITHOUT_PANDAS, str(tmp_path / "pairs.parquet")]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.stdout.split() == ["4", "False"], finished.stderr
+
+
+def test_read_pairs__integers_are_words_by_their_digits(tmp_path: Path) -> None:
+    """Also where a later file has texts."""
+    for name, kind in (("a", pa.int64()), ("b", pa.string())):
+        ends = pa.array([7, -3, 7]).cast(kind)
+        pq.write_table(pa.table({"center": ends, "outside": ends}), tmp_path / f"{name}.parquet")
+    found = read([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    assert (found.centers.words, found.centers.counts.tolist()) == (["7", "-3"], [4, 2])
+    assert spelt(found) == [("7", "7"), ("-3", "-3"), ("7", "7")] * 2
 
 
 def test_read_pairs__reads_tables_and_objects(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from fastw2v.corpus.words.table import DONE, Table, with_room
 from fastw2v.kernels.jit import bare_jit, require_jit
 
 FIRST_NODES = 1 << 15
+OWN_PAGES = 1 << 17  # bytes of a batch; Linux gives a process 65,530 mappings, and batches may be of two rows
 NAMED_AT_ONCE = 1 << 14  # lists of numbers to make names of: of all nodes at once they would be 70 bytes each
 
 
@@ -40,7 +41,8 @@ class Integers(NamedTuple):
 def number_integers(table, sources, targets, numbers, first):  # type: ignore[no-untyped-def]
     """Write the numbers of edges' ends, int32 (2, n), from edge `first` on, source before target.
 
-    Returns how many edges are done: fewer than there are where the table has no room for both ends of one.
+    Of one row of numbers, int32 (1, n), they are those of the sources. Returns how many edges are done: fewer
+    than there are where the table has no room for both ends of one.
     """
     last = np.uint64(table.slots.size - 1)
     n_used = table.n_used[0]
@@ -48,7 +50,7 @@ def number_integers(table, sources, targets, numbers, first):  # type: ignore[no
         if n_used + 2 > table.keys.shape[0]:
             table.n_used[0] = n_used
             return i
-        for side in range(2):
+        for side in range(numbers.shape[0]):
             key = targets[i] if side else sources[i]
             slot = mixed(np.uint64(key)) & last
             number = table.slots[slot]
@@ -93,8 +95,15 @@ def with_more_integers(table: Integers) -> Integers:
     return grown
 
 
+def room_for_ends(n_edges: int) -> NDArray[np.int32]:
+    """For numbers, int32 (2, n_edges); of many in pages that go back once there are rows."""
+    if 8 * n_edges < OWN_PAGES:
+        return np.empty((2, n_edges), np.int32)
+    return new_pages(2 * n_edges, np.int32).reshape(2, n_edges)
+
+
 class Nodes:
-    """The nodes of all edges so far; once one is a text, all are.
+    """The nodes of all edges so far, or the words of a column of pairs; once one is a text, all are.
 
     Beside its name a node takes 16 bytes while edges are read, and 60 and its bytes where it is a text.
     Arrow's dictionaries need all edges at once.
@@ -115,26 +124,37 @@ class Nodes:
 
         sources, targets   int64 or large_string (n,), without nulls
         """
+        numbers = room_for_ends(len(sources))
         if self.texts is None and sources.type == targets.type == pa.int64():
-            return self.number_integers(as_numpy(sources), as_numpy(targets))
-        if self.texts is None:
-            self.texts = table_of(self.names())
-            self.integers = new_integers(FIRST_NODES)
-        return self.number_texts(in_turn(sources.cast(TEXT), targets.cast(TEXT)))
+            self.number_integers(as_numpy(sources), as_numpy(targets), numbers)
+        else:
+            in_rows = self.number_texts(in_turn(sources.cast(TEXT), targets.cast(TEXT)))
+            numbers[:] = in_rows.reshape(-1, 2).T
+        return numbers
 
-    def number_integers(self, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The numbers of ends that are integers, int32 (2, n)."""
-        numbers = np.empty((2, len(sources)), np.int32)
+    def number_column(self, words: pa.Array) -> NDArray[np.int32]:
+        """The numbers of words, int32 (n,); words are int64 or large_string (n,), without nulls."""
+        if self.texts is not None or words.type != pa.int64():
+            return self.number_texts(words.cast(TEXT))
+        numbers, keys = np.empty(len(words), np.int32), as_numpy(words)
+        self.number_integers(keys, keys, numbers.reshape(1, -1))
+        return numbers
+
+    def number_integers(
+        self, sources: NDArray[np.int64], targets: NDArray[np.int64], numbers: NDArray[np.int32]
+    ) -> None:
+        """Write the numbers of ends that are integers, int32 (2, n), or (1, n) of sources alone."""
         sources, targets = read_only(sources), read_only(targets)
         done = 0
         while (done := number_integers(self.integers, sources, targets, numbers, done)) < len(sources):
             self.integers = with_more_integers(self.integers)
-        return numbers
 
     def number_texts(self, ends: pa.Array) -> NDArray[np.int32]:
-        """The numbers of ends that are texts, int32 (2, n), of an array of sources and targets in turn."""
+        """The numbers of texts, int32 (n,)."""
+        if self.texts is None:
+            self.texts = table_of(self.names())
+            self.integers = new_integers(FIRST_NODES)
         table = self.texts
-        assert table is not None
         whole = as_arrow(np.array([0, len(ends)]))
         lists = as_lists(pa.LargeListArray.from_arrays(whole, ends.cast(pa.large_binary())))
         lists = lists._replace(items=with_a_chunk(lists.items))
@@ -144,7 +164,7 @@ class Nodes:
             start, stop = self.queue.edges[2 * cursor[NEXT] :][:2].tolist()
             table = with_room(table, stop - start)
         self.texts = table
-        return np.ascontiguousarray(numbers[:-1].reshape(-1, 2).T)
+        return numbers[:-1]
 
     def names(self) -> list[str]:
         """Of all nodes, in the order of their numbers."""

@@ -13,13 +13,11 @@ from fastw2v.corpus.graphs.matrices import Matrix, matrix_of
 from fastw2v.corpus.graphs.numbers import Nodes
 from fastw2v.corpus.graphs.rows import Edges, Rows, is_symmetric, rows_of, running_sums, without_isolated
 from fastw2v.corpus.graphs.tables import OpenEdges, open_edge_files, open_edge_object
-from fastw2v.corpus.ids.storage import new_pages
 from fastw2v.corpus.read import names_files
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.graphs import Graph
 
 MOST_NODES = 2**31 - 2
-OWN_PAGES = 1 << 17  # bytes of a batch; Linux gives a process 65,530 mappings, and batches may be of two rows
 OnEdges = Callable[[float, int], None]
 
 
@@ -88,7 +86,7 @@ def number_nodes(opened: OpenEdges, on_progress: OnEdges | None) -> Numbered:
 
 
 def numbered_part(name: str, batch: EdgeBatch, nodes: Nodes, before: list[Edges]) -> Edges:
-    """The edges of a batch by the numbers of their nodes; of many in pages that go back once there are rows.
+    """The edges of a batch by the numbers of their nodes.
 
     Raises UsageError where only one side has weights, and for too many nodes.
     """
@@ -97,10 +95,6 @@ def numbered_part(name: str, batch: EdgeBatch, nodes: Nodes, before: list[Edges]
     numbers = nodes.number(batch.sources, batch.targets)
     if len(nodes) > MOST_NODES:
         raise UsageError(f"{name}: has {len(nodes):,} nodes: there may be {MOST_NODES:,}")
-    if numbers.nbytes >= OWN_PAGES:
-        kept = new_pages(numbers.size, np.int32).reshape(numbers.shape)
-        kept[:] = numbers
-        numbers = kept
     return Edges(numbers[0], numbers[1], batch.weights)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastw2v.corpus.graphs.columns import TEXT, EdgeBatch
+from fastw2v.corpus.graphs.columns import EdgeBatch
+from fastw2v.corpus.graphs.numbers import Nodes
 from fastw2v.corpus.graphs.tables import OpenEdges, open_edge_files, open_edge_object
 from fastw2v.corpus.ids.storage import CorpusBuffer, Slice, SpillBuffer, StoredIds, stored
 from fastw2v.corpus.pairs.lines import PAIRS, pair_lines
@@ -62,35 +63,32 @@ class ReadPairs(NamedTuple):
 class Column:
     """The words of a column, numbered as they come.
 
-    numbers   of each word
-    counts    float64, the sum of weights of each, with room for more
+    words    with their numbers
+    counts   float64, the sum of weights of each, with room for more
     """
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
+        self.words = Nodes()
         self.counts = np.zeros(1 << 10)
 
     def number(self, name: str, array: pa.Array, weights: NDArray[np.float64] | None) -> NDArray[np.int32]:
         """The numbers of some words, int32 (n,), once they are counted. Raises UsageError for too many."""
-        encoded = array.dictionary_encode()
-        words = encoded.dictionary.cast(TEXT).to_pylist()
-        numbers = self.numbers
-        own = np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int32)
-        if len(numbers) > MOST_WORDS:
+        found = self.words.number_column(array)
+        n_words = len(self.words)
+        if n_words > MOST_WORDS:
             raise UsageError(f"{name}: a column has over {MOST_WORDS:,} words: give fewer")
-        found: NDArray[np.int32] = own[encoded.indices.to_numpy()]
-        if len(numbers) > len(self.counts):
-            self.counts = np.concatenate([self.counts, np.zeros(len(numbers))])
+        if n_words > len(self.counts):
+            self.counts = np.concatenate([self.counts, np.zeros(n_words)])
         self.counts += np.bincount(found, weights, len(self.counts))
         return found
 
     def ranked(self, limits: Limits) -> tuple[Vocabulary, NDArray[np.int32]]:
         """The words that are kept, with their counts, and each number's place among them, −1 for none."""
-        counts = np.rint(self.counts[: len(self.numbers)]).astype(np.int64)
+        counts = np.rint(self.counts[: len(self.words)]).astype(np.int64)
         kept = ranked(counts, np.arange(len(counts)), limits.min_count, limits.max_vocab)
         places = np.full(len(counts), -1, np.int32)
         places[kept] = np.arange(len(kept), dtype=np.int32)
-        words = list(self.numbers)
+        words = self.words.names()
         return Vocabulary([words[i] for i in kept.tolist()], np.maximum(counts[kept], 1)), places
 
 
