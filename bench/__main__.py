@@ -147,6 +147,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option(
     "--buckets", type=click.IntRange(1), default=TrainConfig.buckets, help="Of models with subwords."
 )
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Of models, this one; repeatable.")
 @click.option(
     "--try-epochs",
     type=click.IntRange(1),

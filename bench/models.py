@@ -36,6 +36,7 @@ SOFTMAX = {"loss": "softmax", **{name: value for name, value in TREE.items() if 
 SOFTMAX_WORDS = (2_000, 5_000)
 REFERENCE = "NumPy reference"
 REFERENCE_TOKENS = 4_096
+ALL_WORDS = "softmax"
 OTHERS_STEP = 2.0  # times --lr for CBOW of others: word2vec.c's defaults are .025 and .05
 
 
@@ -49,6 +50,8 @@ def jobs(session: Session) -> Iterator[tuple[str, str, Trainer, TrainConfig]]:
     with_one = {peer.label for peer in options.pword2vec}
     with_words = {peer.label for peer in options.word2vec}
     for model, changes in MODELS.items():
+        if model not in (options.models or MODELS):
+            continue
         config, label = replace(options.config, **changes), model
         if config.subwords:
             config, label = replace(config, buckets=options.buckets), f"{model}, {options.buckets:,} buckets"
@@ -69,14 +72,17 @@ def at_steps(options: Options, config: TrainConfig) -> list[TrainConfig]:
 
 
 def models(session: Session) -> None:
-    """Train each once, so many epochs, and judge it."""
+    """Train each once, so many epochs, and judge it. Raises UsageError for a model that is none."""
+    if unknown := set(session.options.models or ()) - {*MODELS, ALL_WORDS}:
+        raise click.UsageError(f"--model {min(unknown)!r} is none of {', '.join([*MODELS, ALL_WORDS])}")
     if not session.judges.similarity and not session.judges.analogy:
         if session.options.best_lr:
             raise click.UsageError("--best-lr: there is nothing to judge by, give --eval FOLDER")
         say("models: nothing to judge by, speeds alone; give --eval FOLDER")
     for model, name, trainer, config in jobs(session):
         run_one(session, MEASURE, name, trainer, config, model=model)
-    for n_words in (n for n in SOFTMAX_WORDS if n <= len(session.material.corpus.vocabulary)):
+    sizes = SOFTMAX_WORDS if ALL_WORDS in (session.options.models or [ALL_WORDS]) else ()
+    for n_words in (n for n in sizes if n <= len(session.material.corpus.vocabulary)):
         few = most_frequent(session.material.corpus, n_words)
         softmax(session._replace(material=session.material._replace(corpus=few)))
 
@@ -101,9 +107,13 @@ def score(row: Row) -> float:
 
 
 def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
-    """Of each corpus and settings the head and the lines of its table, and its rows."""
-    names = tuple(name for name in SETTINGS if name != "lr")
-    for own in newest_run(of_bench(rows, MEASURE), *names, "threads", *MACHINE):
+    """Of each corpus and settings the head and the lines of its table, and its rows.
+
+    Each model of the last command that trained it.
+    """
+    names = (*(name for name in SETTINGS if name != "lr"), "threads", *MACHINE)
+    newest = [row for own in newest_run(of_bench(rows, MEASURE), *names, "model") for row in own]
+    for own in groups(newest, *names).values():
         judges, cells = judges_of({"": own}), []
         for (model,), of_model in groups(own, "model").items():
             best = [max(own, key=score) for own in groups(of_model, "trainer").values()]

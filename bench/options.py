@@ -33,6 +33,7 @@ class Options(NamedTuple):
     try_lr, try_epochs, targets   of time-to-quality: every pair of the first two, scores by judge
     best_lr   of models: each side at every try_lr, and the one of the best scores is told
     buckets   rows that n-grams share, of models with subwords, on every side
+    models    of models: those to train, or all
     """
 
     corpus: Path | None
@@ -51,6 +52,7 @@ class Options(NamedTuple):
     targets: dict[str, float]
     best_lr: bool = False
     buckets: int = TrainConfig.buckets
+    models: tuple[str, ...] = ()
 
 
 class Session(NamedTuple):

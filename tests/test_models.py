@@ -129,6 +129,26 @@ def session_of(folder: Path, peers: dict[str, Any], judges: Judges, **options: A
     return Session(Options(**values), Records(None), Material("zipf", corpus, text, 1), judges, folder)
 
 
+def test_lines__have_each_model_of_the_command_that_trained_it_last(tmp_path: Path) -> None:
+    rows = []
+    for names in ((), ("CBOW, hierarchical softmax",)):
+        session = session_of(tmp_path, {}, Judges({}, {}), models=names, only=("fastw2v block",))
+        session.records.run = f"command {len(rows)}"
+        models.models(session)
+        rows += session.records.rows
+    ((_, cells, own),) = models.lines(rows)
+    assert [row[0] for row in cells] == [
+        "skip-gram, negative sampling",
+        "CBOW, negative sampling",
+        "skip-gram, hierarchical softmax",
+        "CBOW, hierarchical softmax",
+        "skip-gram, subwords 3-6, 70 buckets",
+    ]
+    assert [row["run"] == rows[-1]["run"] for row in own] == [False, False, False, True, False]
+    with pytest.raises(click.UsageError, match="--model 'no' is none of skip-gram, negative sampling, CBOW"):
+        models.models(session_of(tmp_path, {}, Judges({}, {}), models=("no",)))
+
+
 def test_models__fasttext_trains_each_model_with_equal_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
