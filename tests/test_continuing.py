@@ -257,7 +257,13 @@ REFUSED: list[tuple[str, int, str]] = [
     ("--continue model --cache-dir kept", 2, "--cache-dir keeps no counts"),
     ("--save-model new --cache-dir kept", 2, "--cache-dir keeps no counts"),
     ("--save-model new --loss hierarchical-softmax", 2, "leave --save-model out"),
-    ("--save-model new --subwords 3-6", 2, "leave --save-model out"),
+    ("--continue model --subwords 3-6", 2, "subwords is 3-6, but the model in model has None"),
+    ("--continue ngrams --subwords 3-6", 2, "subwords is 3-6, but the model in ngrams has 2-4: leave it out"),
+    (
+        "--continue ngrams --subwords 2-4 --buckets 9",
+        2,
+        "buckets is 9, but the model in ngrams has 300",
+    ),
     ("--save-model new --graph", 2, "leave --save-model out"),
     ("--continue model --save-model model", 2, "would replace what is read"),
     ("--continue old.parquet", 2, "holds no model (model.json): give a folder that --save-model wrote"),
@@ -273,6 +279,8 @@ REFUSED: list[tuple[str, int, str]] = [
 def test_train__what_does_not_go_together_is_one_line(
     folder: Path, capfd: pytest.CaptureFixture[str], arguments: str, code: int, message: str
 ) -> None:
+    if "ngrams" in arguments:
+        fastw2v.train(OLD, save_model="ngrams", **QUICK, **NGRAMS)
     before = sorted(folder.rglob("*"))
     actual, err = run(capfd, "new.parquet", "-q", *arguments.split())
     assert (actual, err.count("\n")) == (code, 1), err
@@ -297,6 +305,103 @@ def test_train__python_refuses_the_same(folder: Path, options: dict[str, Any], m
 def test_train__a_corpus_that_is_read_has_not_the_words_of_the_model(folder: Path) -> None:
     with pytest.raises(UsageError, match="the corpus is read already"):
         fastw2v.train(read_corpus(NEW), continue_from="model")
+
+
+# --- n-grams ------------------------------------------------------------------------------------------------
+
+NGRAMS: dict[str, Any] = {"subwords": "2-4", "buckets": 300}
+STILL: dict[str, Any] = {"epochs": 1, "threads": 1, "lr": 1e-12, "min_lr": 0.0}  # next to no step
+
+
+def rows_by_word(vectors: fastw2v.Embeddings) -> dict[str, Any]:
+    """The own rows of words, and all rows of n-grams as ""."""
+    assert vectors.made_of is not None
+    rows = vectors.made_of.rows
+    return dict(zip(vectors.words, rows, strict=False)) | {"": rows[len(vectors) :]}
+
+
+def test_save_model__holds_rows_of_ngrams(folder: Path) -> None:
+    vectors = fastw2v.train(OLD, save_model="second", **QUICK, **NGRAMS)
+    found = read_model(Path("second")).embeddings()
+    assert same(found, vectors)
+    assert found.made_of is not None
+    assert vectors.made_of is not None
+    assert found.made_of.spans == vectors.made_of.spans == (2, 4, 300)
+    np.testing.assert_array_equal(found.made_of.rows, vectors.made_of.rows)
+    assert sorted(path.name for path in Path("second").iterdir()) == sorted([*FILES, MANIFEST, "ngrams.npy"])
+    np.testing.assert_array_equal(np.load("second/ngrams.npy"), vectors.made_of.rows)
+
+
+@pytest.mark.parametrize("options", [{}, {"architecture": "cbow"}, {"kernel": "pair"}], ids=str)
+def test_continue__of_ngrams_starts_where_the_model_ended(folder: Path, options: dict[str, Any]) -> None:
+    """To the bit where nothing is stepped; words that join start as the vectors that the model gave them."""
+    fastw2v.train(OLD, save_model="first", **QUICK, **NGRAMS, **options)
+    before = read_model(Path("first")).embeddings()
+    after = fastw2v.train(NEW, continue_from="first", save_model="second", freeze="center", **STILL)
+    old, new = rows_by_word(before), rows_by_word(after)
+    for word in ("", *before.words):
+        np.testing.assert_array_equal(new[word], old[word])
+    joined = [word for word in after.words if word not in before]
+    assert len(joined) > 5
+    for word in joined:
+        np.testing.assert_allclose(after[word], before[word], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(new[word], before[word], rtol=1e-5, atol=1e-7)
+    outside = after.of_outside()
+    assert np.linalg.norm([outside[word] for word in joined], axis=1).min() > 1e-3  # as their contexts say
+    again = rows_by_word(fastw2v.train(NEW, continue_from="second", freeze="center", **STILL))
+    for word in new:
+        np.testing.assert_array_equal(again[word], new[word])
+    assert read_model(Path("second")).options["buckets"] == 300
+
+
+def test_continue__of_ngrams_a_word_without_any_starts_at_random(folder: Path) -> None:
+    """</s> has none."""
+    fastw2v.train(OLD, save_model="first", **QUICK, **NGRAMS)
+    rows = [[*row, "</s>"] for row in NEW]
+    own = rows_by_word(fastw2v.train(rows, continue_from="first", freeze="center", **STILL))["</s>"]
+    assert 0 < np.abs(own).max() <= 0.5 / 6
+
+
+def test_continue__of_ngrams_says_where_words_start(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fastw2v.train(OLD, save_model="first", **QUICK, **NGRAMS)
+    code, err = run(capfd, "new.parquet", "--continue", "first", "-o", "v.fasttext", *AGAIN[:-1])
+    assert (code, " join from their n-grams and contexts" in err) == (0, True), err
+    assert fastw2v.load("v.fasttext").made_of is not None
+
+
+def test_train__starts_from_ngrams_that_are_given(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """By a file of fastText's, too; of others than these n-grams it is refused."""
+    before = fastw2v.train(OLD, **QUICK, **NGRAMS)
+    before.save("v.fasttext")
+    still: dict[str, Any] = {**STILL, "freeze": "center", "dim": 6, "sample": 0.0}
+    after = fastw2v.train(NEW, init=before, **still, **NGRAMS)
+    for word, own in rows_by_word(after).items():
+        expected = rows_by_word(before)[word] if not word or word in before else before[word]
+        np.testing.assert_allclose(own, expected, rtol=1e-5, atol=1e-7)
+    loaded = fastw2v.train(NEW, init=fastw2v.load("v.fasttext"), **still, **NGRAMS)
+    assert same(loaded, after)
+    whole = fastw2v.train(NEW, init=before, **still)
+    assert all(np.array_equal(whole[word], before[word]) for word in whole.words if word in before)
+    arguments = ["new.parquet", "--init-vectors", "v.fasttext", "--dim", "6", "-o", "w.txt", "-q"]
+    code, err = run(capfd, *arguments, "--subwords", "3-6")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "have n-grams of 2-4 characters in 300 --buckets: set --subwords to 2-4 and --buckets to" in err
+    assert run(capfd, *arguments, "--subwords", "2-4", "--buckets", "300")[0] == 0
+    before.made_of.rows[-1] = np.nan  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="NaN or infinity in a row of n-grams"):
+        fastw2v.train(NEW, init=before, **still, **NGRAMS)
+
+
+def test_train__endless_does_not_go_on_with_ngrams(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fastw2v.train(OLD, save_model="first", **QUICK, **NGRAMS)
+    fastw2v.train(OLD, save_model="second", loss="softmax", **QUICK)
+    for name, option in (("first", "--subwords 2-4"), ("second", "--loss softmax")):
+        code, err = run(capfd, "new.parquet", "--endless", "--continue", name, "-o", "v.txt", "-q")
+        assert (code, err.count("\n")) == (2, 1), err
+        assert f"the model has {option}" in err
+
+
+# --- damage -------------------------------------------------------------------------------------------------
 
 
 def flip(path: Path) -> None:
@@ -343,6 +448,18 @@ def test_continue__a_damaged_model_is_one_line(
     assert (code, err.count("\n")) == (3, 1), err
     assert "model: the model" in err
     assert message in err
+    assert not Path("second").exists()
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
+def test_continue__damaged_rows_of_ngrams_are_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], damage: Any
+) -> None:
+    fastw2v.train(OLD, save_model="first", **QUICK, **NGRAMS)
+    damage(Path("first/ngrams.npy"))
+    code, err = run(capfd, "new.parquet", "--continue", "first", "--save-model", "second", "-q")
+    assert (code, err.count("\n")) == (3, 1), err
+    assert "first: the model" in err
     assert not Path("second").exists()
 
 

@@ -21,11 +21,12 @@ from fastw2v.training.new_words import with_new_words
 from fastw2v.vectors.embeddings import Embeddings
 
 # Options that the matrices are made for: those of the model, and no others.
-AGREE = frozenset(("dim", "architecture", "loss"))
+AGREE = frozenset(("dim", "architecture", "loss", "subwords", "buckets"))
 # The model's, where they are not given anew: what its words are, and how a step is made. The others are of
 # one text or one run: where its sentences are, how often and how fast it is trained, how it is judged.
 KEPT_TRAINING = (
-    *("dim", "architecture", "loss", "window", "negatives", "sample", "ns_exponent"),
+    *("dim", "architecture", "loss", "subwords", "buckets"),
+    *("window", "negatives", "sample", "ns_exponent"),
     *("dynamic_window", "window_weights", "context"),
     *("kernel", "block_size", "shared_negatives", "precision"),
 )
@@ -101,13 +102,6 @@ def require_together(
             "vectors by init; or train with negative-sampling",
             *("save_model", "init", "loss"),
         )
-    one = "save_model" if save_model else "continue_from"
-    if training.subwords and (save_model or continue_from):
-        raise refused(
-            f"{one} keeps a row for each word, and subwords has rows of n-grams: leave {one} out, and save "
-            "vectors with their n-grams as fastText's .bin",
-            *(one, "subwords"),
-        )
     if beside.get("graph") and save_model:
         raise refused(
             "save_model keeps counts of words, and those of nodes follow from edges: leave save_model out",
@@ -172,9 +166,10 @@ def joined_line(model: SavedModel, vocabulary: Vocabulary) -> str:
     known = model.words()
     n_stay = sum(word in known for word in vocabulary.words)
     gone = f", {len(known) - n_stay:,} leave" if n_stay < len(known) else ""
+    by = "n-grams and contexts" if model.options["subwords"] else "contexts"
     return (
         f"{n_stay:,} of {len(vocabulary):,} words start as in {model.path}, "
-        f"{len(vocabulary) - n_stay:,} join from their contexts{gone}"
+        f"{len(vocabulary) - n_stay:,} join from their {by}{gone}"
     )
 
 

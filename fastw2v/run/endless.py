@@ -17,7 +17,8 @@ from fastw2v.corpus.summary import SpaceSaving
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.model.arrays import NOTHING, Totals
-from fastw2v.options.endless import CONSTANT_STEP, EndlessConfig
+from fastw2v.options.endless import CONSTANT_STEP, IDLE, EndlessConfig
+from fastw2v.options.together import refused
 from fastw2v.run.continuing import kept_options
 from fastw2v.run.saved_model import SavedModel, Training, write_model
 from fastw2v.training.checkpoint.sealed import damage_told
@@ -50,7 +51,17 @@ class Settings(NamedTuple):
 def settings_of(
     training: TrainConfig, reading: ReadConfig, endless: EndlessConfig, model: SavedModel | None = None
 ) -> Settings:
-    """The settings of a stream with these options. Raises UsageError for a plan that nobody trains."""
+    """The settings of a stream with these options.
+
+    Raises UsageError for a plan that nobody trains, and for a model that has other rows than words.
+    """
+    for name in ("loss", "subwords"):
+        if getattr(training, name) != getattr(TrainConfig, name):
+            raise refused(
+                f"the model has {name} {getattr(training, name)}, and endless goes on with none of them: "
+                f"{IDLE[name]}; go on with a text, without endless, or with another model",
+                *(name, "endless"),
+            )
     times = CBOW_TIMES if training.architecture == "cbow" else 1.0
     step = CONSTANT_STEP * times if training.lr is None else training.lr
     training = replace(training, lr=step, min_lr=step)

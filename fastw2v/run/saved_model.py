@@ -1,6 +1,8 @@
 """A model in a folder: all that training on other texts goes on with.
 
     DIR/center.npy  outside.npy   float32 (n_words, dim), V and U of CS224n
+        ngrams.npy                of words of n-grams float32 (n_words + buckets, dim): the own row of each
+                                  word, then the buckets; center.npy has the means of them
         words.parquet             word, count: of all texts; the first n_words are those of the rows, the
                                   others are too rare so far; of a stream more, for another one to go on by
         model.json                options, what was trained, sizes and checksums of the other files
@@ -21,16 +23,20 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus.tally import Tally
 from fastw2v.errors import OutputError, UsageError
+from fastw2v.model.ngrams import Spans
+from fastw2v.options.subwords import lengths_of
 from fastw2v.system.files import atomic_folder, require_writable
 from fastw2v.training.checkpoint.manifest import with_earlier
 from fastw2v.training.checkpoint.matrices import read_matrix, write_matrix
-from fastw2v.training.checkpoint.sealed import damage_told, read_fields, write_fields
+from fastw2v.training.checkpoint.sealed import check_file, damage_told, read_fields, write_fields
 from fastw2v.vectors.embeddings import Embeddings
+from fastw2v.vectors.ngrams import InputRows
 from fastw2v.version import __version__
 
 FORMAT = 1
 MANIFEST, KEY = "model.json", "model"
 MATRICES = ("center.npy", "outside.npy")
+NGRAMS = "ngrams.npy"
 WORDS = "words.parquet"
 FILES = (*MATRICES, WORDS)
 MAX_BYTES = 1 << 26  # of the manifest: lists of words to keep are in it
@@ -90,15 +96,27 @@ class SavedModel(NamedTuple):
 
         Raises CorpusError, also where another model took the place of this one meanwhile.
         """
-        tally, shape = self.tally(), (self.n_words, self.options["dim"])
-        matrices: list[NDArray[np.float32]] = [np.empty(shape, np.float32) for _ in MATRICES]
-        for name, matrix in zip(MATRICES, matrices, strict=True):
-            read_matrix(self.path / name, matrix)
+        tally, dim, spans = self.tally(), self.options["dim"], spans_in(self.options)
+        center, outside = (self._matrix(name, self.n_words, dim) for name in MATRICES)
+        made_of = None
+        if spans:
+            made_of = InputRows(spans, self._matrix(NGRAMS, self.n_words + spans.n_buckets, dim))
         with damage_told(self.path, "the model"):
             if (self.path / MANIFEST).read_bytes() != self.manifest:
                 raise ValueError("it was replaced by another one while the text was read")
         words = tally.words[: self.n_words].to_pylist()
-        return Embeddings(words, matrices[0], matrices[1], tally.counts[: self.n_words])
+        return Embeddings(words, center, outside, tally.counts[: self.n_words], made_of)
+
+    def _matrix(self, name: str, n_rows: int, dim: int) -> NDArray[np.float32]:
+        matrix = np.empty((n_rows, dim), np.float32)
+        read_matrix(self.path / name, matrix)
+        return matrix
+
+
+def spans_in(options: Mapping[str, Any]) -> Spans | None:
+    """The n-grams of a model with these options; None where words are whole. Raises UsageError for none."""
+    lengths = options["subwords"]
+    return None if lengths is None else Spans(*lengths_of(lengths), int(options["buckets"]))
 
 
 def read_model(path: Path) -> SavedModel:
@@ -112,7 +130,9 @@ def read_model(path: Path) -> SavedModel:
     with damage_told(path, "the model"):
         manifest = (path / MANIFEST).read_bytes()
         fields = read_fields(path / MANIFEST, KEY, FORMAT, FILES, MAX_BYTES)
-        options = {**with_earlier(fields["options"]), "dim": int(fields["options"]["dim"])}
+        options = {"subwords": None, **with_earlier(fields["options"]), "dim": int(fields["options"]["dim"])}
+        if spans_in(options):
+            check_file(path / NGRAMS, fields["files"][NGRAMS])
         trainings = [
             Training(int(one["words"]), int(one["tokens"]), one["lr"], str(one["fastw2v"]))
             for one in fields["trainings"]
@@ -131,7 +151,7 @@ def write_model(
 ) -> None:
     """Write a model; one that is there is replaced once the new one is complete.
 
-    embeddings   both matrices, in the order of the tally
+    embeddings   both matrices, and rows of n-grams if words are made of them, in the order of the tally
     tally        of all words; None where nothing is known but the words of the vocabulary
 
     Raises OutputError.
@@ -148,11 +168,13 @@ def write_model(
         **({"stream": dict(stream)} if stream else {}),
     }
     with atomic_folder(Path(os.path.realpath(path)), replaces=True) as folder:  # a link stays one
-        matrices = (embeddings.center_vectors, embeddings.outside_vectors)
-        for name, matrix in zip(MATRICES, matrices, strict=True):
+        matrices = dict(zip(MATRICES, (embeddings.center_vectors, embeddings.outside_vectors), strict=True))
+        if embeddings.made_of:
+            matrices[NGRAMS] = embeddings.made_of.rows
+        for name, matrix in matrices.items():
             write_matrix(folder / name, matrix)
         tally.write(folder / WORDS)
-        write_fields(folder / MANIFEST, KEY, fields, FILES)
+        write_fields(folder / MANIFEST, KEY, fields, [*matrices, WORDS])
 
 
 def require_place(path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Where words that join a model start: outside vectors as their first contexts say, centre ones at random.
+"""The outside vectors that words which join a model start from: what their first contexts say.
 
 A la carte embedding (Khodak et al. 2018, arXiv 1805.05388): u_w = A·c_w, with c_w the mean of the outside
 vectors around w, and A the map by which the contexts of known words in the new text give their own vectors,
 by least squares. For centre vectors the same was measured, and is worse than a random start where words that
-join are rare: docs/going-on.md has the figures.
+join are rare: docs/going-on.md has the figures. Those start at random, or from n-grams where words have some
+(`fastw2v.training.start`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.sampling import keep_probabilities
-from fastw2v.vectors.embeddings import Embeddings, fill_initial
+from fastw2v.vectors.embeddings import Embeddings
 
 FIRST = 32  # occurrences of a word that are looked at
 LEAST = 5  # occurrences in the new text of a word that teaches
@@ -46,9 +48,9 @@ class Around(NamedTuple):
 
 
 def with_new_words(corpus: Corpus, known: Embeddings, config: TrainConfig) -> Embeddings:
-    """The known vectors, and those to start from of other words, as their contexts say.
+    """The known vectors, and outside ones of other words, as their contexts say, whom outside_words has then.
 
-    Words that are not among them start as usual: those alone among new words, and all new ones where too few
+    Words that are not there start as usual: those alone among new words, and all new ones where too few
     known words occur in the corpus to teach. A context counts as often as subsampling would keep it.
     """
     words, counts, outside = corpus.vocabulary.words, corpus.vocabulary.counts, known.outside_vectors
@@ -64,12 +66,10 @@ def with_new_words(corpus: Corpus, known: Embeddings, config: TrainConfig) -> Em
     started, taught = is_known[: len(new)], is_known[len(new) :]
     own = outside[row_of[teachers[taught]]].astype(np.float64)
     starts = means[: len(new)][started] @ least_squares(means[len(new) :][taught], own)
-    drawn = np.empty((len(words), known.dim), np.float32)
-    fill_initial(drawn, config.seed)
-    return Embeddings(
-        [*known.words, *(words[i] for i in new[started].tolist())],
-        np.concatenate([known.center_vectors, drawn[new[started]]]),
-        np.concatenate([outside, starts.astype(np.float32)]),
+    return replace(
+        known,
+        outside_vectors=np.concatenate([outside, starts.astype(np.float32)]),
+        outside_words=[*known.words, *(words[i] for i in new[started].tolist())],
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.backends import Backend, n_buckets_of
+from fastw2v.backends import Backend, n_buckets_of, spans_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
+from fastw2v.model.ngrams import WORDS_AT_ONCE
 from fastw2v.model.plan import Schedule
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
@@ -23,6 +25,7 @@ from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import START, Hook, Position, Trained, embeddings_of
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
 from fastw2v.vectors.formats.common import first_not_finite
+from fastw2v.vectors.ngrams import InputRows
 
 FEW_READ = 1000  # words of a run, all epochs, of which subsampling may well leave no pair
 COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
@@ -221,22 +224,40 @@ def require_weights(weights: NDArray[np.float32] | None, n_sentences: int) -> No
 
 def require_known(config: TrainConfig, init: Embeddings | None) -> None:
     """Raise UsageError for vectors to start from that do not fit the run."""
-    if init is not None and config.subwords:
+    if init is not None and config.subwords and init.made_of is None:
         raise UsageError(
             "the vectors to start from are of words, and with subwords those are made of n-grams: leave one "
-            "of them out",
+            "of them out, or start from a file of fastText's",
             ["subwords"],
+        )
+    if init is not None and init.made_of is not None and spans_of(config) not in (None, init.made_of.spans):
+        shortest, longest, n_buckets = init.made_of.spans
+        raise UsageError(
+            f"the vectors to start from have n-grams of {shortest}-{longest} characters in {n_buckets:,} "
+            f"buckets: set subwords to {shortest}-{longest} and buckets to {n_buckets}, or leave both out",
+            ["subwords", "buckets"],
         )
     if init is not None and init.dim != config.dim:
         raise UsageError(f"the vectors to start from have dim {init.dim}: set dim to it, not to {config.dim}")
-    for matrix in (init.center_vectors, init.outside_vectors) if init is not None else ():
-        if matrix is not None and (row := first_not_finite(matrix)) is not None:
-            word = shown(init.words[row])  # type: ignore[union-attr]
-            raise UsageError(f"init holds NaN or infinity in the vector of {word}: leave that word out")
+    require_finite(init)
     if config.freeze == "outside" and (init is None or init.outside_vectors is None):
         raise UsageError(
             "freeze outside would leave the outside vectors zero: start from vectors with outside ones"
         )
+
+
+def require_finite(init: Embeddings | None) -> None:
+    """Raise UsageError for vectors to start from that are not finite."""
+    if init is None:
+        return
+    words, others = init.words, init.outside_words
+    matrices = [(init.center_vectors, words), (init.outside_vectors, words if others is None else others)]
+    matrices += [(init.made_of.rows, words)] if init.made_of else []
+    for matrix, own in matrices:
+        if matrix is not None and (row := first_not_finite(matrix)) is not None:
+            which = f"the vector of {shown(own[row])}" if row < len(own) else "a row of n-grams"
+            cure = "leave that word out" if row < len(own) else "start from others"
+            raise UsageError(f"init holds NaN or infinity in {which}: {cure}")
 
 
 def fill_known(
@@ -250,15 +271,36 @@ def fill_known(
 
     outside_words   of the run, where they are not its words
 
+    Of words made of n-grams these are copied, too, and other words start from theirs.
+
     Raises UsageError where it has none of the words.
     """
-    n_known = copy_known(vectors.center, words, init.center_vectors, init.index, dim)
+    made_of = init.made_of if len(vectors.center) > len(words) else None
+    own_rows = made_of.rows if made_of else init.center_vectors
+    n_known = copy_known(vectors.center, words, own_rows, init.index, dim)
+    if made_of:
+        vectors.center[len(words) :, :dim] = made_of.rows[len(init) :]
+        start_from_ngrams(vectors.center, words, init.index, made_of)
     if not n_known:
         raise UsageError(f"none of the {len(words):,} words is among the {len(init):,} to start from")
     if init.outside_vectors is not None:
         own = init.outside_words
         index = init.index if own is None else {word: i for i, word in enumerate(own)}
         copy_known(vectors.outside, outside_words or words, init.outside_vectors, index, dim)
+
+
+def start_from_ngrams(
+    matrix: NDArray[np.float32], words: Sequence[str], index: Mapping[str, int], made_of: InputRows
+) -> None:
+    """Set the own rows of the words that an index lacks to the means of their n-grams' rows.
+
+    So the mean of all rows of a word, too, is the vector that it had unseen. One without n-grams stays.
+    """
+    new = np.array([i for i, word in enumerate(words) if word not in index], np.int64)
+    for start in range(0, len(new), WORDS_AT_ONCE):
+        some = new[start : start + WORDS_AT_ONCE]
+        means, is_made = made_of.of_ngrams([words[i] for i in some.tolist()])
+        matrix[some[is_made], : means.shape[1]] = means
 
 
 def copy_known(
@@ -297,7 +339,7 @@ def begin(
     require_known(config, init)
     if init:
         if config.loss == "hierarchical-softmax":  # whose rows of U stand for no words
-            init = Embeddings(init.words, init.center_vectors, None, init.counts)
+            init = replace(init, outside_vectors=None, outside_words=None, outside_counts=None)
         outside_words = None if others is None else others.words
         fill_known(vectors, corpus.vocabulary.words, init, config.dim, outside_words)
     return vectors, START

@@ -34,6 +34,12 @@ class InputRows(NamedTuple):
         vector: NDArray[np.float32] = self.rows[n_words + buckets].sum(axis=0) / np.float32(len(buckets) or 1)
         return vector if len(buckets) else None
 
+    def of_ngrams(self, words: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """`unseen` of those of several words that have n-grams, float32 (n_found, dim), and which."""
+        buckets, counts = buckets_of(words, self.spans)
+        bags = Rows(np.append(0, np.cumsum(counts[counts > 0])), buckets.astype(np.int32))
+        return mean_rows(self.rows[len(self.rows) - self.spans.n_buckets :], bags), counts > 0
+
 
 def mean_rows(matrix: NDArray[np.float32], bags: Rows) -> NDArray[np.float32]:
     """The mean of the rows of each bag, none of which is empty, float32 (n_bags, dim); in parts."""

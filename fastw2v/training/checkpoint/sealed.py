@@ -42,7 +42,7 @@ def read_fields(
     if fields["format"] != form:
         raise ValueError(f"format {fields['format']!r} is not {form}, use the fastw2v that wrote it")
     for name in files:
-        _check_file(path.parent / name, fields["files"][name])
+        check_file(path.parent / name, fields["files"][name])
     return fields
 
 
@@ -63,7 +63,8 @@ def checksum(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def _check_file(path: Path, expected: Mapping[str, Any]) -> None:
+def check_file(path: Path, expected: Mapping[str, Any]) -> None:
+    """Raise ValueError for a file of another size or checksum, OSError for none."""
     if path.stat().st_size != expected["bytes"]:  # before reading, which may take long
         raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes instead of {expected['bytes']:,}")
     if entry_of(path) != expected:
