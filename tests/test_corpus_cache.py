@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
@@ -44,6 +46,7 @@ def assert_same(actual: Corpus, expected: Corpus) -> None:
     assert actual.vocabulary.words == expected.vocabulary.words
     assert actual.vocabulary.counts.tolist() == expected.vocabulary.counts.tolist()
     assert actual[3:7] == expected[3:7]
+    assert [array.tolist() for array in actual.beside] == [array.tolist() for array in expected.beside]
 
 
 def only_file(folder: Path) -> Path:
@@ -92,15 +95,19 @@ def test_cache__a_changed_source_is_read_again(source: Path, tmp_path: Path) -> 
     assert read(source, folder).notes[0].startswith("nothing to read")
 
 
-def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [{}, {"weight": "w", "global_context": "t"}], ids=["words", "beside"])
+def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path, beside: dict[str, Any]) -> None:
     folder = tmp_path / "cache"
-    expected = read_corpus(source, min_count=1)
-    read(source, folder)
+    if beside:
+        pq.write_table(pa.table({"text": ROWS, "w": [1, 2, 3, 4, 0.5], "t": list("abcde")}), source)
+        beside["column"] = "text"
+    expected = read_corpus(source, min_count=1, **beside)
+    read(source, folder, **beside)
     path = only_file(folder)
     good = path.read_bytes()
     n_header = len(good[:HEADER_BYTES].rstrip(b"\0"))
     places = [*range(0, n_header, 7), *range(HEADER_BYTES, len(good))]
-    cache = read_module.cache_of(source, ReadConfig(min_count=1), None, folder)
+    cache = read_module.cache_of(source, ReadConfig(min_count=1, **beside), None, folder)
     assert cache is not None
     for place in places:
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
@@ -110,7 +117,7 @@ def test_cache__every_damaged_byte_is_noticed(source: Path, tmp_path: Path) -> N
     path.write_bytes(good)
     assert cache.load(1) is not None
     path.write_bytes(good[:-1])
-    assert_same(read(source, folder), expected)
+    assert_same(read(source, folder, **beside), expected)
     assert path.read_bytes() == good
 
 
@@ -164,6 +171,40 @@ def test_cache__kernels_never_see_forged_ids(
     again = read(source, folder)
     assert reason in again.notes[0]
     assert_same(again, expected)
+
+
+@pytest.mark.parametrize(
+    ("back", "array", "reason"),
+    [
+        (40, np.array([-1], np.float32), "a weight is out of range"),
+        (24, np.array([np.nan], np.float32), "a weight is out of range"),
+        (20, np.array([99], np.int32), "a target is out of range"),
+        (4, np.array([-2], np.int32), "a target is out of range"),
+    ],
+)
+def test_cache__kernels_never_see_forged_weights(
+    tmp_path: Path, back: int, array: NDArray[Any], reason: str
+) -> None:
+    source, folder = tmp_path / "c.parquet", tmp_path / "cache"
+    pq.write_table(pa.table({"text": ["a b"] * 5, "w": [1] * 5, "t": ["c"] * 5}), source)
+    options: dict[str, Any] = {"column": "text", "weight": "w", "global_context": "t"}
+    expected = read(source, folder, **options)
+    path = only_file(folder)
+    data = path.read_bytes()
+    end = len(data) - 24 * json.loads(data.split(b"\n", 2)[1])["n_pieces"]
+    path.write_bytes(forged(data, end - back, array))
+    again = read(source, folder, **options)
+    assert reason in again.notes[0]
+    assert_same(again, expected)
+
+
+def test_cache__large_arrays_are_several_pieces(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastw2v.corpus.ids.cache.MAX_PIECE", 64)
+    expected = read(source, tmp_path / "cache")
+    assert_same(read(source, tmp_path / "cache"), expected)
+    assert read(source, tmp_path / "cache").notes[0].startswith("nothing to read")
 
 
 def test_cache__is_no_pickle_and_has_one_line_of_json(source: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,9 @@ class World:
 
     def shared(self, rank: int, ids_bytes: int = sys.maxsize) -> SharedCorpus:
         """As a rank has it."""
-        corpus = Corpus(*self.held[rank], Vocabulary([], np.empty(0, np.int64)), 0, 0, 0)
+        ids, offsets, weights, targets = self.held[rank]
+        corpus = Corpus(ids, offsets, Vocabulary([], np.empty(0, np.int64)), 0, 0, 0)
+        corpus = corpus._replace(weights=weights, targets=targets)
         return SharedCorpus(corpus, self.portions, "", ids_bytes)
 
     def expected(self, dealt: NDArray[np.int64], first_tokens: NDArray[np.int64]) -> list[list[int]]:
@@ -122,6 +125,30 @@ def test_redeal__brings_each_rank_its_portions_in_order(
     for rank, tokens in enumerate(moved):
         assert sentences_of(tokens) == world.expected(dealt[rank], first_tokens)
         assert (pages_of(tokens.ids) is None) == (ids_bytes > 0)
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 5])
+@pytest.mark.parametrize("key", [None, 4])
+@pytest.mark.parametrize("names", [("weights",), ("targets",), ("weights", "targets")], ids=str)
+def test_redeal__weights_and_targets_go_with_their_sentences(
+    n_ranks: int, key: int | None, names: tuple[str, ...]
+) -> None:
+    """Also of sentences whose first tokens are trained: known by their last token."""
+    world = World(n_ranks, 30, seed=n_ranks)
+    for rank, held in enumerate(world.held):
+        lasts = held.ids[held.offsets[1:] - 1]
+        beside: dict[str, Any] = {"weights": (lasts / 2).astype(np.float32), "targets": lasts - 1}
+        world.held[rank] = held._replace(**{name: beside[name] for name in names})
+    dealt = deal(world.portions[:, 1] - world.begun, n_ranks, key=3)
+    shares = shares_of(dealt, world.begun)
+    moved = run_ranks(n_ranks, lambda c: redeal(world.shared(c.rank), shares, c, key))
+    for tokens in moved:
+        lasts = tokens.ids[tokens.offsets[1:] - 1]
+        assert tokens.weights is not None  # as kernels take targets with
+        assert tokens.weights.tolist() == ((lasts / 2) if "weights" in names else lasts * 0 + 1).tolist()
+        assert (tokens.targets is None) == ("targets" not in names)
+        if tokens.targets is not None:
+            assert tokens.targets.tolist() == (lasts - 1).tolist()
 
 
 def test_redeal__some_portions_only_and_none() -> None:

@@ -13,7 +13,7 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.backends import plan_of
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.arrow import grouping
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.read import Corpus, read_corpus
@@ -24,8 +24,6 @@ from fastw2v.model.arrays import UNIT, Tokens
 from fastw2v.model.plan import GlobalContext
 from fastw2v.reference.architectures import share_of, window_of
 from fastw2v.reference.units import keep_unit
-from fastw2v.run.processes import require_plain_rows
-from fastw2v.run.request import Request
 from fastw2v.run.stability import resampled
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.holdout import split
@@ -240,26 +238,23 @@ def test_read_corpus__places_are_no_words() -> None:
     assert targets_of(known) == ["c", None]
 
 
-def test_read_corpus__keeps_no_targets_in_a_cache(tmp_path: Path) -> None:
-    path = tmp_path / "corpus.parquet"
+def test_read_corpus__finds_targets_in_a_cache(tmp_path: Path) -> None:
+    path, memory = tmp_path / "corpus.parquet", Memory(cache_dir=tmp_path / "cache")
     pq.write_table(table(), path)
-    with pytest.raises(UsageError, match="cache_dir keeps ids and no global_context"):
-        read_corpus(path, global_context="booked", memory=Memory(cache_dir=tmp_path / "cache"))
+    expected = read_corpus(path, global_context="booked", min_count=1)
+    for _ in range(2):
+        corpus = read_corpus(path, global_context="booked", min_count=1, memory=memory)
+        assert (targets_of(corpus), counts_of(corpus)) == (targets_of(expected), counts_of(expected))
+        assert corpus.notes[-1] == expected.notes[-1]
+    assert corpus.notes[0].startswith("nothing to read")
+    with pytest.raises(UsageError, match="global_context is an array, and cache_dir keeps what files hold"):
+        read_corpus(path, global_context=["a"] * 6, memory=memory)
 
 
 def test_phrases__refuse_a_corpus_with_targets() -> None:
     corpus = read_corpus(table(), global_context="booked", min_count=1)
     with pytest.raises(UsageError, match="phrases are of words alone: leave global_context out"):
         fastw2v.phrases(corpus)
-
-
-def test_run__in_several_processes_refuses_targets() -> None:
-    reading = ReadConfig(global_context="b")
-    request = Request("c.parquet", TrainConfig(), reading, ReplicaConfig(), None, Memory())
-    corpus = read_corpus(table(), global_context="booked", min_count=1)
-    for refused in (request, request._replace(source=corpus, reading=ReadConfig())):
-        with pytest.raises(UsageError, match="global_context is for one process"):
-            require_plain_rows(refused)
 
 
 # ---- A run ------------------------------------------------------------------------------------------------

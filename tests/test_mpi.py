@@ -108,6 +108,32 @@ def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_
 
 @pytest.mark.slow
 @needs_mpi
+def test_mpi__trains_weights_and_targets_as_the_simulation(corpus: Path, tmp_path: Path) -> None:
+    """Read, and found in a cache."""
+    rows = pq.read_table(corpus)
+    weights, targets = np.arange(len(rows)) % 4 / 2, [f"label{n % 9}" for n in range(len(rows))]
+    path = tmp_path / "w.parquet"
+    columns = {"text": rows.column(0), "w": weights, "t": targets}
+    pq.write_table(pa.table(columns), path, row_group_size=100)
+    beside: dict[str, Any] = {"column": "text", "weight": "w", "global_context": "t"}
+    options = ["--column", "text", "--weight", "w", "--global-context", "t", "--cache-dir", tmp_path / "kept"]
+    for name in ("read.bin", "found.bin"):
+        finished = run(2, "train", path, "-o", tmp_path / name, *options, *OPTIONS)
+        assert finished.returncode == 0, finished.stderr
+    assert "weights of sentences from 0 to 1.5, 0.75 in the mean; 250 of weight 0" in finished.stderr
+    assert "global context: 1,000 of 1,000 sentences have one, 9 words in all" in finished.stderr
+
+    def at_rank(communicator: Any) -> Any:
+        shared = read_shared_corpus(str(path), communicator, min_count=1, **beside)
+        return train_replicas(shared, CONFIG, ReplicaConfig(8192), communicator)[0]
+
+    expected = run_ranks(2, at_rank)[0].embeddings
+    for name in ("read.bin", "found.bin"):
+        assert (formats.load(tmp_path / name).center_vectors == expected.center_vectors).all()
+
+
+@pytest.mark.slow
+@needs_mpi
 def test_mpi__goes_on_with_a_model(corpus: Path, tmp_path: Path) -> None:
     """The words, the counts and the step size are those of one process."""
     a, b = corpus / "a.parquet", corpus / "b.parquet"

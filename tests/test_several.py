@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
@@ -31,6 +33,7 @@ from tests.parquet import write
 
 CONFIG = TrainConfig(dim=16, epochs=2, threads=1, sample=0, seed=3)
 SIZES = [1, 2, 3, 5]
+PLAIN = ReadConfig(min_count=1)
 
 
 @pytest.fixture
@@ -41,9 +44,24 @@ def corpus(tmp_path: Path) -> Path:
     return write(tmp_path / "c.parquet", sentences, row_group_size=100)
 
 
-def request_of(corpus: Path, config: TrainConfig, n_ranks: int) -> Request:
+BESIDE = ReadConfig(min_count=1, column="text", weight="w", global_context="t")
+
+
+@pytest.fixture
+def weighted(corpus: Path, tmp_path: Path) -> Path:
+    """The same with a weight of each sentence, some of them 0, and a target of some."""
+    draw, rows = np.random.default_rng(1), pq.read_table(corpus)
+    weights = draw.integers(0, 4, len(rows)) / 2
+    targets = [f"t{n % 7}" if n % 3 else None for n in range(len(rows))]
+    path = tmp_path / "w.parquet"
+    columns = {"text": rows.column(0), "w": weights, "t": targets}
+    pq.write_table(pa.table(columns), path, row_group_size=100)
+    return path
+
+
+def request_of(corpus: Path, config: TrainConfig, n_ranks: int, reading: ReadConfig = PLAIN) -> Request:
     replicas = ReplicaConfig(8192) if n_ranks > 1 else ReplicaConfig()
-    return Request(str(corpus), config, ReadConfig(min_count=1), replicas, None, Memory())
+    return Request(str(corpus), config, reading, replicas, None, Memory())
 
 
 class Stops(hooks.Hook):
@@ -72,7 +90,12 @@ class Stops(hooks.Hook):
 
 
 def train(
-    corpus: Path, config: TrainConfig, n_ranks: int, stops: Stops, position: Position | None = None
+    corpus: Path,
+    config: TrainConfig,
+    n_ranks: int,
+    stops: Stops,
+    position: Position | None = None,
+    reading: ReadConfig = PLAIN,
 ) -> list[hooks.Trained]:
     """What each rank comes to, with the hook at rank 0."""
 
@@ -86,7 +109,7 @@ def train(
             run = Run.of_others(communicator, 1)
         else:
             saved: Any = Saved(position) if position else None
-            run = Run(request_of(corpus, config, communicator.size), communicator, saved)
+            run = Run(request_of(corpus, config, communicator.size, reading), communicator, saved)
         run.read()
         run.settle()
         return run.train([stops] if communicator.rank == 0 else [])
@@ -124,6 +147,22 @@ def test_hold_out__keeps_what_one_process_keeps(n_ranks: int, corpus: Path) -> N
 def in_portions_alone(corpus: Any) -> str:
     """The fingerprint of a corpus that one process holds."""
     return read_shared_corpus(corpus, SingleProcess()).fingerprint
+
+
+@pytest.mark.parametrize("n_ranks", SIZES)
+def test_hold_out__keeps_weights_and_targets_with_their_sentences(n_ranks: int, weighted: Path) -> None:
+    options = vars(BESIDE)
+    whole = read_corpus(weighted, **options)
+    kept, out = holdout.split(whole, 0.1, 7)
+
+    def at_rank(communicator: Any) -> Any:
+        part = without_last_items(read_part(str(weighted), communicator, **options), communicator)
+        return hold_out(part, 0.1, 7, communicator)
+
+    results = run_ranks(n_ranks, at_rank)
+    of_ranks = zip(*(part.corpus.beside for part, _ in results), strict=True)
+    assert [np.concatenate(parts).tolist() for parts in of_ranks] == [own.tolist() for own in kept.beside]
+    assert [own.tolist() for own in results[0][1].beside] == [own.tolist() for own in out.beside]
 
 
 def test_hold_out__refuses_what_one_process_refuses(tmp_path: Path) -> None:
@@ -283,6 +322,62 @@ def test_run__goes_on_with_another_number_of_processes(
     vectors = [one.embeddings.center_vectors for one in results]
     assert all((own == vectors[0]).all() for own in vectors)
     assert np.isfinite(vectors[0]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1, 3), (2, 2)])
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}], ids=str)
+def test_run__goes_on_with_weights_and_targets(
+    numbers: Sequence[int], options: dict[str, Any], weighted: Path
+) -> None:
+    """Every sentence of every epoch counts once; with as many, to the bytes of a run that is whole."""
+    if options and numbers[0] == 1:
+        pytest.skip("of an epoch that one process shuffled no other goes on")
+    config, start = replace(CONFIG, window=2, context="right", **options), None
+    for number, n_ranks in enumerate(numbers):
+        stops = Stops(1 if number < len(numbers) - 1 else 10**9, start)
+        results = train(weighted, config, n_ranks, stops, start[1] if start else None, BESIDE)
+        start = stops.saved
+    whole = read_corpus(weighted, **vars(BESIDE))
+    assert whole.weights is not None
+    assert whole.targets is not None
+    lengths = np.diff(whole.offsets)
+    assert results[0].kept_words == 2 * lengths[whole.weights > 0].sum()
+    vectors = [one.embeddings.center_vectors for one in results]
+    assert all((own == vectors[0]).all() for own in vectors)
+    assert np.isfinite(vectors[0]).all()
+    if numbers == (2, 2):
+        alone = train(weighted, config, 2, Stops(10**9), None, BESIDE)[0].embeddings
+        assert (alone.center_vectors == vectors[0]).all()
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_run__weights_of_1_are_none(n_ranks: int, weighted: Path) -> None:
+    """To the byte; and weights of 0 leave out what is not there then."""
+    rows, path = pq.read_table(weighted), weighted.with_name("ones.parquet")
+    pq.write_table(rows.set_column(1, "w", pa.array([1] * len(rows))), path, row_group_size=100)
+    readings = [replace(BESIDE, global_context=None), replace(PLAIN, column="text")]
+    first, second = (
+        train(path, CONFIG, n_ranks, Stops(10**9), None, reading)[0].embeddings for reading in readings
+    )
+    assert first.words == second.words
+    assert (first.center_vectors == second.center_vectors).all()
+
+
+def test_run__several_refuse_weights_that_are_all_0(weighted: Path) -> None:
+    """In all of them: in one there may be no other."""
+    corpus = read_corpus(weighted, **vars(BESIDE))
+    corpus = corpus._replace(weights=np.zeros(len(corpus.offsets) - 1))
+    request = request_of(weighted, CONFIG, 2)._replace(source=corpus)
+
+    def at_rank(communicator: Any) -> Any:
+        run = Run.of_others(communicator, 1) if communicator.rank else Run(request, communicator)
+        run.read()
+        run.settle()
+        return run.train()
+
+    with pytest.raises(UsageError, match="the weights of all 3,000 sentences are 0: nothing is left"):
+        run_ranks(2, at_rank)
 
 
 def test_take_share__goes_on_from_where_one_process_stands(corpus: Path) -> None:

@@ -31,6 +31,7 @@ from fastw2v.distributed.shards import read_shared_corpus, readers
 from fastw2v.distributed.simulation import ThreadCommunicator, run_ranks
 from fastw2v.errors import CorpusError, FastW2VError, UsageError
 from fastw2v.model.arrays import UNIT
+from fastw2v.training.checkpoint.manifest import fingerprints
 from tests.naive import NaiveCorpus, Row
 from tests.parquet import as_plain, error_of, write, write_texts
 
@@ -493,3 +494,76 @@ def test_merge_everywhere__needs_few_steps(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ThreadCommunicator, "exchange", counted)
     assert run_ranks(5, merge) == [[1, 5]] * 5
     assert [calls.count(rank) for rank in range(5)] == [3 * 3] * 5
+
+
+# ---- What sentences have beside their words ----------------------------------------------------------------
+
+
+def beside_table(folder: Path, n_rows: int = 97) -> Path:
+    """Rows of words in both cases, some empty or null, with weights and targets, in row groups of five."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(f"W{n}" for n in rng.geometric(0.2, k)) for k in rng.integers(0, 9, n_rows)]
+    rows = [None if n % 13 == 5 else text.lower() if n % 2 else text for n, text in enumerate(texts)]
+    targets = [f"Label {n % 5}" if n % 3 else None for n in range(n_rows)]
+    weights = rng.random(n_rows).astype(np.float32) * (rng.random(n_rows) > 0.2)
+    path = folder / "c.parquet"
+    pq.write_table(pa.table({"text": rows, "w": weights, "t": targets}), path, row_group_size=5)
+    return path
+
+
+def beside_of(parts: list[SharedCorpus]) -> list[list[Any]]:
+    columns = zip(*(part.corpus.beside for part in parts), strict=True)
+    return [np.concatenate(column).tolist() for column in columns]
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("n_ranks", SIZES)
+@pytest.mark.parametrize(
+    "options",
+    [{"weight": "w"}, {"global_context": "t"}, {"weight": "w", "global_context": "t", "lowercase": True}],
+    ids=str,
+)
+def test_read_shared_corpus__has_the_weights_and_targets_of_one_process(
+    n_ranks: int, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts by weight, notes and the fingerprint, too; read, found in a cache, and of an object."""
+    for module in (fingerprint, shared_print):
+        monkeypatch.setattr(module, "CHUNK_TOKENS", 17)
+    path, memory = beside_table(tmp_path), Memory(None, tmp_path / "cache")
+    options = {"column": "text", "min_count": 2, "threads": 2, **options}
+    expected = read_corpus(path, **options)
+    told = [own.tolist() for own in expected.beside]
+    kept: dict[str, Any] = {"memory": memory}
+    for source, more in ((path, {}), (path, kept), (path, kept), (expected, None)):
+        parts = shared(n_ranks, source, **({} if more is None else {**options, **more}))
+        if more is not None:  # a rank's own file of the cache apart
+            notes = [part.corpus.notes[-len(expected.notes) :] for part in parts]
+            assert notes == [expected.notes] * n_ranks
+        parts = [part._replace(corpus=part.corpus._replace(notes=())) for part in parts]
+        assert together(parts) == as_plain(expected)
+        assert beside_of(parts) == told
+        assert parts[0].fingerprint == fingerprints(expected).corpus
+    changed = expected._replace(targets=None, weights=np.ones(len(expected.offsets) - 1, np.float32))
+    assert fingerprints(changed).corpus != parts[0].fingerprint
+
+
+def test_read_shared_corpus__cut_sentences_have_the_weight_of_the_whole(tmp_path: Path) -> None:
+    rows = [["a", "b"], ["a"] * (2 * LARGEST_PORTION + 9), ["b"] * 5]
+    corpus = read_corpus(rows, weight=[1, 2, 3], global_context=["a", "b", None], min_count=1)
+    parts = shared(2, corpus)
+    weights, targets = beside_of(parts)
+    n_cut = len(weights) - 2
+    assert n_cut > 2
+    assert weights == [1, *[2] * n_cut, 3]
+    assert targets == [0, *[1] * n_cut, -1]
+    assert parts[0].fingerprint == fingerprints(corpus).corpus
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_read_shared_corpus__names_the_row_of_a_weight_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    weights = [1.0] * 93 + [-1.0] + [1.0] * 3
+    pq.write_table(pa.table({"text": ["a b"] * 97, "w": weights}), path, row_group_size=5)
+    for n_ranks in (1, 3):
+        with pytest.raises(CorpusError, match=r"row 93 of the corpus \(from 0\) has weight -1"):
+            shared(n_ranks, path, column="text", weight="w", min_count=1)

@@ -14,7 +14,7 @@ import pytest
 import fastw2v
 from corpora.small import corpus_of
 from fastw2v import cli
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.arrow import grouping
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.read import Corpus, read_corpus
@@ -23,8 +23,6 @@ from fastw2v.kernels import units
 from fastw2v.model.arrays import UNIT, Tokens, Vectors
 from fastw2v.model.plan import BFloat16, Block, Float32, GivenPairs, NegativeSampling, SkipGram, Words
 from fastw2v.reference.units import keep_unit
-from fastw2v.run.processes import require_plain_rows
-from fastw2v.run.request import Request
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.holdout import held_out_loss, held_out_plan, split
 from fastw2v.training.last_items import without_last
@@ -287,20 +285,20 @@ def test_phrases__refuse_a_corpus_with_weights() -> None:
         fastw2v.phrases(corpus)
 
 
-def test_run__in_several_processes_refuses_weights() -> None:
-    request = Request("c.parquet", TrainConfig(), ReadConfig(weight="w"), ReplicaConfig(), None, Memory())
-    corpus, plain = read_corpus([["a", "b"]], weight=[2], min_count=1), ReadConfig()
-    for refused in (request, request._replace(source=corpus, reading=plain)):
-        with pytest.raises(UsageError, match="weight is for one process"):
-            require_plain_rows(refused)
-    require_plain_rows(request._replace(reading=plain))
-
-
-def test_read_corpus__keeps_no_weights_in_a_cache(tmp_path: Path) -> None:
-    path = tmp_path / "corpus.parquet"
+def test_read_corpus__finds_weights_in_a_cache(tmp_path: Path) -> None:
+    path, memory = tmp_path / "corpus.parquet", Memory(cache_dir=tmp_path / "cache")
     pq.write_table(table(), path)
-    with pytest.raises(UsageError, match="cache_dir keeps ids and no weight:"):
-        read_corpus(path, weight="w", memory=Memory(cache_dir=tmp_path / "cache"))
+    expected = read_corpus(path, weight="w", min_count=2)
+    for note in ((), (f"nothing to read: found the encoded corpus in {tmp_path / 'cache'}",)):
+        corpus = read_corpus(path, weight="w", min_count=2, memory=memory)
+        assert counts_of(corpus) == counts_of(expected)
+        assert [own.tolist() for own in corpus.beside] == [own.tolist() for own in expected.beside]
+        assert (corpus.ids.tolist(), corpus.notes[-1]) == (expected.ids.tolist(), expected.notes[-1])
+        assert [line.rpartition("/")[0] for line in corpus.notes[:-1]] == [*note]
+    plain = read_corpus(path, min_count=2, memory=memory)  # is another file
+    assert plain.weights is None
+    with pytest.raises(UsageError, match="weight is an array, and cache_dir keeps what files hold: "):
+        read_corpus(path, weight=WEIGHTS, memory=memory)
 
 
 # ---- A run ------------------------------------------------------------------------------------------------
@@ -433,9 +431,27 @@ def test_command__weights_a_table_and_goes_on_to_the_same_bytes(
     assert whole.tobytes() == expected.center_vectors.tobytes()
     run("train", "--resume", "kept")
     assert fastw2v.load("whole.npy").center_vectors.tobytes() == whole.tobytes()
+    more = ["--cache-dir", "found", "--checkpoint", "kept too"]
+    run(*command, "-o", "cached.npy", *more)
+    assert "nothing to read: found the encoded corpus in" in run("train", "--resume", "kept too")
+    assert fastw2v.load("cached.npy").center_vectors.tobytes() == whole.tobytes()
     pq.write_table(table(RUN_TEXTS, RUN_WEIGHTS[::-1]), "corpus.parquet")
     assert "is not that of the run in kept" in run("train", "--resume", "kept")
     assert "weight" in run(*command, "--weight", "v")
+
+
+def test_continue__adds_counts_by_weight(tmp_path: Path) -> None:
+    """Weights are of one text: the next one may have none."""
+    first = fastw2v.train(
+        table(RUN_TEXTS, RUN_WEIGHTS), weight="w", min_count=1, save_model=tmp_path / "m", **QUICK
+    )
+    rows = [text.split() for text in RUN_TEXTS]
+    options: dict[str, Any] = {"continue_from": tmp_path / "m", "backend": "reference"}
+    for weights, times in (([2.0] * 12, 2), (None, 1)):
+        second = fastw2v.train(rows, weight=weights, **options)
+        for word, count in zip(second.words, second.counts.tolist(), strict=True):  # type: ignore[union-attr]
+            before = first.counts[first.index[word]]  # type: ignore[index]
+            assert count == before + times * sum(row.count(word) for row in rows)
 
 
 def test_vocab__counts_by_weight(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.arrow.columns import Column
 from fastw2v.corpus.arrow.grouping import Grouping
 from fastw2v.corpus.arrow.layouts import Batch, as_batches
 from fastw2v.corpus.files.pieces import GUESSED_LINE, OpenSource
 from fastw2v.corpus.given import GivenVocabulary, checked_pieces, given_vocabulary, words_to_keep
+from fastw2v.corpus.ids.cache import NO_SHARDS, Extra
 from fastw2v.corpus.ids.segments import sum_of
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.targets import RowTargets
@@ -115,6 +119,11 @@ class WordCounts(NamedTuple):
     weights: RowWeights | None = None
     targets: RowTargets | None = None
 
+    def extra(self, shard_ends: NDArray[np.int64] = NO_SHARDS) -> Extra:
+        """What the corpus has beside words and sentences, once `number_words` knows these."""
+        weights = self.weights.sentences if self.weights else None
+        return Extra(shard_ends, weights, self.targets.sentences if self.targets else None)
+
 
 def count_words(
     opened: OpenSource,
@@ -139,7 +148,7 @@ def count_words(
     weights = RowWeights(column) if column.weight else None
     targets = RowTargets(column) if column.target else None
     if weights:
-        pieces = checked_weights(pieces, column)
+        pieces = checked_weights(pieces, column, opened.rows_before)
     known = words_to_keep(given, config)
     counters = [
         WordCounter(worker, spill=workers.spill, known=known, table_bytes=workers.table_bytes)

@@ -6,6 +6,8 @@ A SHA-256 of the SHA-256 of every CHUNK_TOKENS tokens, so that each process hash
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,14 @@ from fastw2v.corpus.ids.storage import forget
 CHUNK_TOKENS = 1 << 16
 
 
-def chunk_digests(ids: NDArray[np.int32], ends: NDArray[np.int64]) -> NDArray[np.uint8]:
+def chunk_digests(
+    ids: NDArray[np.int32], ends: NDArray[np.int64], beside: Sequence[NDArray[Any]] = ()
+) -> NDArray[np.uint8]:
     """The SHA-256 of each chunk, uint8 (n_chunks, 32); the last chunk may be shorter.
 
     ids    int32 (n_tokens,), from the beginning of a chunk on
     ends   int64 (n_sentences,), where their sentences end, in tokens from there
+    beside arrays (n_sentences,) of what these have beside their words: weights float32, targets int32
     """
     starts = range(0, len(ids), CHUNK_TOKENS)
     digests = np.empty((len(starts), 32), np.uint8)
@@ -29,6 +34,9 @@ def chunk_digests(ids: NDArray[np.int32], ends: NDArray[np.int64]) -> NDArray[np
         digest = hashlib.sha256(np.ascontiguousarray(part, "<i4").data)
         own_ends = ends[bounds[number] : bounds[number + 1]] - start
         digest.update(np.ascontiguousarray(own_ends, "<i8").data)
+        for array in beside:
+            own, kind = array[bounds[number] : bounds[number + 1]], array.dtype.newbyteorder("<")
+            digest.update(kind.str.encode() + own.astype(kind).tobytes())
         digests[number] = np.frombuffer(digest.digest(), np.uint8)
         forget(part)
     return digests
@@ -42,24 +50,10 @@ def fingerprint(digests: NDArray[np.uint8], n_words_read: int) -> str:
     return hashlib.sha256(b"chunks %d " % n_words_read + digests.tobytes()).hexdigest()
 
 
-def with_weights(digest: str, weights: NDArray[np.float32] | None) -> str:
-    """The fingerprint of a corpus whose sentences have these weights; without any as it was."""
-    if weights is None:
-        return digest
-    return hashlib.sha256(digest.encode() + np.ascontiguousarray(weights, "<f4").tobytes()).hexdigest()
-
-
-def with_targets(digest: str, targets: NDArray[np.int32] | None) -> str:
-    """The fingerprint of a corpus whose sentences have these targets; without any as it was."""
-    if targets is None:
-        return digest
-    return hashlib.sha256(
-        f"targets {digest}".encode() + np.ascontiguousarray(targets, "<i4").data
-    ).hexdigest()
-
-
-def fingerprint_of(ids: NDArray[np.int32], offsets: NDArray[np.int64], n_words_read: int) -> str:
-    """Of a corpus that this process holds alone."""
-    digests = chunk_digests(ids, offsets[1:])
+def fingerprint_of(
+    ids: NDArray[np.int32], offsets: NDArray[np.int64], n_words_read: int, beside: Sequence[NDArray[Any]] = ()
+) -> str:
+    """Of a corpus that this process holds alone; beside as of `chunk_digests`."""
+    digests = chunk_digests(ids, offsets[1:], beside)
     forget(offsets)
     return fingerprint(digests, n_words_read)

@@ -19,7 +19,7 @@ from fastw2v.corpus.ids.storage import SpillBuffer
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.targets import of_rows_alone
 from fastw2v.corpus.vocabulary import Vocabulary, ranked
-from fastw2v.corpus.weights import Load, RowWeights
+from fastw2v.corpus.weights import Add, Load, RowWeights
 from fastw2v.corpus.words.alphabets import BASES, Alphabet, alphabet_of, is_plain
 from fastw2v.corpus.words.candidates import (
     NotUtf8Error,
@@ -58,14 +58,20 @@ def numbered(
         encoder, words = number_words(counted, config, workers)
     counted.notes[:0] = [where.left_out(bad, opened.name, opened.files, column) for bad in counted.bad]
     if cache and not counted.numbers["n_dropped"]:
-        return counted, words, *cache.save(encoder, words, counted.numbers)
+        return counted, words, *cache.save(encoder, words, counted.numbers, counted.extra())
     return counted, words, *encoder.stored(workers.ids_bytes)
 
 
 def number_words(
-    counted: WordCounts, config: ReadConfig, workers: WorkerPool, merge: Merge = merge_tables
+    counted: WordCounts,
+    config: ReadConfig,
+    workers: WorkerPool,
+    merge: Merge = merge_tables,
+    add: Add = lambda array: array,
 ) -> tuple[Encoder, Vocabulary]:
     """Merge the workers' words and give those of the vocabulary their ids: what makes the ids of the text.
+
+    merge, add   of this process, or of all that read the corpus together
 
     The counters are gone then. Raises UsageError for too small a vocabulary, CorpusError for bad UTF-8 in it.
     """
@@ -79,7 +85,8 @@ def number_words(
         merged, respelt = with_spellings(merged, config)
         entries = [respelt[of_worker] for of_worker in entries]
     if counted.weights:
-        weigh_counts(merged, counters, entries, counted.weights, workers.spill)
+        mappings = [counter.final_ids(own) for counter, own in zip(counters, entries, strict=True)]
+        weigh_counts(merged, counters, counted.weights, loader(workers.spill, mappings), add)
     if tally is not None and not given:
         tally.take(merged, config)
     if given:
@@ -105,17 +112,12 @@ def number_words(
 
 
 def weigh_counts(
-    table: Table,
-    counters: Sequence[WordCounter],
-    entries: Sequence[NDArray[np.int32]],
-    weights: RowWeights,
-    spill: SpillBuffer,
+    table: Table, counters: Sequence[WordCounter], weights: RowWeights, load: Load, add: Add
 ) -> None:
-    """Put the counts by weight into the table of all words; entries are those in it of each counter's."""
-    mappings = [counter.final_ids(own) for counter, own in zip(counters, entries, strict=True)]
+    """Put the counts by weight into the table of all words, whose entries load gives."""
     segments = [segment for counter in counters for segment in counter.segments]
     counts = table.records[: table.n_words[0], COUNT]
-    counts[:] = weights.counts(counts, segments, loader(spill, mappings))
+    counts[:] = weights.counts(counts, segments, load, add)
 
 
 def loader(spill: SpillBuffer, mappings: Sequence[Sequence[NDArray[np.int32]]]) -> Load:

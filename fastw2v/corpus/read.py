@@ -24,13 +24,13 @@ from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, open_files
 from fastw2v.corpus.files.pipes import require_no_pipe
-from fastw2v.corpus.ids.cache import Cache
+from fastw2v.corpus.ids.cache import Cache, Extra
 from fastw2v.corpus.ids.memory import Memory, budget
 from fastw2v.corpus.ids.segments import Dropped
 from fastw2v.corpus.tally import Tally
-from fastw2v.corpus.targets import note_of_targets
+from fastw2v.corpus.targets import marks_of, note_of_targets
 from fastw2v.corpus.vocabulary import Vocabulary, checked
-from fastw2v.corpus.weights import note_of
+from fastw2v.corpus.weights import note_of, sums_of
 from fastw2v.corpus.workers import worker_pool
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Tokens
@@ -90,6 +90,11 @@ class Corpus(NamedTuple):
         return Tokens(self.ids, self.offsets, np.ones(len(self.targets), np.float32), self.targets)
 
     @property
+    def beside(self) -> tuple[NDArray[Any], ...]:
+        """What sentences have beside their words: weights and targets, (n_sentences,), if they have some."""
+        return tuple(array for array in (self.weights, self.targets) if array is not None)
+
+    @property
     def n_tokens(self) -> int:
         """Of an epoch."""
         return self.source.n_tokens if self.source else len(self.ids)
@@ -144,8 +149,8 @@ def read_corpus(
         check_given_words(config)
     if tally is not None:
         require_counting(config, vocabulary, memory)
-    for name in (name for name in GIVEN if getattr(config, name)):
-        memory = memory_for_rows(memory, name)
+    if any(getattr(config, name) for name in GIVEN):
+        memory = memory._replace(keeps_ids=True)  # by which rows are known
     if config.phrases:
         reading: dict[str, Any] = {"threads": threads, "memory": memory, "on_progress": on_progress}
         reading["on_open"] = on_open
@@ -154,7 +159,8 @@ def read_corpus(
         cache = cache_of(source, config, vocabulary, memory.cache_dir)
         if cache and (kept := cache.load(threads)):
             on_open()
-            return corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+            corpus = corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
+            return with_extra(corpus, kept.extra)
         opened = open_source(source, config)
         column = common_column(opened.schemas, config)
         notes = list(mixed_notes(source, config)) if names_files(source) else []
@@ -166,12 +172,17 @@ def read_corpus(
         given = vocabulary, tally
         counted, vocabulary, ids, offsets = numbered(opened, column, config, given, workers, cache)
     notes += [*counted.notes, *([cache.note] if cache and cache.note else [])]
-    weights = counted.weights.sentences if counted.weights else None
-    notes += [] if weights is None else [note_of(weights)]
-    targets = counted.targets.sentences if counted.targets else None
-    notes += [] if targets is None else [note_of_targets(targets, ids, len(vocabulary))]
-    corpus = corpus_of(ids, offsets, vocabulary, counted.numbers, notes)
-    return corpus._replace(weights=weights, targets=targets)
+    return with_extra(corpus_of(ids, offsets, vocabulary, counted.numbers, notes), counted.extra())
+
+
+def with_extra(corpus: Corpus, extra: Extra) -> Corpus:
+    """The corpus with weights and targets of its sentences, if there are some, and a line on each."""
+    _, weights, targets = extra
+    notes = [] if weights is None else [note_of([sums_of(weights)])]
+    if targets is not None:
+        marks = marks_of(targets, corpus.ids, len(corpus.vocabulary))
+        notes.append(note_of_targets(int((targets >= 0).sum()), len(targets), marks))
+    return corpus._replace(weights=weights, targets=targets, notes=(*corpus.notes, *notes))
 
 
 def check_given_words(config: ReadConfig) -> None:
@@ -207,18 +218,6 @@ def require_counting(config: ReadConfig, vocabulary: Vocabulary | None, memory: 
             "vocabulary gives the counts, and a model goes on with those of its texts: leave vocabulary out",
             ["vocabulary"],
         )
-
-
-def memory_for_rows(memory: Memory, name: str) -> Memory:
-    """With ids, by which rows are known. Raises UsageError for a cache, which keeps nothing beside ids.
-
-    name   the option of what rows have beside their words
-    """
-    if memory.cache_dir is not None:
-        raise UsageError(
-            f"cache_dir keeps ids and no {name}: leave cache_dir out, or {name}", ["cache_dir", name]
-        )
-    return memory._replace(keeps_ids=True)
 
 
 def with_phrases(
@@ -288,8 +287,16 @@ def cache_of(
 ) -> Cache | None:
     """The place of a corpus in the cache; None without a folder, and for an object.
 
+    Raises UsageError for arrays of what its rows have beside their words.
+
     place   rank and number of processes, where each of several reads a part
     """
+    if folder is not None and isinstance(source, Beside):
+        raise UsageError(
+            f"{source.option} is an array, and cache_dir keeps what files hold: leave cache_dir out, or give "
+            f"{source.option} as a column",
+            ["cache_dir", source.option],
+        )
     if folder is None or not names_files(source):
         return None
     require_no_pipe(source, "its ids cannot be found again in cache_dir", "cache_dir")

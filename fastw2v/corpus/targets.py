@@ -81,15 +81,20 @@ def of_rows_alone(segments: Iterable[Segment]) -> list[Segment]:
     return [segment for segment in segments if segment.ordinal % 2 == 0]
 
 
-def note_of_targets(targets: Ids, ids: Ids, n_words: int) -> str:
-    """A line on the targets of sentences, and on those among them that no sentence holds as a word."""
-    there = targets[targets >= 0]
-    is_target, is_word = np.zeros(n_words, np.bool_), np.zeros(n_words, np.bool_)
-    is_target[there] = True
+def marks_of(targets: Ids, ids: Ids, n_words: int) -> NDArray[np.bool_]:
+    """bool (2, n_words): which words are targets of sentences, and which stand in them."""
+    marks = np.zeros((2, n_words), np.bool_)
+    marks[0, targets[targets >= 0]] = True
     for part in in_parts(ids):
-        is_word[part] = True
+        marks[1, part] = True
+    return marks
+
+
+def note_of_targets(n_there: int, n_sentences: int, marks: NDArray[np.bool_]) -> str:
+    """A line on the targets of sentences, and on those among them that no sentence holds as a word."""
+    is_target, is_word = marks
     n_apart = int((is_target & ~is_word).sum())
-    line = f"global context: {len(there):,} of {len(targets):,} sentences have one, "
+    line = f"global context: {n_there:,} of {n_sentences:,} sentences have one, "
     line += f"{int(is_target.sum()):,} words in all"
     apart = f"{n_apart:,} of them in no sentence: they have outside vectors, and center vectors untrained"
     return f"{line}; {apart}" if n_apart else line

@@ -6,6 +6,7 @@ A column of numbers, one a row. They stay in memory, four bytes a row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +20,35 @@ from fastw2v.errors import CorpusError
 Floats = NDArray[np.float32]
 # Provisional ids of a segment, and the entries or final ids that they mean.
 Load = Callable[[Segment], tuple[NDArray[np.int32], NDArray[np.int32]]]
+# The sum of an array over the processes that read the corpus together.
+Add = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 FAR_FROM_ONE = 4.0  # beyond, a mean weight is told to make another step size
 MOST_COUNT = 2.0**53  # whole numbers are exact in float64 up to it
 
 
-def note_of(weights: Floats) -> str:
+class WeightSums(NamedTuple):
+    """What a line says of the weights of some sentences: how many of them are 0, too."""
+
+    n: int
+    total: float
+    lowest: float
+    highest: float
+    n_out: int
+
+
+def sums_of(weights: Floats) -> WeightSums:
+    """Of these weights; of none the lowest is infinite."""
+    extremes = float(weights.min(initial=np.inf)), float(weights.max(initial=0))
+    n_out = int(np.count_nonzero(weights == 0))
+    return WeightSums(len(weights), float(weights.sum(dtype=np.float64)), *extremes, n_out)
+
+
+def note_of(parts: Sequence[WeightSums]) -> str:
     """A line on the weights of sentences, and what to divide them by where their mean is far from 1."""
-    mean, n_out = float(weights.mean(dtype=np.float64)) if len(weights) else 0.0, int((weights == 0).sum())
-    line = f"weights of sentences from {weights.min(initial=np.inf):g} to {weights.max(initial=0):g}"
-    line += f", {mean:.3g} in the mean"
+    mean = sum(part.total for part in parts) / max(sum(part.n for part in parts), 1)
+    n_out = sum(part.n_out for part in parts)
+    lowest, highest = min(part.lowest for part in parts), max(part.highest for part in parts)
+    line = f"weights of sentences from {lowest:g} to {highest:g}, {mean:.3g} in the mean"
     line += f"; {n_out:,} of weight 0 are left out" if n_out else ""
     is_far = mean > FAR_FROM_ONE or mean < 1 / FAR_FROM_ONE
     return (
@@ -37,9 +58,11 @@ def note_of(weights: Floats) -> str:
     )
 
 
-def checked_weights(pieces: Iterable[Piece], column: Column) -> Iterator[Piece]:
-    """The pieces as they are. Raises CorpusError for the first weight that is none, naming its row."""
-    n_rows = 0
+def checked_weights(pieces: Iterable[Piece], column: Column, n_rows: int = 0) -> Iterator[Piece]:
+    """The pieces as they are. Raises CorpusError for the first weight that is none, naming its row.
+
+    n_rows   of the corpus before them
+    """
     for piece in pieces:
         weights = weights_in(piece, column)
         is_bad = ~(np.isfinite(weights) & (weights >= 0))
@@ -85,19 +108,24 @@ class RowWeights:
         """The weights of a batch of rows, or of their targets, which comes after it."""
         return self.batches[ordinal // 2 if self._column.target else ordinal]
 
-    def counts(self, counts: NDArray[np.int64], segments: Sequence[Segment], load: Load) -> NDArray[np.int64]:
+    def counts(
+        self, counts: NDArray[np.int64], segments: Sequence[Segment], load: Load, add: Add
+    ) -> NDArray[np.int64]:
         """The counts of words, each occurrence times the weight of its row: summed in float64, rounded once.
 
-        counts   int64 (n_words,), of occurrences, and of other texts
+        The sums are exact in any order while counts are below 2^29 times the smallest weight.
+
+        counts   int64 (n_words,), of occurrences, and of other texts, in all processes
         load     gives of a segment also int32 (n,): provisional id to word, or -1
 
         Raises CorpusError where they are too large to be counted.
         """
-        totals = counts.astype(np.float64)
+        beyond = np.zeros(len(counts))
         for segment, rows, words in in_order(segments, load):
             more = self._batch(segment.ordinal).astype(np.float64)[rows] - 1
             chosen = (words >= 0) & (more != 0)
-            np.add.at(totals, words[chosen], more[chosen])
+            np.add.at(beyond, words[chosen], more[chosen])
+        totals = counts + add(beyond)
         if totals.max(initial=0) > MOST_COUNT:
             raise CorpusError(
                 f"a word counts {totals.max():g} times by the weights of its rows: divide all weights by one "

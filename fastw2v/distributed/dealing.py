@@ -65,41 +65,47 @@ def redeal(
     """
     held = LocalPortions(shared, shares, communicator, key)
     moves = moves_of(held.left, [portions for portions, _ in shares])
+    own_portions, _ = shares[communicator.rank]
+    _, n_tokens, n_sentences = held.left[own_portions].sum(axis=0).tolist()
+    columns = [np.empty(n_sentences, given.dtype) for given in held.beside]
 
     def fill(buffer: CorpusBuffer) -> None:
         n_ids = n_ends = 0
-        for moved in np.split(moves, round_starts(moves, _bytes(held.left), communicator.size)):
-            for ids, lengths in _moved(held, moved, communicator):
+        for moved in np.split(moves, round_starts(moves, _bytes(held), communicator.size)):
+            for ids, lengths, beside in _moved(held, moved, communicator):
                 place = Slice(n_ids, len(ids), n_ends, len(lengths), False)
                 own, ends = buffer.open(place)
                 own[:] = ids
                 ends[:] = n_ids + np.cumsum(lengths)
                 buffer.close(place, own, ends)
+                for column, given in zip(columns, beside, strict=True):
+                    column[n_ends : n_ends + len(lengths)] = given
                 n_ids, n_ends = n_ids + len(ids), n_ends + len(lengths)
 
-    own_portions, _ = shares[communicator.rank]
-    _, n_tokens, n_sentences = held.left[own_portions].sum(axis=0).tolist()
-    return Tokens(*stored(n_tokens, n_sentences, shared.ids_bytes, fill))
+    return Tokens(*stored(n_tokens, n_sentences, shared.ids_bytes, fill), *held.named(columns))
 
 
 class Sentences(NamedTuple):
-    """Ids int32 (n_tokens,) and lengths int64 (n_sentences,)."""
+    """Ids int32 (n_tokens,) and lengths int64 (n_sentences,); beside them weights and targets of Tokens."""
 
     ids: NDArray[np.int32]
     lengths: NDArray[np.int64]
+    beside: tuple[NDArray[Any], ...] = ()
 
 
 class LocalPortions:
     """The portions that a rank read, each from its first token that is wanted on.
 
-    left   int64 (n_portions, 3): as portions, with the tokens and sentences that are left, of all ranks'
+    left     int64 (n_portions, 3): as portions, with the tokens and sentences that are left, of all ranks'
+    beside   weights and targets of all sentences that are held here, if they have some
     """
 
     def __init__(
         self, shared: SharedCorpus, shares: Sequence[Portions], communicator: Communicator, key: int | None
     ) -> None:
         portions = shared.portions
-        self._tokens, self._key = shared.corpus, key
+        self._tokens, self._key = shared.corpus.tokens, key
+        self.beside = tuple(given for given in self._tokens[2:] if given is not None)
         self._bounds = _bounds(portions)
         self._first_tokens = np.zeros(len(portions), np.int64)
         for of_rank, first_tokens in shares:
@@ -123,7 +129,9 @@ class LocalPortions:
         first = int(np.searchsorted(offsets, start, "right")) - 1
         lengths = np.diff(np.maximum(offsets[first:], start))
         forget(offsets)
-        return Sentences(self._tokens.ids[start:stop_token], lengths)
+        sentences = slice(first_sentence + first, stop_sentence)
+        beside = tuple(given[sentences] for given in self.beside)
+        return Sentences(self._tokens.ids[start:stop_token], lengths, beside)
 
     def _drawn(self, portion: int, first: int) -> Sentences:
         """A portion with its sentences in a drawn order, from a token of that order on.
@@ -131,12 +139,17 @@ class LocalPortions:
         The order is of the portion and the epoch, whoever trains it, so that it stays where others go on.
         """
         first_token, first_sentence, stop_token, stop_sentence = self._bounds[portion].tolist()
-        tokens = Tokens(self._tokens.ids, self._tokens.offsets)
         sentences = np.arange(first_sentence, stop_sentence)
         key = epoch_key(self._key or 0, portion)
-        ids, ends = in_drawn_order(tokens, sentences, stop_token - first_token, key)[:2]
+        ids, ends, *given = in_drawn_order(self._tokens, sentences, stop_token - first_token, key)
         begun = int(np.searchsorted(ends, first, "right")) - 1
-        return Sentences(ids[first:], np.diff(np.maximum(ends[begun:], first)))
+        beside = tuple(array[begun:] for array in given if array is not None)
+        return Sentences(ids[first:], np.diff(np.maximum(ends[begun:], first)), beside)
+
+    def named(self, columns: Sequence[NDArray[Any]]) -> list[NDArray[Any] | None]:
+        """Arrays as those beside the sentences held here: the weights and the targets, None without."""
+        left = iter(columns)
+        return [None if given is None else next(left) for given in self._tokens[2:]]
 
 
 def _bounds(portions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -148,9 +161,10 @@ def _bounds(portions: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.column_stack([starts - before_holder, stops - before_holder])
 
 
-def _bytes(portions: NDArray[np.int64]) -> NDArray[np.int64]:
+def _bytes(held: LocalPortions) -> NDArray[np.int64]:
     """What each portion takes on the way, int64 (n_portions,)."""
-    return 4 * portions[:, N_TOKENS] + 8 * portions[:, N_SENTENCES]
+    of_sentence = 8 + sum(given.itemsize for given in held.beside)
+    return 4 * held.left[:, N_TOKENS] + of_sentence * held.left[:, N_SENTENCES]
 
 
 def moves_of(portions: NDArray[np.int64], dealt: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -188,6 +202,10 @@ def _moved(held: LocalPortions, moves: NDArray[np.int64], communicator: Communic
         parcels[receiver].append(held.take(portion))
     ids = communicator.exchange([_joined([part.ids for part in one], np.int32) for one in parcels])
     lengths = communicator.exchange([_joined([part.lengths for part in one], np.int64) for one in parcels])
+    columns = [
+        communicator.exchange([_joined([part.beside[i] for part in one], given.dtype) for one in parcels])
+        for i, given in enumerate(held.beside)
+    ]
     for part in itertools.chain(*parcels):
         forget(part.ids)
     taken = [(0, 0)] * communicator.size
@@ -195,8 +213,9 @@ def _moved(held: LocalPortions, moves: NDArray[np.int64], communicator: Communic
         first_id, first = taken[sender]
         _, n_tokens, n_sentences = held.left[portion].tolist()
         taken[sender] = first_id + n_tokens, first + n_sentences
-        yield Sentences(ids[sender][first_id:][:n_tokens], lengths[sender][first:][:n_sentences])
+        beside = tuple(column[sender][first:][:n_sentences] for column in columns)
+        yield Sentences(ids[sender][first_id:][:n_tokens], lengths[sender][first:][:n_sentences], beside)
 
 
-def _joined(arrays: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+def _joined(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return np.concatenate([np.empty(0, dtype), *arrays])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +17,7 @@ from fastw2v.distributed.communicator import Communicator
 def shared_fingerprint(corpus: Corpus, communicator: Communicator) -> str:
     """Of the whole corpus, in hexadecimal digits; the same at every rank, and for any number of them.
 
-    corpus   ids and offsets of this rank follow those of the ranks before it; n_words_read is of all
+    corpus   sentences of this rank follow those of the ranks before it; n_words_read is of all
 
     A chunk is hashed by the rank that holds its first token: the others send it theirs, at most a chunk each.
     """
@@ -23,14 +26,18 @@ def shared_fingerprint(corpus: Corpus, communicator: Communicator) -> str:
     first = int(stops[communicator.rank] - sizes[communicator.rank])
     head = min(-first % CHUNK_TOKENS, len(corpus.ids))  # tokens of a chunk that began before
     owner = int(np.searchsorted(stops, first // CHUNK_TOKENS * CHUNK_TOKENS, "right")) if head else 0
-    ids, ends = corpus.ids, corpus.offsets[1:]
+    ids, ends, beside = corpus.ids, corpus.offsets[1:], corpus.beside
     whole = (len(ids) - head) // CHUNK_TOKENS * CHUNK_TOKENS + head
     cuts = np.searchsorted(ends, [head, whole], "right").tolist()
-    ranks = range(communicator.size)
-    heads = communicator.exchange([ids[: head * (rank == owner)] for rank in ranks])
-    head_ends = communicator.exchange([ends[: cuts[0] * (rank == owner)] for rank in ranks])
-    digests = [chunk_digests(ids[head:whole], ends[cuts[0] : cuts[1]] - head)]
-    digests.append(_last_chunk(ids[whole:], ends[cuts[1] :] - whole, heads, head_ends))
+
+    def sent(array: NDArray[Any], n: int) -> list[NDArray[Any]]:
+        ranks = range(communicator.size)
+        return communicator.exchange([array[: n * (rank == owner)] for rank in ranks])
+
+    heads = [sent(ids, head), sent(ends, cuts[0]), *(sent(array, cuts[0]) for array in beside)]
+    between, last = [array[cuts[0] : cuts[1]] for array in beside], [array[cuts[1] :] for array in beside]
+    digests = [chunk_digests(ids[head:whole], ends[cuts[0] : cuts[1]] - head, between)]
+    digests.append(_last_chunk(ids[whole:], ends[cuts[1] :] - whole, last, heads))
     forget(corpus.offsets)
     gathered = communicator.gather_arrays(np.concatenate(digests))
     return fingerprint(np.concatenate(gathered), corpus.n_words_read)
@@ -39,13 +46,16 @@ def shared_fingerprint(corpus: Corpus, communicator: Communicator) -> str:
 def _last_chunk(
     ids: NDArray[np.int32],
     ends: NDArray[np.int64],
-    more: list[NDArray[np.int32]],
-    more_ends: list[NDArray[np.int64]],
+    beside: Sequence[NDArray[Any]],
+    following: Sequence[list[NDArray[Any]]],
 ) -> NDArray[np.uint8]:
     """The digest of the chunk that this rank began last, if it is not whole here, uint8 (0 or 1, 32).
 
-    more, more_ends   by rank, what follows: ids, and ends counted from the first of each rank's
+    following   of ids, of ends counted from the first of each rank's, and of each array beside them: by rank,
+                what follows
     """
+    more, more_ends, *more_beside = following
     before = len(ids) + np.cumsum([0, *(len(part) for part in more)])
     moved = [part + start for part, start in zip(more_ends, before.tolist(), strict=False)]
-    return chunk_digests(np.concatenate([ids, *more]), np.concatenate([ends, *moved]))
+    joined = [np.concatenate([own, *parts]) for own, parts in zip(beside, more_beside, strict=True)]
+    return chunk_digests(np.concatenate([ids, *more]), np.concatenate([ends, *moved]), joined)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.portions import Part
 from fastw2v.training.holdout import drawn_out, only, require_pairs
 from fastw2v.training.start import longest_sentence
+
+
+def _at_0(own: NDArray[Any], communicator: Communicator) -> NDArray[Any]:
+    """The arrays of all ranks in one, at rank 0; nothing elsewhere."""
+    return np.concatenate(communicator.exchange([own] + [own[:0]] * (communicator.size - 1)))
 
 
 def hold_out(part: Part, share: float, seed: int, communicator: Communicator) -> tuple[Part, Corpus]:
@@ -26,16 +34,21 @@ def hold_out(part: Part, share: float, seed: int, communicator: Communicator) ->
     kept, own_out = only(corpus, ~is_out, n_tokens), only(corpus, is_out, n_tokens)
     # Numbers of the whole corpus: the words that training will count, and the sentences.
     lengths = np.diff(own_out.offsets)
-    sent = [(own_out.ids, lengths) if to == 0 else (own_out.ids[:0], lengths[:0]) for to in range(len(told))]
-    ids, lengths = (
-        np.concatenate(communicator.exchange([parcel[column] for parcel in sent])) for column in (0, 1)
+    ids, lengths = _at_0(own_out.ids, communicator), _at_0(lengths, communicator)
+    weights, targets = (
+        None if own is None else _at_0(own, communicator) for own in (own_out.weights, own_out.targets)
     )
     sums = np.sum(communicator.gather([len(own_out.ids), int(is_out.sum())]), axis=0).tolist()
     words_out = round(corpus.n_words_read * sums[0] / max(n_tokens, 1))
     words_in = round(corpus.n_words_read * (n_tokens - sums[0]) / max(n_tokens, 1))
     kept = kept._replace(n_words_read=words_in, n_rows=n_sentences - sums[1])
     held_out = own_out._replace(
-        ids=ids, offsets=np.append(0, np.cumsum(lengths)), n_words_read=words_out, n_rows=sums[1]
+        ids=ids,
+        offsets=np.append(0, np.cumsum(lengths)),
+        weights=weights,
+        targets=targets,
+        n_words_read=words_out,
+        n_rows=sums[1],
     )
     longest = communicator.gather([longest_sentence(own_out.offsets), longest_sentence(kept.offsets)])
     require_pairs(share, sums[1], *(max(column) for column in zip(*longest, strict=True)))

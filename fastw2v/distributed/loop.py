@@ -34,8 +34,10 @@ from fastw2v.training.notify import ended, tell_stage
 from fastw2v.training.spans import Span, Synchronized
 from fastw2v.training.start import (
     begin,
+    counting_sentences,
     finish,
     longest_sentence,
+    require_some_weight,
     require_usable,
 )
 from fastw2v.training.step_size import with_learning_rate
@@ -57,11 +59,13 @@ def train_replicas(
     at the same moments. With one thread at each rank, or config.deterministic, a seed and a number of ranks
     name the vectors.
     """
-    require_supported(config)
-    require_usable(shared.corpus)
+    require_supported(config, targeted := shared.corpus.targets is not None)
+    require_usable(shared.corpus, is_part=True)
+    told = communicator.gather([longest_sentence(shared.corpus.offsets), *counting_sentences(shared.corpus)])
+    longests, *sentences = zip(*told, strict=True)
+    require_some_weight(*map(sum, sentences))
+    require_neighbours((longest := max(longests)) + targeted)
     config = with_learning_rate(config, shared.n_tokens)
-    longest = max(communicator.gather(longest_sentence(shared.corpus.offsets)))
-    require_neighbours(longest)
     first = communicator.rank == 0
     n_copies = 1 + (communicator.size > 1)
     vectors, start = begin(shared.corpus, config, hooks, init if first else None, n_copies)
@@ -71,9 +75,8 @@ def train_replicas(
     replica = Replica(vectors, config.dim, communicator, plan.combine)
 
     tell_stage(hooks, "compile")
-    backend = make(
-        plan_of(config, shared.corpus.vocabulary.counts, longest), vectors, config.backend, config.threads
-    )
+    train_plan = plan_of(config, shared.corpus.vocabulary.counts, longest, has_targets=targeted)
+    backend = make(train_plan, vectors, config.backend, config.threads)
     if not first:
         communicator.barrier()  # rank 0 fills the cache of machine code, which others often share
     compile_seconds = compile_kernels(backend, shared.corpus, hooks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,12 @@ def merge_everywhere(
     own.records[:, COUNT] = 0  # they are in the whole already
     whole, (_, places) = merge_tables([whole, own])
     return whole, [places[of_worker] for of_worker in entries]
+
+
+def add_everywhere(communicator: Communicator, array: NDArray[Any]) -> NDArray[Any]:
+    """The sum of the arrays (n,) of all ranks, in the order of these; at every rank."""
+    own = sum(communicator.exchange(np.array_split(array, communicator.size)))
+    return np.concatenate(communicator.gather_arrays(np.asarray(own)))
 
 
 def _as_sent(table: Table) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ LARGEST_PORTION = 65_536  # tokens; a quarter of a megabyte of ids is long enoug
 class Part(NamedTuple):
     """What this process read of a corpus; the parts of all ranks, one after the other, are the corpus.
 
-    corpus      ids and offsets are of this part; its vocabulary, numbers, drops and notes are of the whole,
+    corpus      its sentences are of this part; its vocabulary, numbers, drops and notes are of the whole,
                 the same everywhere
     shard_ends  int64 (n_shards,), the ids up to the end of each shard that was read here
     ids_bytes   what this process may keep in memory of ids and offsets
@@ -61,7 +61,7 @@ def in_portions(part: Part, communicator: Communicator) -> SharedCorpus:
     corpus = part.corpus
     n_tokens = sum(communicator.gather(len(corpus.ids)))
     ends = portion_ends(corpus.offsets, part.shard_ends, portion_tokens(n_tokens))
-    corpus = corpus._replace(offsets=_with_ends(corpus.offsets, ends))
+    corpus = _with_ends(corpus, ends)
     bounds = np.column_stack([ends, np.searchsorted(corpus.offsets, ends)])
     own = np.diff(bounds, axis=0, prepend=np.zeros((1, 2), np.int64))
     gathered = communicator.gather_arrays(own)
@@ -93,10 +93,17 @@ def portion_ends(
     return np.array(ends, np.int64)
 
 
-def _with_ends(offsets: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Offsets to which the ends of portions belong; the same array where they do, else a copy in memory."""
+def _with_ends(corpus: Corpus, ends: NDArray[np.int64]) -> Corpus:
+    """The corpus with sentences that end where portions do: longer ones are cut, in copies in memory."""
+    offsets = corpus.offsets
     places = np.searchsorted(offsets, ends)
     is_inside = offsets[places] != ends
     if not is_inside.any():
-        return offsets
-    return np.insert(offsets, places[is_inside], ends[is_inside])
+        return corpus
+    cuts = places[is_inside]
+
+    def cut(given: Any) -> Any:  # what a sentence has, both its parts have
+        return None if given is None else np.insert(given, cuts, given[cuts - 1])
+
+    offsets = np.insert(offsets, cuts, ends[is_inside])
+    return corpus._replace(offsets=offsets, weights=cut(corpus.weights), targets=cut(corpus.targets))

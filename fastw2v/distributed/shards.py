@@ -24,7 +24,7 @@ from fastw2v.corpus.files.find import find_files
 from fastw2v.corpus.files.mixed import mixed_notes
 from fastw2v.corpus.files.pieces import OpenSource, RowGroup, Shard, cut, name_of, read_footer, read_shards
 from fastw2v.corpus.files.remote import File
-from fastw2v.corpus.ids.cache import Cache
+from fastw2v.corpus.ids.cache import Cache, Extra
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.ids.segments import Dropped
 from fastw2v.corpus.number import number_words
@@ -40,13 +40,16 @@ from fastw2v.corpus.read import (
     require_counting,
 )
 from fastw2v.corpus.tally import Tally
+from fastw2v.corpus.targets import marks_of, note_of_targets
 from fastw2v.corpus.vocabulary import Vocabulary
+from fastw2v.corpus.weights import WeightSums, note_of, sums_of
 from fastw2v.corpus.where import left_out, places_named
 from fastw2v.corpus.workers import WorkerPool, worker_pool
 from fastw2v.distributed.communicator import Communicator
-from fastw2v.distributed.merging import merge_everywhere
+from fastw2v.distributed.merging import add_everywhere, merge_everywhere
 from fastw2v.distributed.portions import Part, SharedCorpus, in_portions
 from fastw2v.errors import CorpusError
+from fastw2v.training.start import settled
 
 
 class Reading(NamedTuple):
@@ -94,8 +97,9 @@ def read_part(
     if not names_files(source) or reading.config.group_by is not None or reading.config.phrases:
         if communicator.rank:
             return _part_of_others(communicator)
-        corpus = source
-        if not isinstance(source, Corpus):
+        if isinstance(source, Corpus):
+            corpus = settled(source)
+        else:
             known: dict[str, Any] = {"vocabulary": vocabulary, "threads": threads, "memory": memory}
             known |= {"on_progress": on_progress, "on_pass": on_pass, "tally": tally}
             corpus = read_corpus(source, **known, **options)
@@ -106,26 +110,30 @@ def read_part(
         kept = cache.load(threads) if cache else None
         if cache and all(communicator.gather(kept is not None)) and kept:
             corpus = corpus_of(kept.ids, kept.offsets, kept.vocabulary, kept.numbers, [cache.note])
-            return Part(corpus, kept.shard_ends, workers.ids_bytes)
+            return Part(
+                with_shared(corpus, kept.extra, communicator), kept.extra.shard_ends, workers.ids_bytes
+            )
         return _read(reading, workers, communicator, cache, tally)
 
 
 def _part_of_all(corpus: Corpus, communicator: Communicator) -> Part:
     """Rank 0's part where it read all; tells the others what they need of it."""
     words, counts = corpus.vocabulary.words, np.asarray(corpus.vocabulary.counts).tolist()
+    beside = [corpus.weights is not None, corpus.targets is not None]
     communicator.broadcast(
-        [words, counts, corpus.n_words_read, corpus.n_rows, corpus.n_null, list(corpus.dropped)]
+        [words, counts, corpus.n_words_read, corpus.n_rows, corpus.n_null, list(corpus.dropped), beside]
     )
     return Part(corpus, np.array([len(corpus.ids)], np.int64))
 
 
 def _part_of_others(communicator: Communicator) -> Part:
     """Another rank's part where rank 0 read all: no token, but the words and the numbers."""
-    words, counts, n_words_read, n_rows, n_null, dropped = communicator.broadcast(None)
+    words, counts, n_words_read, n_rows, n_null, dropped, beside = communicator.broadcast(None)
     vocabulary = Vocabulary(words, np.array(counts, np.int64))
     ids, offsets = np.empty(0, np.int32), np.zeros(1, np.int64)
     corpus = Corpus(ids, offsets, vocabulary, n_words_read, n_rows, n_null, Dropped(*dropped))
-    return Part(corpus, np.empty(0, np.int64))
+    weights, targets = np.empty(0, np.float32) if beside[0] else None, ids if beside[1] else None
+    return Part(corpus._replace(weights=weights, targets=targets), np.empty(0, np.int64))
 
 
 def _read(
@@ -141,24 +149,41 @@ def _read(
     _check_same_files(files, communicator)
     column, shards = _shards_of(files, config, communicator)
     ranks = readers([shard.n_bytes for shard in shards], communicator.size).tolist()
-    own = OwnShards([shard for shard, rank in zip(shards, ranks, strict=True) if rank == communicator.rank])
+    own = OwnShards(shards, ranks, communicator.rank)
     counted = count_words(own.opened(name_of(files)), column, config, vocabulary, workers)
     counted = counted._replace(tally=tally)
     merge = functools.partial(merge_everywhere, communicator, counted.n_keys)
+    add = functools.partial(add_everywhere, communicator)
     with places_named(files, column):
-        encoder, vocabulary = number_words(counted, config, workers, merge)
+        encoder, vocabulary = number_words(counted, config, workers, merge, add)
     notes = list(mixed_notes(source, config)) if communicator.rank == 0 else []
     if communicator.rank == 0:
         notes += [left_out(bad, counted.name, files, column) for bad in counted.bad] + counted.notes
     told = communicator.gather(counted.numbers)
     numbers = {name: sum(of_rank[name] for of_rank in told) for name in counted.numbers}
-    shard_ends = encoder.ids_before(np.cumsum(own.n_pieces))
+    batches_a_piece = 2 if column.target else 1
+    extra = counted.extra(encoder.ids_before(np.cumsum(own.n_pieces) * batches_a_piece))
     if cache and not numbers["n_dropped"]:
-        ids, offsets = cache.save(encoder, vocabulary, numbers, shard_ends)
+        ids, offsets = cache.save(encoder, vocabulary, numbers, extra)
     else:
         ids, offsets = encoder.stored(workers.ids_bytes)
     corpus = corpus_of(ids, offsets, vocabulary, numbers, notes)
-    return Part(corpus, shard_ends, workers.ids_bytes)
+    return Part(with_shared(corpus, extra, communicator), extra.shard_ends, workers.ids_bytes)
+
+
+def with_shared(corpus: Corpus, extra: Extra, communicator: Communicator) -> Corpus:
+    """This rank's part with weights and targets of its sentences, and a line on those of all ranks."""
+    _, weights, targets = extra
+    notes, n_words = list(corpus.notes), len(corpus.vocabulary)
+    if weights is not None:
+        notes.append(note_of([WeightSums(*told) for told in communicator.gather(sums_of(weights))]))
+    if targets is not None:
+        told = communicator.gather([int((targets >= 0).sum()), len(targets)])
+        marks = marks_of(targets, corpus.ids, n_words).astype(np.int64)
+        everywhere = add_everywhere(communicator, marks.reshape(-1)).reshape(2, -1) > 0
+        n_there, n_sentences = (sum(column) for column in zip(*told, strict=True))
+        notes.append(note_of_targets(n_there, n_sentences, everywhere))
+    return corpus._replace(weights=weights, targets=targets, notes=tuple(notes))
 
 
 def _check_same_files(files: Sequence[File], communicator: Communicator) -> None:
@@ -209,14 +234,18 @@ class OwnShards:
     n_pieces   int64 (n_shards,), pieces that were read of each
     """
 
-    def __init__(self, shards: Sequence[Shard]) -> None:
-        self.n_pieces = np.zeros(len(shards), np.int64)
-        self._shards = shards
+    def __init__(self, shards: Sequence[Shard], ranks: Sequence[int], rank: int) -> None:
+        """shards   of all, with the ranks that read them, which rise"""
+        self._shards = [shard for shard, reader in zip(shards, ranks, strict=True) if reader == rank]
+        self.n_pieces = np.zeros(len(self._shards), np.int64)
+        before = [shard for shard, reader in zip(shards, ranks, strict=True) if reader < rank]
+        self._rows_before = sum(shard.stop_row - shard.first_row for shard in before)
 
     def opened(self, name: str) -> OpenSource:
         """The shards as a source of that name."""
         n_rows = sum(shard.stop_row - shard.first_row for shard in self._shards)
-        return OpenSource(name, [], n_rows, self._read, [shard.file for shard in self._shards])
+        files = [shard.file for shard in self._shards]
+        return OpenSource(name, [], n_rows, self._read, files, self._rows_before)
 
     def _read(self, column: Column) -> Iterator[Piece]:
         for number, piece in read_shards(self._shards, column):

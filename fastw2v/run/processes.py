@@ -78,7 +78,6 @@ class Run:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
             require_whole_words(request.training)
-            require_plain_rows(request)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -218,19 +217,6 @@ def has_targets(request: Request) -> bool:
     """Whether sentences have a target that their centres predict."""
     is_read = isinstance(request.source, Corpus) and request.source.targets is not None
     return is_read or request.reading.global_context is not None
-
-
-def require_plain_rows(request: Request) -> None:
-    """Raise UsageError for weights and targets of sentences, which are not dealt to other processes."""
-    weighted = isinstance(request.source, Corpus) and request.source.weights is not None
-    for name, is_there in (
-        ("weight", weighted or request.reading.weight is not None),
-        ("global_context", has_targets(request)),
-    ):
-        if is_there:
-            raise UsageError(
-                f"{name} is for one process: start it without mpirun, or leave {name} out", [name, "alone"]
-            )
 
 
 def require_no_plan(replicas: ReplicaConfig) -> None:

@@ -148,8 +148,11 @@ class _Writable:
         self.__array_interface__ = array.__array_interface__ | {"data": (address, False)}
 
 
-def require_usable(corpus: Corpus) -> None:
-    """Raise UsageError for a corpus that the kernels, which check nothing, must not see."""
+def require_usable(corpus: Corpus, *, is_part: bool = False) -> None:
+    """Raise UsageError for a corpus that the kernels, which check nothing, must not see.
+
+    is_part   it is what one of several processes has: all weights may be 0 in it
+    """
     words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
     if len(words) < 2:
         raise UsageError(f"the vocabulary has {len(words)} words: negative sampling needs at least 2")
@@ -183,6 +186,8 @@ def require_usable(corpus: Corpus) -> None:
             "ids[offsets[s]:offsets[s + 1]]"
         )
     require_weights(corpus.weights, len(corpus.offsets) - 1)
+    if not is_part:
+        require_some_weight(*counting_sentences(corpus))
     require_targets(corpus.targets, len(corpus.offsets) - 1, len(words))
 
 
@@ -203,7 +208,7 @@ def require_targets(targets: NDArray[np.int32] | None, n_sentences: int, n_words
 
 
 def require_weights(weights: NDArray[np.float32] | None, n_sentences: int) -> None:
-    """Raise UsageError for weights of sentences that are none, and where all are 0."""
+    """Raise UsageError for weights of sentences that are none."""
     if weights is None:
         return
     if weights.dtype != np.float32 or weights.shape != (n_sentences,):
@@ -218,8 +223,18 @@ def require_weights(weights: NDArray[np.float32] | None, n_sentences: int) -> No
             f"the weight of sentence {place} is {weights[place]}: a number of 0 or more is needed; 0 leaves "
             "a sentence out"
         )
-    if not weights.any():
+
+
+def require_some_weight(n_counting: int, n_sentences: int) -> None:
+    """Raise UsageError where all sentences have the weight 0."""
+    if n_sentences and not n_counting:
         raise UsageError(f"the weights of all {n_sentences:,} sentences are 0: nothing is left to train on")
+
+
+def counting_sentences(corpus: Corpus) -> tuple[int, int]:
+    """How many sentences have another weight than 0, and how many there are."""
+    n_sentences = len(corpus.offsets) - 1
+    return n_sentences if corpus.weights is None else int(np.count_nonzero(corpus.weights)), n_sentences
 
 
 def require_known(config: TrainConfig, init: Embeddings | None) -> None:

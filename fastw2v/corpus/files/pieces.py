@@ -61,6 +61,7 @@ class OpenSource(NamedTuple):
     n_rows   of all parts, for the progress only
     read     gives the pieces of some column, in order
     files    that it is made of, if any
+    rows_before   of the corpus, where this is a part of it
     """
 
     name: str
@@ -68,6 +69,7 @@ class OpenSource(NamedTuple):
     n_rows: int
     read: Callable[[Column], Iterator[Piece]]
     files: Sequence[File] = ()
+    rows_before: int = 0
 
 
 def open_files(source: Files, config: ReadConfig) -> OpenSource:

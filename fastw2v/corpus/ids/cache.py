@@ -3,6 +3,7 @@
     4096 bytes: a line with the magic words and the CRC-32 of the next, a line of JSON, zeros
     ids int32, offsets int64 (`storage.FileBuffer`), counts int64, ends of words int64, words in UTF-8,
     ends of shards int64, where the corpus is a part that one of several processes read
+    weights of sentences float32, and their targets int32, where they have some
     pieces uint64 (n_pieces, 3): position, bytes and CRC-32 of parts that together are all of the above
 
 Nothing of a file is believed before it was checked, and it holds data only.
@@ -35,7 +36,7 @@ from fastw2v.system.portable import read_into, write_at
 if TYPE_CHECKING:  # with it comes Numba
     from fastw2v.corpus.ids.encoding import Encoder
 
-MAGIC = "fastw2v corpus 2"
+MAGIC = "fastw2v corpus 3"
 MAX_PIECE = 1 << 28  # bytes, so that checking takes little memory
 LIMITS = {
     "n_ids": 2**48,
@@ -43,6 +44,8 @@ LIMITS = {
     "n_words": 2**31 - 1,
     "n_text": 2**48,
     "n_shards": 2**32,
+    "has_weights": 1,
+    "has_targets": 1,
     "n_pieces": 2**32,
     "n_words_read": 2**62,
     "n_rows": 2**62,
@@ -56,17 +59,30 @@ TAIL_BYTES = 1 << 16  # of a file without a footer
 MAX_FOOTER = 1 << 28
 
 
-class CachedCorpus(NamedTuple):
-    """A cached corpus: as in `corpus.Corpus`, and the numbers that were kept with it.
+class Extra(NamedTuple):
+    """What some corpora have beside words and sentences.
 
     shard_ends   int64 (n_shards,), the ids up to the end of each shard, where it is a part of a corpus
+    weights      float32 (n_sentences,), or None
+    targets      int32 (n_sentences,), likewise
     """
+
+    shard_ends: NDArray[np.int64] = NO_SHARDS
+    weights: NDArray[np.float32] | None = None
+    targets: NDArray[np.int32] | None = None
+
+
+NO_EXTRA = Extra()
+
+
+class CachedCorpus(NamedTuple):
+    """A cached corpus: as in `corpus.Corpus`, and the numbers that were kept with it."""
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     vocabulary: Vocabulary
     numbers: dict[str, int]
-    shard_ends: NDArray[np.int64]
+    extra: Extra
 
 
 class BadCacheError(Exception):
@@ -130,11 +146,11 @@ class Cache:
         encoder: Encoder,
         vocabulary: Vocabulary,
         numbers: Mapping[str, int],
-        shard_ends: NDArray[np.int64] = NO_SHARDS,
+        extra: Extra = NO_EXTRA,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Write a corpus, complete or not at all; its ids and offsets in the file. Raises OutputError."""
         with atomic_writer(self.path) as file:
-            write(file.fileno(), {"state": self._state, **numbers}, encoder, vocabulary, shard_ends)
+            write(file.fileno(), {"state": self._state, **numbers}, encoder, vocabulary, extra)
         try:
             with self.path.open("rb") as written:
                 return mapped_corpus(written.fileno(), encoder.n_ids, encoder.n_sentences)
@@ -176,7 +192,7 @@ def write(
     known: Mapping[str, Any],
     encoder: Encoder,
     vocabulary: Vocabulary,
-    shard_ends: NDArray[np.int64],
+    extra: Extra,
 ) -> None:
     """Write a whole file; known is what its header has beside sizes. Raises OSError."""
     words = [word.encode() for word in vocabulary.words]
@@ -185,12 +201,14 @@ def write(
     buffer = FileBuffer(descriptor, encoder.n_ids, encoder.n_sentences)
     encoder.write(buffer)
     position = buffer.end
-    arrays: list[NDArray[Any]] = [np.asarray(vocabulary.counts, np.int64), ends]
-    arrays += [text[start : start + MAX_PIECE] for start in range(0, len(text), MAX_PIECE)]
-    for array in [*arrays, np.asarray(shard_ends, np.int64)]:
-        if array.size:
-            buffer.write(array, position)
-            position += array.nbytes
+    arrays: list[NDArray[Any]] = [np.asarray(vocabulary.counts, np.int64), ends, text]
+    arrays.append(np.asarray(extra.shard_ends, np.int64))
+    arrays += [array for array in (extra.weights, extra.targets) if array is not None]
+    for array in arrays:
+        for start in range(0, len(array), MAX_PIECE // array.itemsize):
+            part = array[start : start + MAX_PIECE // array.itemsize]
+            buffer.write(part, position)
+            position += part.nbytes
     pieces = np.array(sorted(buffer.pieces), np.uint64)
     write_at(descriptor, pieces, position)
     header = {
@@ -199,7 +217,9 @@ def write(
         "n_sentences": encoder.n_sentences,
         "n_words": len(words),
         "n_text": len(text),
-        "n_shards": len(shard_ends),
+        "n_shards": len(extra.shard_ends),
+        "has_weights": int(extra.weights is not None),
+        "has_targets": int(extra.targets is not None),
         "n_pieces": len(pieces),
         "pieces_checksum": zlib.crc32(pieces.data),
     }
@@ -223,6 +243,8 @@ class SectionOffsets(NamedTuple):
     ends: int
     text: int
     shards: int
+    weights: int
+    targets: int
     pieces: int
     stop: int
 
@@ -244,12 +266,21 @@ def checked(descriptor: int, state: str, threads: int) -> CachedCorpus:
         read(descriptor, 8 * n_words, position).view(np.int64) for position in (parts.counts, parts.ends)
     )
     text = read(descriptor, header["n_text"], parts.text).data
-    shard_ends = read(descriptor, 8 * header["n_shards"], parts.shards).view(np.int64)
-    is_rising = bool((np.diff(shard_ends, prepend=0) >= 0).all())
-    require(is_rising and shard_ends[-1:].tolist() in ([], [len(ids)]), "ends of shards do not fit the ids")
+    extra = extra_in(descriptor, header, parts)
+    check_extra(extra, len(ids), n_words)
     bounds = [0, *ends.tolist()]
     words = [str(text[start:stop], "utf-8") for start, stop in itertools.pairwise(bounds)]
-    return CachedCorpus(ids, offsets, Vocabulary(words, counts), header, shard_ends)
+    return CachedCorpus(ids, offsets, Vocabulary(words, counts), header, extra)
+
+
+def extra_in(descriptor: int, header: Mapping[str, Any], parts: SectionOffsets) -> Extra:
+    """What there is beside words and sentences."""
+    n_bytes = 4 * header["n_sentences"]
+    return Extra(
+        read(descriptor, 8 * header["n_shards"], parts.shards).view(np.int64),
+        read(descriptor, n_bytes, parts.weights).view(np.float32) if header["has_weights"] else None,
+        read(descriptor, n_bytes, parts.targets).view(np.int32) if header["has_targets"] else None,
+    )
 
 
 def opened(data: bytes) -> dict[str, Any]:
@@ -270,8 +301,11 @@ def parts_in(header: Mapping[str, Any]) -> SectionOffsets:
     counts = HEADER_BYTES + -(-4 * header["n_ids"] // 8) * 8 + 8 * (header["n_sentences"] + 1)
     ends, text = counts + 8 * n_words, counts + 16 * n_words
     shards = text + header["n_text"]
-    pieces = shards + 8 * header["n_shards"]
-    return SectionOffsets(counts, ends, text, shards, pieces, pieces + 24 * header["n_pieces"])
+    weights = shards + 8 * header["n_shards"]
+    targets = weights + 4 * header["n_sentences"] * header["has_weights"]
+    pieces = targets + 4 * header["n_sentences"] * header["has_targets"]
+    stop = pieces + 24 * header["n_pieces"]
+    return SectionOffsets(counts, ends, text, shards, weights, targets, pieces, stop)
 
 
 def read(descriptor: int, n_bytes: int, position: int) -> NDArray[np.uint8]:
@@ -304,3 +338,15 @@ def check_ids(ids: NDArray[np.int32], offsets: NDArray[np.int64], n_words: int) 
     for ends in in_parts(offsets, overlap=1):
         require(bool((ends[1:] > ends[:-1]).all()), "offsets do not rise")
     require(offsets[0] == 0 and offsets[-1] == len(ids), "offsets do not fit the ids")
+
+
+def check_extra(extra: Extra, n_ids: int, n_words: int) -> None:
+    """And what they have beside them."""
+    ends, weights, targets = extra
+    is_rising = bool((np.diff(ends, prepend=0) >= 0).all())
+    require(is_rising and ends[-1:].tolist() in ([], [n_ids]), "ends of shards do not fit the ids")
+    if weights is not None:
+        require(bool((np.isfinite(weights) & (weights >= 0)).all()), "a weight is out of range")
+    if targets is not None:
+        is_in = targets.min(initial=-1) >= -1 and targets.max(initial=-1) < n_words
+        require(bool(is_in), "a target is out of range")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v.corpus.fingerprint import fingerprint_of, with_targets, with_weights
+from fastw2v.corpus.fingerprint import fingerprint_of
 from fastw2v.corpus.ids.storage import in_parts
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary
@@ -35,14 +35,14 @@ class Fingerprints(NamedTuple):
 
 
 def fingerprints(corpus: Corpus, tokens: str | None = None) -> Fingerprints:
-    """What tells this corpus from any other; tokens is the fingerprint of its ids where that is known."""
+    """What tells this corpus from any other; tokens is the fingerprint of its sentences, if that is known."""
     if corpus.source:
         tokens = corpus.source.fingerprint()
-    tokens = tokens or fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read)
+    tokens = tokens or fingerprint_of(corpus.ids, corpus.offsets, corpus.n_words_read, corpus.beside)
     words = _of_words(corpus.vocabulary)
     if corpus.outside_vocabulary:
         words = hashlib.sha256(f"{words} {_of_words(corpus.outside_vocabulary)}".encode()).hexdigest()
-    return Fingerprints(words, with_targets(with_weights(tokens, corpus.weights), corpus.targets))
+    return Fingerprints(words, tokens)
 
 
 def _of_words(vocabulary: Vocabulary) -> str:
