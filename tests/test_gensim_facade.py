@@ -433,6 +433,7 @@ def test_phrases__are_gensims(given: dict[str, Any], tmp_path: Path) -> None:
     gensim = pytest.importorskip("gensim")
     ours, theirs = Phrases(TEXTS, **given), gensim.models.Phrases(TEXTS, **given)
     assert ours.export_phrases() == pytest.approx(theirs.export_phrases())
+    assert ours.vocab == theirs.vocab
     assert ours[TEXTS[0]] == theirs[TEXTS[0]]
     assert list(ours[TEXTS]) == list(theirs[TEXTS]) == list(ours[iter(TEXTS)])
     assert ours.find_phrases(TEXTS[:1]) == pytest.approx(theirs.find_phrases(TEXTS[:1]))
@@ -448,6 +449,10 @@ def test_phrases__are_those_of_all_sentences_that_were_added() -> None:
     parts.add_vocab(TEXTS[:7])
     parts.add_vocab(TEXTS[7:])
     assert parts.export_phrases() == Phrases(TEXTS, min_count=1, threshold=0.5).export_phrases()
+    assert parts.vocab == {**Phrases(TEXTS).vocab}
+    parts.add_vocab([["york", "new_york", "york"]])
+    assert (parts.vocab["york"], parts.vocab["new_york"]) == (26, 17)
+    assert Phrases().vocab == {}
     parts.threshold = 1000.0
     assert parts.export_phrases() == {}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v.config import ReadConfig
 from fastw2v.corpus.ids.memory import Memory, budget
-from fastw2v.corpus.phrases.find import Joined, find_phrases
+from fastw2v.corpus.phrases.find import Joined, counts_with_pairs, find_phrases
 from fastw2v.corpus.phrases.result import join_tokens
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.gensim.arguments import bound, signature
@@ -108,6 +108,7 @@ class Phrases(Joiner):
         self.connector_words = frozenset(given["connector_words"])
         self._corpus: tuple[Any, Any, Vocabulary] | None = None
         self._found: tuple[object, Joined] | None = None
+        self._counts: tuple[object, dict[str, int]] | None = None
         self._settings()
         if given["sentences"] is not None:
             self.add_vocab(given["sentences"])
@@ -138,7 +139,19 @@ class Phrases(Joiner):
         source = source_of(sentences, None, once=True)
         more = read(source, usable_cores())[:3]
         self._corpus = more if self._corpus is None else together(self._corpus, more)
-        self._found = None
+        self._found = self._counts = None
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """How often each word, and each pair with connector words between, occurs; counted when asked for."""
+        settings, threads = self._settings(), usable_cores()
+        if self._corpus is None:
+            return {}
+        if self._counts is None or self._counts[0] != settings:
+            room = budget(Memory().limit, threads, 1)
+            found = counts_with_pairs(self._corpus, settings, room=room, threads=threads)
+            self._counts = settings, found
+        return self._counts[1]
 
     @property
     def _joined(self) -> Joined | None:

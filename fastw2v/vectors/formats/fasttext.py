@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.errors import OutputError, UsageError
+from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.ngrams import Spans
 from fastw2v.options.subwords import LONGEST
 from fastw2v.system.files import atomic_writer
@@ -38,6 +38,10 @@ HIERARCHICAL, NEGATIVE, CLASSIFIER, SKIP_GRAM = 1, 2, 3, 2  # loss 1 and 2, mode
 NOT_PRUNED = -1
 HEAD, _ENTRY, _SHAPE = struct.Struct("<14id3i2q"), struct.Struct("<qb"), struct.Struct("<?2q")
 _OLD, _OLD_SHAPE = struct.Struct("<12id3iq"), struct.Struct("<2q")
+
+
+class ClassifierError(CorpusError, NotImplementedError):
+    """A file holds a classifier, for which gensim raises the second of these."""
 
 
 class Head(NamedTuple):
@@ -160,7 +164,8 @@ def _read_head(source: Source) -> Head:
     if head.version > VERSION:
         raise source.error(f"is of version {head.version}, and up to {VERSION} is known; use its .vec")
     if head.model == CLASSIFIER or head.n_labels > 0 or head.n_pruned > 0:
-        raise source.error("is a classifier, not vectors of words; use one of fasttext skipgram or cbow")
+        error = source.error("is a classifier, not vectors of words; use one of fasttext skipgram or cbow")
+        raise ClassifierError(str(error))
     if not _fits(head, source.size):
         raise source.error(
             f"declares {head.n_words:,} words of dim {head.dim:,}, {head.bucket:,} buckets and n-grams up to "
