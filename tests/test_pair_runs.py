@@ -110,6 +110,12 @@ def test_command__writes_one_file_of_vectors_for_each_vocabulary(
     assert expected.outside_counts.min() >= 60
     assert contexts.center_vectors == pytest.approx(expected.outside_vectors, abs=1e-6)
     assert "read 6,000 pairs in" in err
+    *_, trained = err.splitlines()
+    n_pairs = trained.split()[1]
+    assert trained.startswith(f"trained {n_pairs} pairs in ")
+    assert trained.endswith(" pairs/s")
+    assert f"lr 0.1, for {n_pairs} pairs in all epochs" in err
+    assert f"{n_pairs} pairs are few for 1 epochs" in err
     assert f"{len(words):,} centre words and {len(contexts):,} outside words" in err
     expected.save("again.bin", vectors="outside")
     assert Path("again.bin").read_bytes() == Path("c.bin").read_bytes()
@@ -316,5 +322,6 @@ def test_command__tells_of_the_pairs_without_training(pairs: str, capfd: pytest.
         cli.main(["train", "--pairs", pairs, "--dry-run"])
     out, _ = capfd.readouterr()
     assert "vocabulary  100 words, 80 outside words" in out
+    assert "training    6,000 pairs an epoch; " in out
     assert "(100 + 80) x 100 float32" in out
     assert "pairs       0.0 MB of memory, or of disk beyond --memory-limit" in out

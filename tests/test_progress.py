@@ -99,6 +99,7 @@ def test_training_line__hand_worked() -> None:
     """30 of 120 words in 2 s: 25 %, 15 words/s, 90 words to go in 90/15 = 6 s."""
     line = training_line(Progress(30, 120, 2.0, 0.01875, 2.71828), "2/5")
     assert line == "training  25.0%  epoch 2/5  15 words/s  lr 0.0187  loss 2.7183  ETA 0:06  1.5 GB"
+    assert "  15 pairs/s  " in training_line(Progress(30, 120, 2.0, 0.01875, 2.71828), "2/5", "pairs")
 
 
 @pytest.mark.usefixtures("memory")
@@ -195,7 +196,7 @@ def test_display__leaves_out_whole_fields(
 def test_listener__counts_epochs_of_the_run_where_there_are_so_many() -> None:
     for n_epochs, minutes, told in ((5, None, "epoch 2/5 "), (5, 1.0, "epoch 2 "), (None, None, "epoch 2 ")):
         stream = io.StringIO()
-        moment = SimpleNamespace(progress=Progress(30, 120, 2.0, 0.02, 1.0), epoch=2)
+        moment = SimpleNamespace(progress=Progress(30, 120, 2.0, 0.02, 1.0), epoch=2, outside_vocabulary=None)
         Listener(Display(stream), RunLog(None), n_epochs, minutes).after_call(moment)
         assert told in stream.getvalue()
 
@@ -319,6 +320,6 @@ def test_listener__tells_minutes_once_by_the_speed_since_the_first_call():
         seen = Progress(1, 2, seconds, 0.02, 1.0, epochs)._replace(
             words=round(100 * seconds), words_total=6000
         )
-        listener.after_call(SimpleNamespace(progress=seen, epoch=1))
+        listener.after_call(SimpleNamespace(progress=seen, epoch=1, outside_vocabulary=None))
     told = [line for line in stream.getvalue().splitlines() if "minutes" in line]
     assert told == ["1 minutes are about 5.99 epochs at this speed"]

@@ -49,7 +49,8 @@ class Listener(Hook):
         """Show and log progress."""
         if self.minutes:
             self.tell_minutes(moment.progress, self.minutes)
-        self.display.update(training_line(moment.progress, f"{moment.epoch}{self.of_epochs}"))
+        what = "words" if moment.outside_vocabulary is None else "pairs"
+        self.display.update(training_line(moment.progress, f"{moment.epoch}{self.of_epochs}", what))
         self.log.progress(moment.progress)
 
     def tell_minutes(self, progress: Progress, minutes: float) -> None:

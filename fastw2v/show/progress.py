@@ -64,13 +64,14 @@ def sorting_line(share: float, seconds: float) -> str:
     return f"sorting rows {share:6.1%}  ETA {clock(left)}  {memory_held()}"
 
 
-def training_line(progress: Progress, epoch: str) -> str:
+def training_line(progress: Progress, epoch: str, what: str = "words") -> str:
     """Percent, epoch, speed over wall-clock time, learning rate, mean loss a pair, time left, memory.
 
     epoch   such as 2/5
+    what    is trained: words, or given pairs
     """
     return (
-        f"training {progress.share:6.1%}  epoch {epoch}  {significant(progress.rate)} words/s  "
+        f"training {progress.share:6.1%}  epoch {epoch}  {significant(progress.rate)} {what}/s  "
         f"lr {progress.learning_rate:.3g}  loss {progress.mean_loss:.4f}  "
         f"ETA {clock(progress.seconds_left)}  {memory_held()}"
     )

@@ -58,21 +58,27 @@ def with_learning_rate(config: TrainConfig, n_tokens: int, n_before: int = 0) ->
     return replace(config, lr=chosen)
 
 
-def chosen_line(config: TrainConfig, n_tokens: int, n_words: int) -> str:
-    """What to tell of a step size chosen for so many tokens an epoch, and of the draws for so many words."""
+def chosen_line(config: TrainConfig, n_tokens: int, n_words: int, what: str = "tokens") -> str:
+    """What to tell of a step size chosen for so many tokens an epoch, and of the draws for so many words.
+
+    what   they are: tokens, or given pairs
+    """
     is_shared = config.kernel == "block" and config.loss == "negative-sampling"
     draws = f" and {config.shared_draws(n_words)} shared negatives" if is_shared else ""
-    return f"lr {config.lr:g}{draws}, for {n_tokens * config.epochs:,} tokens in all epochs"
+    return f"lr {config.lr:g}{draws}, for {n_tokens * config.epochs:,} {what} in all epochs"
 
 
-def few_epochs_line(config: TrainConfig, n_tokens: int) -> str | None:
-    """What to tell of a run that more epochs would help; None of a longer one, and where a clock ends it."""
+def few_epochs_line(config: TrainConfig, n_tokens: int, what: str = "tokens") -> str | None:
+    """What to tell of a run that more epochs would help; None of a longer one, and where a clock ends it.
+
+    what   as of `chosen_line`
+    """
     if config.minutes is not None or not 0 < config.epochs * n_tokens < FEW_TOKENS:
         return None
     wanted = min(-(-ENOUGH_TOKENS // n_tokens), MOST_EPOCHS)
     if wanted <= config.epochs:
         return None
     return (
-        f"{n_tokens:,} tokens are few for {config.epochs} epochs: vectors are usually better after more, "
+        f"{n_tokens:,} {what} are few for {config.epochs} epochs: vectors are usually better after more, "
         f"such as --epochs {wanted}"
     )

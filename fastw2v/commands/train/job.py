@@ -217,10 +217,11 @@ class LeaderJob:
     def say_step_size(self, run: Run, n_words: int) -> None:
         """What --lr auto comes to, and the draws with it, and whether more epochs would help."""
         n_before = run.request.n_tokens_before
-        chosen, few = run.training, None if n_before else few_epochs_line(run.training, run.n_tokens)
+        chosen, what = run.training, "pairs" if run.request.pairs.pairs else "tokens"
+        few = None if n_before else few_epochs_line(run.training, run.n_tokens, what)
         if run.request.training.lr is None and chosen.lr is not None:
             before = f" after {n_before:,} of earlier texts" if n_before else ""
-            self.display.say(chosen_line(chosen, run.n_tokens, n_words) + before)
+            self.display.say(chosen_line(chosen, run.n_tokens, n_words, what) + before)
         if few:
             self.display.say(few)
 
@@ -299,7 +300,8 @@ class LeaderJob:
             n_words = len(trained.embeddings.outside_words or trained.embeddings.words)
             chosen = {"lr": config.lr, "shared-negatives": config.shared_draws(n_words)}
             write_config(self.outputs.config, self.settings, command, chosen)
-        summarise(trained, self.run.effort, self.outputs.target, self.display, self.log)
+        what = "pairs" if self.run.request.pairs.pairs else "words"
+        summarise(trained, self.run.effort, self.outputs.target, self.display, self.log, what)
 
 
 def load_init(options: dict[str, Any], corpus: Corpus, display: Display) -> Embeddings | None:

@@ -127,7 +127,9 @@ def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
     rows = rows if others is None else f"({n_words:,} + {n_outside:,})"
     return [
         f"vocabulary  {n_words:,} words" + (f", {n_outside:,} outside words" if others is not None else ""),
-        f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}",
+        f"tokens      {run.n_tokens:,} in it of {corpus.n_words_read:,} read; {epochs}"
+        if others is None
+        else f"training    {run.n_tokens:,} pairs an epoch; {epochs}",
         f"matrices    {matrices / 1e6:,.1f} MB of memory: {rows} x {config.dim} float32, padded",
         ids_line(corpus),
         *softmax_lines(corpus, run),
@@ -170,8 +172,13 @@ def ids_line(corpus: Corpus) -> str:
     )
 
 
-def summarise(trained: Trained, effort: Effort | None, target: Path, display: Display, log: RunLog) -> None:
-    """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone."""
+def summarise(
+    trained: Trained, effort: Effort | None, target: Path, display: Display, log: RunLog, what: str = "words"
+) -> None:
+    """The closing lines and record: pairs, loss, seconds, place, and last the speed of training alone.
+
+    what   was trained: words, or given pairs
+    """
     from fastw2v.show.progress import significant
 
     display.say(
@@ -188,4 +195,4 @@ def summarise(trained: Trained, effort: Effort | None, target: Path, display: Di
     display.say(f"wrote {len(embeddings):,} vectors of dim {embeddings.dim} to {target}")
     log.end(trained, output=str(target))
     rate = significant(trained.words / max(trained.train_seconds, 1e-9))
-    display.say(f"trained {trained.words:,} words in {trained.train_seconds:.1f} s: {rate} words/s")
+    display.say(f"trained {trained.words:,} {what} in {trained.train_seconds:.1f} s: {rate} {what}/s")
