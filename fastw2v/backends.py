@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,9 @@ from fastw2v.model.plan import (
     FEW_LANES,
     FEW_WORDS,
     FLOAT32,
+    HOT_WORDS,
     LANES,
+    NO_COPIES,
     REPEATS,
     WORDS,
     BFloat16,
@@ -42,10 +45,15 @@ from fastw2v.model.plan import (
     Subwords,
     Whole,
     Words,
+    with_copies,
 )
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.options.subwords import lengths_of
-from fastw2v.system.machine import usable_cores
+from fastw2v.system.machine import cache_domains, can_bind, usable_cores
+
+FEWEST_WORDS = 16  # of a vocabulary for each hot one
+MOST_COPIES = 8  # beyond it domains share copies: 16 cost 4 M words 2 points of analogies (bench/README.md)
+FEWEST_CORES = 4  # of a cache domain in the mean: to some virtual machines each core seems to have a cache
 
 
 class Backend(Protocol):
@@ -256,11 +264,42 @@ def needs_compiling(plan: Plan, vectors: Vectors, tokens: Tokens, backend: str) 
     return not is_compiled(plan, vectors, tokens)
 
 
-def make(plan: Plan, vectors: Vectors, backend: str, n_workers: int | None = None) -> Backend:
+def spanned_domains(plan: Plan, backend: str, n_wanted: int | None) -> list[list[int]]:
+    """Cores of each cache domain, or of several, that are to have copies of a plan's hot rows; mostly none.
+
+    None where one domain has cores for all workers, for estimators without noise or without races, and where
+    a row is not the same word's in both matrices.
+    """
+    can = isinstance(plan.objective, NegativeSampling) and isinstance(plan.estimator, Pair | Block)
+    can = can and isinstance(plan.inputs, Words) and not isinstance(plan.architecture, GivenPairs)
+    if backend == "reference" or not can or not can_bind():
+        return []
+    n_workers, chosen = n_wanted or usable_cores(), list[list[int]]()
+    for cores in sorted(cache_domains(), key=len, reverse=True):
+        if sum(map(len, chosen)) < n_workers:
+            chosen.append(cores)
+    size = max(1, -(-len(chosen) // MOST_COPIES))
+    together = [list(chain(*chosen[i : i + size])) for i in range(0, len(chosen), size)]
+    return together if 1 < len(together) <= n_workers // FEWEST_CORES else []
+
+
+def domains_for(plan: Plan, n_words: int, backend: str, n_wanted: int | None) -> list[list[int]]:
+    """Those whose workers are to have copies of the hottest rows: none of so few words that most are hot."""
+    return spanned_domains(plan, backend, n_wanted) if n_words >= FEWEST_WORDS * HOT_WORDS else []
+
+
+def make(
+    plan: Plan,
+    vectors: Vectors,
+    backend: str,
+    n_workers: int | None = None,
+    domains: Sequence[Sequence[int]] = (),
+) -> Backend:
     """The backend of that name, which owns the matrices from now on.
 
     vectors    float32 (n_words, padded dim) each, rows 64-byte aligned
     n_workers  None: one for each core that the process may use
+    domains    of `domains_for`: with them matrices have `rows_behind`
 
     Raises UsageError for a plan that it does not support.
     """
@@ -271,8 +310,12 @@ def make(plan: Plan, vectors: Vectors, backend: str, n_workers: int | None = Non
 
         return ReferenceBackend(plan, vectors)
     from fastw2v.kernels.backend import KernelBackend
+    from fastw2v.kernels.domains import Domains
 
-    return KernelBackend(plan, vectors, workers_of(plan, n_workers or usable_cores()))
+    if not domains and spanned_domains(plan, backend, n_workers):
+        plan = with_copies(plan, NO_COPIES)  # which other runs on this machine have: one kernel to compile
+    n_workers = workers_of(plan, n_workers or usable_cores())
+    return KernelBackend(plan, vectors, n_workers, Domains(vectors, domains) if domains else None)
 
 
 def workers_of(plan: Plan, n_wanted: int) -> int:

@@ -91,10 +91,13 @@ def test_advice__one_line_for_each_cause(
     assert "\n" not in line
 
 
-def test_describe__names_cache_domains_and_the_speed_to_expect(healthy: Findings) -> None:
+def test_describe__names_cache_domains_and_the_speed_to_expect(
+    healthy: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "can_bind", lambda: True)
     parts = [[0, 1, 2, 3, 8], [5, 6]]
     shown = dict(describe(dataclasses.replace(healthy, cache_domains=parts, core_gflops=100.0)))
-    assert shown["cache domains"] == "0-3+8, 5-6"
+    assert shown["cache domains"] == "0-3+8, 5-6; each has copies of the hottest rows"
     assert shown["to expect"].startswith("8.0 M words/s (dim 300, -k 10)")
     assert dict(describe(healthy))["cache domains"] == "0-7"
 

@@ -16,6 +16,7 @@ FLOOR = 0.6
 # Files of the reference and their kernels; of block there are two, in plain loops and in tiles.
 TWINS = [
     ("units", "units"),
+    ("copies", "copies"),
     ("inputs", "inputs"),
     ("architectures", "architectures"),
     ("objectives", "objectives"),
@@ -35,7 +36,7 @@ TWINS = [
 # there, here loops in block/plain_noise and products of tiles in block/noise.
 REFERENCE_ONLY = {"losses", "noise"}
 MACHINERY = {"absent", "jit", "inlined", "code_cache", "compiler", "intrinsics"}
-KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels", "weights"}
+KERNELS_ONLY = MACHINERY | {"scalar", "sentences", "meetings", "panels", "weights", "domains"}
 
 
 def functions_of(path: Path) -> dict[str, ast.FunctionDef]:

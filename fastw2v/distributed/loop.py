@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fastw2v.backends import Backend, make, plan_of, require_supported
+from fastw2v.backends import Backend, domains_for, make, plan_of, require_supported
 from fastw2v.config import ReplicaConfig, TrainConfig
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.pace import Effort, Pace, Report
@@ -68,15 +68,17 @@ def train_replicas(
     config = with_learning_rate(config, shared.n_tokens)
     first = communicator.rank == 0
     n_copies = 1 + (communicator.size > 1)
-    vectors, start = begin(shared.corpus, config, hooks, init if first else None, n_copies)
+    counts = shared.corpus.vocabulary.counts
+    kernel_plan = plan_of(config, counts, longest, has_targets=targeted)
+    domains = domains_for(kernel_plan, len(counts), config.backend, config.threads)
+    vectors, start = begin(shared.corpus, config, hooks, init if first else None, n_copies, len(domains))
     start = position_of(communicator.broadcast(start))
     for matrix in vectors:
         communicator.broadcast_array(matrix)
     replica = Replica(vectors, config.dim, communicator, plan.combine)
 
     tell_stage(hooks, "compile")
-    train_plan = plan_of(config, shared.corpus.vocabulary.counts, longest, has_targets=targeted)
-    backend = make(train_plan, vectors, config.backend, config.threads)
+    backend = make(kernel_plan, vectors, config.backend, config.threads, domains)
     if not first:
         communicator.barrier()  # rank 0 fills the cache of machine code, which others often share
     compile_seconds = compile_kernels(backend, shared.corpus, hooks)

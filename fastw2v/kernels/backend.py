@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from fastw2v.errors import OutputError
 from fastw2v.kernels import lockstep, pair, panels, paths, whole
 from fastw2v.kernels.block import plain, step
+from fastw2v.kernels.domains import Domains, on_cores
 from fastw2v.kernels.jit import is_kept, require_jit
 from fastw2v.kernels.tiles.registers import HAS_TILES
 from fastw2v.model.arrays import FLOATS_PER_LINE, Tokens, Totals, Vectors, Work, new_totals, summed
@@ -99,11 +101,12 @@ class KernelBackend:
     n_workers      a thread each
     units_at_once  how many a call takes together: calls begin at multiples of it
     least_groups   so many of them in a call keep all workers busy: one each, where workers share none
+    domains        Domains of these matrices, whose workers have copies of the hottest rows; None without
     """
 
-    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
+    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int, domains: Domains | None = None) -> None:
         require_jit()
-        self.plan, self.vectors = plan, vectors
+        self.plan, self.vectors, self.domains = plan, vectors, domains
         self.kernel = kernel_of(plan)
         self.units_at_once, self.lanes = 1, None  # made once it is known whether sentences have weights
         if isinstance(plan.estimator, Lockstep):
@@ -131,16 +134,20 @@ class KernelBackend:
             except MemoryError as error:
                 raise OutputError(NO_LANES) from error
         self.totals[:] = 0
-        queue, n_workers = np.array([first, end], np.int64), len(self.totals)
+        queue, n_workers, domains = np.array([first, end], np.int64), len(self.totals), self.domains
+        plans = domains.plans(self.plan, n_workers) if domains else [self.plan] * n_workers
+        vectors = domains.vectors if domains else self.vectors
 
         def work(worker: int) -> None:
             shift = Work(queue, worker, n_workers, self.lanes)
-            self.kernel(self.vectors, tokens, self.plan, schedule, shift, self.totals)
+            with on_cores(domains.cores[domains.of(worker, n_workers)]) if domains else nullcontext():
+                self.kernel(vectors, tokens, plans[worker], schedule, shift, self.totals)
 
-        try:
-            run_workers(work, n_workers)
-        except MemoryError as error:
-            raise OutputError(NO_SCRATCH) from error
+        with domains.merged() if domains else nullcontext():
+            try:
+                run_workers(work, n_workers)
+            except MemoryError as error:
+                raise OutputError(NO_SCRATCH) from error
         return summed(self.totals)
 
     def loss(self, tokens: Tokens, epoch_key: int, end: int) -> Totals:

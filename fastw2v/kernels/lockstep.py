@@ -276,7 +276,7 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
         return 0.0, 0, 0
     kept, centers, noise = kept_of(lanes.kept, lane), lanes.order[lane, start:stop], desk.scratch.noise.words
     count = estimator.shared_negatives
-    lanes.states[lane] = draw_shared(objective.unigram_table, lanes.states[lane], count, noise)
+    lanes.states[lane] = draw_shared(objective, lanes.states[lane], count, noise)
     words = lanes.words[lane]
     n_centers, n_words, n_apart = number_words(plan.architecture, kept, centers, size, noise, words, desk)
     others, n_others = words[n_apart:], n_words - n_apart

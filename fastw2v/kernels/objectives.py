@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.kernels.copies import row_of
 from fastw2v.kernels.intrinsics import prefetch_row
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit
 from fastw2v.kernels.scalar import FAR, GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
@@ -48,13 +49,13 @@ def draw_noise(unigram_table, bits):
 
 
 @inner_jit
-def draw_shared(unigram_table, draws, count, noise):
-    """`count` noise words, for a block to share, into noise; -1 in the rows that fill up its last tile."""
+def draw_shared(objective, draws, count, noise):
+    """Rows of `count` noise words, for a block to share, into noise; -1 where these fill up its last tile."""
     for s in range(len(noise)):
         noise[s] = -1
     for s in range(count):
         draws += GAMMA
-        noise[s] = draw_noise(unigram_table, mix64(draws))
+        noise[s] = row_of(objective.copies, draw_noise(objective.unigram_table, mix64(draws)))
     return draws
 
 
@@ -67,7 +68,7 @@ def draw_negatives(objective, draws, outside, negatives):
     n = 0
     for _ in range(objective.n_negatives):
         draws += GAMMA
-        word = draw_noise(objective.unigram_table, mix64(draws))
+        word = row_of(objective.copies, draw_noise(objective.unigram_table, mix64(draws)))
         if word != outside:
             negatives[n] = word
             n += 1

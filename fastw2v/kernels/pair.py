@@ -16,6 +16,7 @@ from fastw2v.kernels.architectures import (
     step_inputs,
     window_of,
 )
+from fastw2v.kernels.copies import merge_some, place_words
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
 from fastw2v.kernels.objectives import find_rows, new_room, step_outputs
@@ -75,8 +76,10 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        place_words(plan.objective, kept, span[2])
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, room)
+        merge_some(plan.objective, vectors)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

@@ -7,7 +7,7 @@ a plan are looked up by type, and a line in `fastw2v.backends`, which knows what
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ PLACES, RUN = 8, 4
 REPEATS = 2
 # Units in lockstep: more lanes keep more workers busy, but all lanes of a round start from the same vectors.
 LANES = 8
+# Each of several cache domains has copies of so many words' rows, and merges each once in so many units.
+# Simulated: twice the rows make 64 workers 4 % faster and 16 none; half as often costs scores of 8 domains.
+HOT_WORDS, UNITS_TO_MERGE = 256, 4
 FEW_LANES, FEW_WORDS = 1, 1_000  # of fewer words than that, rows move too fast to be a control variate
 
 
@@ -126,15 +129,36 @@ class Subwords(NamedTuple):
     spans: Spans
 
 
+class Copies(NamedTuple):
+    """A worker's own rows of the hottest words, which come first: those of all workers of its cache domain.
+
+    first   row of both matrices where they begin, behind the last word's; behind them as many rows are what
+            they were when they were last merged (`fastw2v.reference.copies`)
+    n_rows  H, words that have one
+    units   int64 (8,), the first of it how many units the workers of the domain have done
+    locks   int64 (n_parts, 8), the first of each above 0 while somebody merges this part of the rows
+    """
+
+    first: int
+    n_rows: int
+    units: NDArray[np.int64]
+    locks: NDArray[np.int64]
+
+
+NO_COPIES = Copies(0, 0, np.zeros(8, np.int64), np.zeros((1, 8), np.int64))  # of no word: the type alone
+
+
 class NegativeSampling(NamedTuple):
     """J_neg-sample: the output word against noise words.
 
     n_negatives    K, noise words for each pair
     unigram_table  uint64 (n_words,), to draw them with: see `fastw2v.model.sampling.unigram_table`
+    copies         Copies that stand for the first words' rows, None where there are none, without any cost
     """
 
     n_negatives: int
     unigram_table: NDArray[np.uint64]
+    copies: Any = None
 
     def untrained_loss(self, n_words: int) -> float:
         """J of a pair where all scores are 0: (K + 1) ln 2."""
@@ -249,6 +273,17 @@ Estimator = Pair | Paths | Whole | Panels | Block | Lockstep
 def n_buckets(inputs: Inputs) -> int:
     """Rows of V beside those of words."""
     return inputs.spans.n_buckets if isinstance(inputs, Subwords) else 0
+
+
+def rows_behind(n_domains: int, n_hot: int = HOT_WORDS) -> int:
+    """Rows that a matrix has behind those of words for the copies of so many domains."""
+    return 2 * n_hot * n_domains
+
+
+def with_copies(plan: Plan, copies: Copies) -> Plan:
+    """The plan, its noise and its words in rows of copies."""
+    assert isinstance(plan.objective, NegativeSampling)
+    return plan._replace(objective=plan.objective._replace(copies=copies))
 
 
 def outside_is_of_words(objective: Objective) -> bool:

@@ -28,6 +28,7 @@ from fastw2v.model.plan import (
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import Kept
 from fastw2v.reference.bags import bag_step
+from fastw2v.reference.copies import merge_some, place_words
 from fastw2v.reference.losses import Array
 from fastw2v.reference.ngrams import ngram_step
 from fastw2v.reference.noise import (
@@ -140,7 +141,7 @@ def train_unit(
     loss, n_pairs, seen, parts = 0.0, 0.0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
-        noise = np.array(draw_shared(objective.unigram_table, draws, estimator.shared_negatives))
+        noise = np.array(draw_shared(objective, draws, estimator.shared_negatives))
         drawn = vectors.outside[noise]
         block_loss, block_pairs = step(vectors, kept, centers, noise, rates, weight, seen, parts)
         if estimator.control:
@@ -158,7 +159,9 @@ def train_units(
     for unit in range(*work.queue):
         kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        kept = place_words(plan.objective, kept)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates)
+        merge_some(plan.objective, vectors)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += len(span)

@@ -64,7 +64,7 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     """Train the lane's next block on copies of its rows, numbered anew; returns how they moved."""
     objective, estimator, weight = noise_of(plan)
     centers = lane.blocks.pop()
-    noise = np.array(draw_shared(objective.unigram_table, lane.draws, estimator.shared_negatives))
+    noise = np.array(draw_shared(objective, lane.draws, estimator.shared_negatives))
     words, others = number_words(plan.architecture, lane.kept, centers, noise)
     kept = [
         token._replace(word=int(np.searchsorted(words if token.radius else others, token.word)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
 from fastw2v.model.plan import HierarchicalSoftmax, NegativeSampling, Objective
+from fastw2v.reference.copies import row_of
 from fastw2v.reference.losses import Array, naive_softmax_loss, sigmoid, softplus
 from fastw2v.reference.units import LOW_32, Rates
 
@@ -24,14 +25,15 @@ def draw_noise(unigram_table: NDArray[np.uint64], bits: int) -> int:
     return slot if (bits & LOW_32) <= (entry >> 32) else entry & LOW_32
 
 
-def draw_shared(unigram_table: NDArray[np.uint64], draws: Iterator[int], count: int) -> list[int]:
-    """`count` noise words, for a block to share."""
-    return [draw_noise(unigram_table, bits) for bits in islice(draws, count)]
+def draw_shared(objective: NegativeSampling, draws: Iterator[int], count: int) -> list[int]:
+    """The rows of `count` noise words, for a block to share."""
+    table, copies = objective.unigram_table, objective.copies
+    return [row_of(copies, draw_noise(table, bits)) for bits in islice(draws, count)]
 
 
 def draw_negatives(objective: NegativeSampling, draws: Iterator[int], outside: int) -> list[int]:
     """K noise words less those equal to the outside word."""
-    words = draw_shared(objective.unigram_table, draws, objective.n_negatives)
+    words = draw_shared(objective, draws, objective.n_negatives)
     return [word for word in words if word != outside]
 
 

@@ -19,6 +19,7 @@ from fastw2v.reference.architectures import (
     step_inputs,
     window_of,
 )
+from fastw2v.reference.copies import merge_some, place_words
 from fastw2v.reference.objectives import find_rows, step_outputs
 from fastw2v.reference.units import Rates, centers_in, keep_unit, rates_at
 
@@ -68,7 +69,9 @@ def train_units(
     for unit in range(*work.queue):
         kept, span = keep_unit(tokens, plan.architecture, epoch_key, unit)
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
+        kept = place_words(plan.objective, kept)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates)
+        merge_some(plan.objective, vectors)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += len(span)

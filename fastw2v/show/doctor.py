@@ -122,6 +122,13 @@ def cores_named(numbers: list[int]) -> str:
     return "+".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
 
 
+def domains_named(domains: list[list[int]]) -> str:
+    """The cores of each cache domain, and what workers do where there are several."""
+    names = ", ".join(map(cores_named, domains)) or "unknown"
+    has_copies = len(domains) > 1 and machine.can_bind()
+    return f"{names}; each has copies of the hottest rows" if has_copies else names
+
+
 def bfloat16_named(kernels: Compiler) -> str:
     """By which instructions products of bfloat16 are made."""
     if kernels.has_amx:
@@ -140,7 +147,7 @@ def describe(findings: Findings) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
         ("processor", f"{findings.cpu or 'unknown'} ({kernels.cpu})"),
         ("cores", f"{findings.cores_usable} usable of {findings.cores_present}"),
-        ("cache domains", ", ".join(map(cores_named, findings.cache_domains)) or "unknown"),
+        ("cache domains", domains_named(findings.cache_domains)),
         (
             "to expect",
             f"{expected:.1f} M words/s (dim 300, -k 10), if little else runs",

@@ -77,6 +77,11 @@ def core_numbers() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def can_bind() -> bool:
+    """Whether a thread can be kept on some cores: on Linux."""
+    return sys.platform == "linux"
+
+
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(core_numbers())

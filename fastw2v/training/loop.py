@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from fastw2v.backends import Backend, make, plan_of, require_supported
+from fastw2v.backends import Backend, domains_for, make, plan_of, require_supported
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.ids.storage import forget
 from fastw2v.corpus.read import Corpus
@@ -46,8 +46,9 @@ def train(
     require_neighbours(longest + targeted)
     words, others = corpus.vocabulary, corpus.outside_counts
     plan = plan_of(config, words.counts, longest, words.words, others, targeted)
-    vectors, start = begin(corpus, config, hooks, init)
-    backend = make(plan, vectors, config.backend, config.threads)
+    domains = domains_for(plan, len(words), config.backend, config.threads)
+    vectors, start = begin(corpus, config, hooks, init, n_domains=len(domains))
+    backend = make(plan, vectors, config.backend, config.threads, domains)
     tell_stage(hooks, "compile")
     compile_seconds = compile_kernels(backend, corpus, hooks)
     tell_stage(hooks, "train")
@@ -70,8 +71,7 @@ class Loop:
         self.budget = budget_of(config, Sizes(self.n_tokens, corpus.n_words_read), () if n_tokens else hooks)
         self.n_done = 0  # tokens of the run, by all processes
         self.call_size, self.n_calls = 1, 0
-        self.stops = False  # whether a hook ended the run
-        self.started = 0.0
+        self.stops, self.started = False, 0.0  # whether a hook ended the run, and when it began
 
     def run(self, position: Position = START) -> tuple[Position, int]:
         """Every epoch from a position on; returns where it ends and the corpus words until there."""

@@ -17,7 +17,7 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, OutputError, UsageError
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors, padded
 from fastw2v.model.ngrams import WORDS_AT_ONCE
-from fastw2v.model.plan import Schedule
+from fastw2v.model.plan import Schedule, rows_behind
 from fastw2v.options.checks import shown
 from fastw2v.system.machine import free_memory
 from fastw2v.system.portable import return_free_memory
@@ -31,10 +31,13 @@ FEW_READ = 1000  # words of a run, all epochs, of which subsampling may well lea
 COPIED_ROWS = 65_536  # at once, so that copying takes little memory beside the matrices
 
 
-def aligned_zeros(n_words: int, dim: int) -> NDArray[np.float32]:
-    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes."""
+def aligned_zeros(n_words: int, dim: int, n_behind: int = 0) -> NDArray[np.float32]:
+    """Zeros (n_words, padded dim) whose rows start on cache lines; NumPy alone aligns to 16 bytes.
+
+    n_behind   rows that its memory has more, for the copies of cache domains
+    """
     width = padded(dim)
-    flat = np.zeros(n_words * width + FLOATS_PER_LINE, np.float32)
+    flat = np.zeros((n_words + n_behind) * width + FLOATS_PER_LINE, np.float32)
     skip = (-flat.ctypes.data % 64) // 4
     return flat[skip : skip + n_words * width].reshape(n_words, width)
 
@@ -335,9 +338,16 @@ def copy_known(
 
 
 def begin(
-    corpus: Corpus, config: TrainConfig, hooks: Sequence[Hook], init: Embeddings | None, n_copies: int = 1
+    corpus: Corpus,
+    config: TrainConfig,
+    hooks: Sequence[Hook],
+    init: Embeddings | None,
+    n_copies: int = 1,
+    n_domains: int = 0,
 ) -> tuple[Vectors, Position]:
     """The matrices as they start, and where: as a hook restores them, as init has them, or drawn.
+
+    n_domains   of cache, for whose copies their memory has rows behind them, of which nobody else knows
 
     Raises OutputError where so many copies of them do not fit the memory.
     """
@@ -346,8 +356,10 @@ def begin(
     n_outside = n_words if others is None else len(others)
     require_memory(n_words, config.dim, n_copies, n_buckets, None if others is None else n_outside)
     return_free_memory()  # of reading, and of the plan
-    n_rows = n_words + n_buckets
-    vectors = Vectors(aligned_zeros(n_rows, config.dim), aligned_zeros(n_outside, config.dim))
+    n_rows, n_behind = n_words + n_buckets, rows_behind(n_domains)
+    vectors = Vectors(
+        aligned_zeros(n_rows, config.dim, n_behind), aligned_zeros(n_outside, config.dim, n_behind)
+    )
     for start in filter(None, (hook.restore(vectors) for hook in hooks)):
         return vectors, start
     fill_initial(vectors.center[:, : config.dim], config.seed)

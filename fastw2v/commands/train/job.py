@@ -29,7 +29,13 @@ from fastw2v.commands.train.resume import (
     settled,
     with_model,
 )
-from fastw2v.commands.train.settings import as_typed_line, resolved, with_absolute_paths, write_config
+from fastw2v.commands.train.settings import (
+    as_typed_line,
+    copies_lines,
+    resolved,
+    with_absolute_paths,
+    write_config,
+)
 from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
@@ -264,6 +270,8 @@ class LeaderJob:
             idle = without_effect(run.training, by_files=bool(self.scores))
             idle |= OF_SENTENCES.keys() if run.request.pairs.pairs else set()
             display.say(as_typed_line(run.training, idle), whole=True)
+            for told in copies_lines(run.training, len(corpus.vocabulary)):
+                display.say(told)
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")
         self.log.record("corpus", **begun(corpus, run.n_tokens), lr=run.training.lr)

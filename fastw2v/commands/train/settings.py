@@ -217,6 +217,17 @@ def as_typed_line(config: TrainConfig, idle: Collection[str] = ()) -> str:
     return " ".join(words)
 
 
+def copies_lines(config: TrainConfig, n_words: int) -> list[str]:
+    """In a line, which cache domains have copies of the hottest rows; no line where none has."""
+    import numpy as np
+
+    from fastw2v.backends import domains_for, plan_of
+    from fastw2v.model.plan import HOT_WORDS
+
+    domains = domains_for(plan_of(config, np.ones(2, np.int64), 2), n_words, config.backend, config.threads)
+    return [f"{len(domains)} cache domains have copies of {HOT_WORDS} words' rows"] if domains else []
+
+
 def write_config(path: Path, values: dict[str, Any], command: click.Command, chosen: dict[str, Any]) -> None:
     """Write the options of a run so that `fastw2v train --config` runs it again, complete or not at all.
 

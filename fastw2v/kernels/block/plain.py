@@ -23,6 +23,7 @@ from fastw2v.kernels.block.plain_noise import (
 from fastw2v.kernels.block.plain_pairs import step_contexts
 from fastw2v.kernels.block.scratch import new_seen
 from fastw2v.kernels.block.windows import count_neighbours, list_centers
+from fastw2v.kernels.copies import merge_some, place_words
 from fastw2v.kernels.intrinsics import atomic_add
 from fastw2v.kernels.jit import by_type, fast_jit, inner_jit
 from fastw2v.kernels.objectives import draw_shared
@@ -102,7 +103,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     loss, n_pairs = 0.0, 0
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
-        draws = draw_shared(objective.unigram_table, draws, len(noise), noise)
+        draws = draw_shared(objective, draws, len(noise), noise)
         block_loss, block_pairs = step_block(
             plan.architecture, vectors, kept, centers, size, rates, scratch, seen
         )
@@ -124,8 +125,10 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        place_words(plan.objective, kept, span[2])
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, seen)
+        merge_some(plan.objective, vectors)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]

@@ -42,6 +42,7 @@ from fastw2v.kernels.block.scratch import (
 )
 from fastw2v.kernels.block.updates import add_moves, clear_moves, set_steps, update_centers, update_noise
 from fastw2v.kernels.block.windows import gather, list_centers, look_ahead, prefetch
+from fastw2v.kernels.copies import merge_some, place_words
 from fastw2v.kernels.intrinsics import atomic_add, borrowed, tick
 from fastw2v.kernels.jit import by_type, fast_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
@@ -140,12 +141,12 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     order = scratch.order[: list_centers(architecture, kept, begin, end, scratch.order)]
     forget(seen)
     loss, n_pairs = 0.0, 0.0
-    draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
+    draws = draw_shared(objective, draws, estimator.shared_negatives, noise)
     for start in range(0, len(order), estimator.block_size):
         stop = min(start + estimator.block_size, len(order))
         for s in range(len(noise)):  # a slice assigned would bring the text of its error, 2 s to compile
             scratch.noise.words[s] = noise[s]
-        draws = draw_shared(objective.unigram_table, draws, estimator.shared_negatives, noise)
+        draws = draw_shared(objective, draws, estimator.shared_negatives, noise)
         look_ahead(architecture, kept, order[stop : stop + estimator.block_size], size, noise, ahead)
         centers = order[start:stop]
         block_loss, block_pairs = step_block(architecture, vectors, kept, centers, size, rates, scratch, seen)
@@ -167,8 +168,10 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
         if unit >= work.queue[1]:
             break
         span = keep_unit(tokens, plan.architecture, epoch_key, unit, kept)
+        place_words(plan.objective, kept, span[2])
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, seen)
+        merge_some(plan.objective, vectors)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]
