@@ -160,23 +160,27 @@ def phase_line(name: str, rows: list[Row], total: float, peak: float) -> list[st
 
 
 def sharing(rows: list[Row]) -> str:
-    """Where the rows of a block are found, simulated."""
+    """Where the rows of a block are found, and speed-ups, simulated."""
     parts = []
     for own in newest_run(of_bench(rows, "sharing"), *SETTINGS):
         lines = [
             [
                 f"{row['workers']}",
-                *(f"{row[key]:.0%}" for key in ("own", "other", "memory")),
-                f"{row['hottest']:.1f}",
+                f"{row['copies'] or ''}",
+                *(f"{row[key]:.0%}" for key in ("own", "near", "far", "shared", "memory")),
+                f"{row['speed_up']:.1f}",
             ]
             for row in own
         ]
         head = [
             "workers",
+            "copies of",
             "own cache",
-            "another core's",
+            "another's of the domain",
+            "of another domain",
+            "last level",
             "memory",
-            "workers that use the hottest row, a block",
+            "times one worker",
         ]
         parts.append(f"{table(head, lines)}\n\n{caption(own[0], 'simulated')}")
     return "\n\n".join(parts)

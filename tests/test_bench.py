@@ -399,16 +399,29 @@ def test_watched__times_a_program_from_its_vocabulary_to_its_last_progress(tmp_p
 
 
 def test_simulate__tells_own_rows_from_shared_ones():
-    steps = sharing.WARM + 4
+    warm, steps = 20, 24
     private = [[np.array([worker]) for _ in range(steps)] for worker in range(3)]
-    shares, uses = sharing.simulate(private)
-    assert shares.tolist() == [1, 0, 0]
-    assert uses == 1
-    shares, uses = sharing.simulate([[np.array([7]) for _ in range(steps)] for _ in range(3)])
-    assert shares.tolist() == [0, 1, 0]
-    assert uses == 3
+    found = sharing.simulate(private, 2, warm)
+    assert found.shares.tolist() == [1, 0, 0, 0, 0]
+    assert found.hottest == 1
+    hot = [[np.array([7]) for _ in range(steps)] for _ in range(4)]
+    found = sharing.simulate(hot, 2, warm)  # 0 and 1 are one domain, 2 and 3 another
+    assert found.shares.tolist() == [0, 0.5, 0.5, 0, 0]
+    assert found.hottest == 4
+    assert found.passed == (2, 2)
+    copied = [[sharing.with_copies(rows, n // 2, 8, 100) for rows in hot[n]] for n in range(4)]
+    assert sharing.simulate(copied, 2, warm).shares.tolist() == [0, 1, 0, 0, 0]
     fresh = [[np.array([1000 * worker + step]) for step in range(steps)] for worker in range(3)]
-    assert sharing.simulate(fresh)[0].tolist() == [0, 0, 1]
+    assert sharing.simulate(fresh, 2, warm).shares.tolist() == [0, 0, 0, 0, 1]
+    seldom = [[np.array([step % 10]) for step in range(steps)]]
+    assert sharing.simulate(seldom, 2, warm).shares.tolist() == [0, 0, 0, 1, 0]
+
+
+def test_word_ns__counts_where_rows_are_and_what_the_hottest_takes():
+    costs = sharing.Costs(word=1000, near=200, far=900, memory=100)
+    found = sharing.Found(np.array([0.5, 0.2, 0.1, 0.1, 0.1]), 2.0, 3.0, (2.0, 1.0))
+    assert sharing.word_ns(found, costs, merging=5) == pytest.approx(1000 + 5 + 80 + 180 + 20)
+    assert sharing.round_ns(found, costs) == 2 * 200 + 900
 
 
 # What is measured together, and the figures that this makes: three tests, which workers can share.
@@ -435,6 +448,8 @@ def test_main__runs_measures_on_a_small_corpus(measures, figures, tmp_path, monk
     monkeypatch.setattr(ingest, "RUN_OPTIONS", ("--dim", "16"))
     monkeypatch.setattr(phases, "UNITS", 4)
     monkeypatch.setattr(peak, "COLUMN_BYTES", 1 << 20)
+    monkeypatch.setattr(sharing, "LAST_LEVEL", 600)
+    monkeypatch.setattr(sharing, "WORKERS", (1, 16))
     results, drawn = tmp_path / "results.jsonl", tmp_path / "figures"
     arguments = [*measures, "--corpus", tmp_path / "planted.parquet", "--dim", 16, "--epochs", 2]
     arguments += ["--try-lr", 0.05, "--try-epochs", 1, "--rounds", 1, "--seeds", 2]
