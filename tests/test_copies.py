@@ -12,6 +12,7 @@ import pytest
 from corpora.small import corpus_of, zipfian
 from fastw2v import backends
 from fastw2v.backends import domains_for, make, plan_of
+from fastw2v.commands.train.settings import copies_lines
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.kernels import backend as kernel_backend
@@ -24,6 +25,7 @@ from fastw2v.reference import copies as reference_copies
 from fastw2v.reference.backend import TRAINERS
 from fastw2v.training import loop
 from fastw2v.training.compilation import smallest
+from fastw2v.training.hooks import Hook, Moment
 from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
 
 N_WORDS, N_HOT, N_PARTS, DIM = 300, 20, 3, 24
@@ -132,12 +134,28 @@ def test_train__racing_domains_reach_the_loss_of_one(corpus: Corpus) -> None:
     assert losses[1:] == pytest.approx([losses[0]] * 2, rel=0.02)
 
 
+class Seen(Hook):
+    """What hooks see of the matrices, checkpoints among them."""
+
+    def __init__(self) -> None:
+        self.shapes = set[tuple[int, ...]]()
+
+    def after_call(self, moment: Moment) -> None:
+        self.shapes |= {matrix.shape for matrix in moment.vectors}
+
+
+def plain_shape(n_words: int) -> tuple[int, ...]:
+    return aligned_zeros(n_words, DIM).shape
+
+
 def test_train__a_run_with_domains_ends_with_plain_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     n_words = 2 * HOT_WORDS
     corpus = corpus_of(zipfian(n_words, 5 * UNIT), n_words, 30, least_count=1)
     plain = loop.train(corpus, config_of(threads=1)).embeddings
     monkeypatch.setattr(loop, "domains_for", lambda *given: [[], []])
-    trained = loop.train(corpus, config_of(threads=2)).embeddings
+    seen = Seen()
+    trained = loop.train(corpus, config_of(threads=2), [seen]).embeddings
+    assert seen.shapes == {plain_shape(n_words)}
     assert trained.center_vectors.shape == plain.center_vectors.shape == (n_words, DIM)
     assert not (trained.center_vectors == plain.center_vectors).all()
     assert np.isfinite(trained.center_vectors).all()
@@ -216,6 +234,16 @@ def test_train__no_copies_train_as_none_do(corpus: Corpus) -> None:
         ended.append(vectors)
     for one, other in zip(*ended, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-6)
+
+
+def test_copies_lines__say_how_many_domains_have_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrainConfig(threads=8)
+    monkeypatch.setattr(backends, "can_bind", lambda: True)
+    monkeypatch.setattr(backends, "cache_domains", lambda: TWO_AND_SIX)
+    assert copies_lines(config, 1 << 20) == [f"2 cache domains have copies of {HOT_WORDS} words' rows"]
+    assert copies_lines(config, 100) == []
+    monkeypatch.setattr(backends, "cache_domains", lambda: [list(range(8))])
+    assert copies_lines(config, 1 << 20) == []
 
 
 def test_of__gives_each_domain_workers_by_its_cores() -> None:
