@@ -32,12 +32,13 @@ def arrays_of(config: TrainConfig, lengths: list[int], seed: int) -> tuple[Any, 
     from fastw2v import backends
     from fastw2v.model.arrays import Tokens, Vectors, n_units
     from fastw2v.model.streams import epoch_key
-    from fastw2v.training import start
+    from fastw2v.training import matrices
+    from fastw2v.training.start import make_schedule
 
     ids = np.random.default_rng(seed).integers(0, N_WORDS, sum(lengths))
     corpus = corpus_of(ids, N_WORDS, lengths, least_count=1)
-    vectors = Vectors(*(start.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
-    schedule = start.make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
+    vectors = Vectors(*(matrices.aligned_zeros(N_WORDS, config.dim) for _ in range(2)))
+    schedule = make_schedule(config, max(len(ids), 1), epoch_key(seed, 0))
     plan = backends.plan_of(config, corpus.vocabulary.counts, max(lengths))
     return vectors, Tokens(corpus.ids, corpus.offsets), plan, schedule, n_units(len(ids))
 

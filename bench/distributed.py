@@ -26,7 +26,7 @@ from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
 from fastw2v.training.hooks import Trained
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 from fastw2v.vectors import formats
 
 EXCHANGES = 5  # of a combination: reports, sizes and rows to who combines, sizes and rows back

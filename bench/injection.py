@@ -28,7 +28,7 @@ from fastw2v.errors import OutputError
 from fastw2v.model.arrays import Totals, Vectors
 from fastw2v.model.ngrams import Spans
 from fastw2v.system.files import LOCK, require_writable
-from fastw2v.training import start
+from fastw2v.training import matrices
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints, read_checkpoint
@@ -118,7 +118,7 @@ class Trial(NamedTuple):
 
 def small_run() -> tuple[RunIdentity, Vectors]:
     corpus = corpus_of(np.arange(N_WORDS), N_WORDS, N_WORDS)
-    vectors = Vectors(*(start.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
+    vectors = Vectors(*(matrices.aligned_zeros(N_WORDS, DIM) for _ in range(2)))
     return RunIdentity(TrainConfig(dim=DIM), corpus, fingerprints(corpus), {}), vectors
 
 

@@ -17,7 +17,8 @@ from fastw2v.kernels.block.scratch import PHASES
 from fastw2v.kernels.block.step import train_units
 from fastw2v.kernels.compiler import compiler
 from fastw2v.model.arrays import KEPT, PAIRS, UNIT, Tokens, Vectors, Work, new_totals, padded
-from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
+from fastw2v.training.matrices import aligned_zeros
+from fastw2v.training.start import longest_sentence, make_schedule
 from fastw2v.vectors.embeddings import fill_initial
 
 UNITS = 600  # 2.5 M tokens

@@ -17,7 +17,7 @@ from fastw2v.model.arrays import Tokens, Vectors
 from fastw2v.model.plan import Estimator, NegativeSampling, Pair, Plan, Schedule, SkipGram, Words
 from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabilities, unigram_table
 from fastw2v.model.streams import epoch_key
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 from tests.sharing_out import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from tests.slow import pytest_runtest_setup, pytest_runtest_teardown  # noqa: F401 - hooks
 

@@ -29,7 +29,7 @@ from fastw2v.model.plan import (
     Whole,
     Words,
 )
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 
 OPTIONS: dict[str, list[Any]] = {
     "backend": ["numba", "reference"],

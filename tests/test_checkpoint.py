@@ -14,12 +14,13 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
-from fastw2v.training import loop, spans, start
+from fastw2v.training import loop, spans
 from fastw2v.training.checkpoint import manifest, matrices, sealed
 from fastw2v.training.checkpoint.checkpointer import Checkpointer, Interval, RunIdentity, parse_interval
 from fastw2v.training.checkpoint.folder import Folder
 from fastw2v.training.checkpoint.manifest import fingerprints
 from fastw2v.training.hooks import Position, Progress
+from fastw2v.training.matrices import aligned_zeros
 from fastw2v.vectors import formats
 from tests.chains import chain_corpus
 
@@ -148,7 +149,7 @@ def test_checkpoints__padding_is_restored_as_zeros(kept):
     saved, _ = open_newest(kept)
     config = TrainConfig(dim=8, threads=1, epochs=2)
     with Folder(kept) as folder:
-        vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
+        vectors = Vectors(*(aligned_zeros(40, 8) for _ in range(2)))
         position = Checkpointer(folder, EVERY_CALL, run_of(config), saved).restore(vectors)
     assert (position.epoch, position.unit) == (0, 3)
     for matrix in vectors:
@@ -367,7 +368,7 @@ def test_folder__that_cannot_be_is_an_output_error(tmp_path):
 def test_save__never_keeps_vectors_that_are_not_healthy(kept, wrong):
     before = {path: path.read_bytes() for path in kept.glob("*/*")}
     saved, _ = open_newest(kept)
-    vectors = Vectors(*(start.aligned_zeros(40, 8) for _ in range(2)))
+    vectors = Vectors(*(aligned_zeros(40, 8) for _ in range(2)))
     vectors.outside[39, 7] = wrong
     with Folder(kept) as folder:
         checkpointer = Checkpointer(folder, EVERY_CALL, run_of(TrainConfig(dim=8)), saved)

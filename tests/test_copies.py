@@ -26,7 +26,8 @@ from fastw2v.reference.backend import TRAINERS
 from fastw2v.training import loop
 from fastw2v.training.compilation import smallest
 from fastw2v.training.hooks import Hook, Moment
-from fastw2v.training.start import aligned_zeros, longest_sentence, make_schedule
+from fastw2v.training.matrices import aligned_zeros
+from fastw2v.training.start import longest_sentence, make_schedule
 
 N_WORDS, N_HOT, N_PARTS, DIM = 300, 20, 3, 24
 

@@ -24,7 +24,8 @@ from fastw2v.options.endless import EndlessConfig
 from fastw2v.run.endless import Learner, settings_of
 from fastw2v.run.saved_model import read_model
 from fastw2v.system.machine import resident_memory
-from fastw2v.training.start import aligned_zeros, schedule_of
+from fastw2v.training.matrices import aligned_zeros
+from fastw2v.training.start import schedule_of
 from fastw2v.vectors.embeddings import Embeddings, fill_initial
 
 DIM = 8

@@ -31,7 +31,7 @@ from fastw2v.model.streams import epoch_key, noise_stream
 from fastw2v.reference import losses
 from fastw2v.reference import objectives as reference_objectives
 from fastw2v.reference import units as reference_units
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 from tests.conftest import start_vectors
 
 Floats = NDArray[np.float32]

@@ -47,7 +47,7 @@ from fastw2v.model.sampling import as_limits, keep_probabilities, noise_probabil
 from fastw2v.model.streams import epoch_key
 from fastw2v.reference.backend import ReferenceBackend
 from fastw2v.reference.inputs import rows_of
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 
 # ---- The rows ---------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop
 from fastw2v.training.holdout import Evaluator
 from fastw2v.training.hooks import Evaluation, Position, Progress
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 from tests.chains import chain_corpus
 from tests.parquet import write
 

@@ -15,9 +15,9 @@ from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import CorpusError, DivergedError, OutputError, StepSizeWarning, UsageError
 from fastw2v.model.arrays import UNIT, Totals, Vectors
 from fastw2v.model.plan import NegativeSampling, Softmax
-from fastw2v.training import health, loop, spans, start
+from fastw2v.training import health, loop, matrices, spans
 from fastw2v.training.hooks import Callbacks
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 from tests.chains import chain_corpus
 
 
@@ -225,16 +225,16 @@ def test_train__empty_sentences_are_fine():
 
 def test_require_memory__names_need_and_cure():
     with pytest.raises(OutputError, match=r"need 8064\.0 GB.*lower --dim"):
-        start.require_memory(10**9, 1_000)
+        matrices.require_memory(10**9, 1_000)
 
 
 @pytest.mark.parametrize("dim", [1, 5, 16, 100])
 def test_unpadded__moves_rows_together_in_place(dim):
     rng = np.random.default_rng(0)
-    matrix = start.aligned_zeros(10_000, dim)
+    matrix = matrices.aligned_zeros(10_000, dim)
     matrix[:, :dim] = rng.random((10_000, dim))
     expected = matrix[:, :dim].copy()
-    actual = start.unpadded(matrix, dim)
+    actual = matrices.unpadded(matrix, dim)
     assert actual.flags.c_contiguous
     assert np.shares_memory(actual, matrix)
     np.testing.assert_array_equal(actual, expected)
@@ -242,7 +242,7 @@ def test_unpadded__moves_rows_together_in_place(dim):
 
 def test_aligned_zeros__rows_start_on_cache_lines():
     for dim in (1, 16, 300):
-        matrix = start.aligned_zeros(7, dim)
+        matrix = matrices.aligned_zeros(7, dim)
         assert matrix.ctypes.data % 64 == 0
         assert matrix.strides[0] % 64 == 0
 

@@ -25,7 +25,7 @@ from fastw2v.distributed.kernels import (
     settle,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 
 # The most frequent words, whose rows are combined every time. Analogies and MB that a rank sent with 4 ranks,
 # dim 100, 2 epochs of 17 M words, lr .05, 65,536 words a step: 1024 rows 23.2 % and 653, 4096 25.7 % and

@@ -29,7 +29,7 @@ from fastw2v.model.plan import NO_COPIES, Block, Lockstep, Pair, Panels, Plan, W
 from fastw2v.system import interrupts
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.hooks import Hook
-from fastw2v.training.start import aligned_zeros
+from fastw2v.training.matrices import aligned_zeros
 
 # Seconds that a kernel takes to compile for one of a loop of Python: both are of one core, the loop's 0.02 s
 # long enough to meet those who use it too.

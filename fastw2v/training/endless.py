@@ -23,8 +23,9 @@ from fastw2v.model.streams import epoch_key
 from fastw2v.training.compilation import compile_kernels, smallest
 from fastw2v.training.health import require_healthy
 from fastw2v.training.hooks import Hook
+from fastw2v.training.matrices import aligned_zeros, require_memory
 from fastw2v.training.spans import next_size
-from fastw2v.training.start import aligned_zeros, longest_sentence, require_memory, schedule_of
+from fastw2v.training.start import longest_sentence, schedule_of
 from fastw2v.vectors.embeddings import fill_initial
 
 GoesOn = Callable[[float, Totals], bool]

@@ -58,7 +58,8 @@ from fastw2v.system.machine import usable_cores
 from fastw2v.training.health import step_size_warning
 from fastw2v.training.holdout import Score
 from fastw2v.training.hooks import Trained
-from fastw2v.training.start import matrix_bytes, no_pair_line
+from fastw2v.training.matrices import matrix_bytes
+from fastw2v.training.start import no_pair_line
 from fastw2v.training.step_size import chosen_line, few_epochs_line
 from fastw2v.vectors import formats
 from fastw2v.vectors.embeddings import Embeddings, with_outside

@@ -111,7 +111,7 @@ class Outputs:
 def estimate(corpus: Corpus, run: Run, outputs: Outputs) -> list[str]:
     """What a run on this corpus takes: tokens, memory, disk; of several processes, ids and memory of one."""
     from fastw2v.backends import n_buckets_of
-    from fastw2v.training.start import matrix_bytes
+    from fastw2v.training.matrices import matrix_bytes
 
     n_words, config, n_buckets = len(corpus.vocabulary), run.training, n_buckets_of(run.training)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
