@@ -22,6 +22,7 @@ from fastw2v.corpus import read_corpus
 from fastw2v.corpus.read import Corpus
 from fastw2v.errors import DivergedError, UsageError
 from fastw2v.kernels.backend import KernelBackend
+from fastw2v.kernels.domains import Domains
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
 from fastw2v.model.plan import Lockstep, Plan
@@ -91,8 +92,8 @@ WORKERS: list[int] = []
 class Watched(KernelBackend):
     """Notes how many workers it was given; where they would race, one does the work, to the same bytes."""
 
-    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int) -> None:
-        super().__init__(plan, vectors, n_workers)
+    def __init__(self, plan: Plan, vectors: Vectors, n_workers: int, domains: Domains | None = None) -> None:
+        super().__init__(plan, vectors, n_workers, domains)
         WORKERS.append(len(self.totals))
         if not isinstance(plan.estimator, Lockstep):
             self.totals = self.totals[:1]
