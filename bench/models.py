@@ -120,6 +120,7 @@ def lines(rows: list[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Ro
             first = next((row for row in best if row["trainer"] == OURS), None)
             for row in best:
                 ratio = f"{speed(first) / speed(row):.1f} x" if first and row is not first else ""
-                scores = [scored(row["scores"].get(judge, math.nan), judge) for judge in judges]
+                told = row["scores"]
+                scores = [scored(told[judge], judge) if judge in told else "–" for judge in judges]
                 cells.append([model, row["trainer"], f"{row['lr']:g}", f"{speed(row):,.0f}", ratio, *scores])
         yield ["model", "trainer", "lr", "words/s", "ours is faster by", *judges], cells, own

@@ -82,7 +82,8 @@ def quality(rows: list[Row]) -> str:
             lines.append([name, f"{len(newest)}", *cells])
         text = table(["trainer", "runs", *judges], lines)
         epochs = f"{own[0]['epochs']} epoch" + "s" * (own[0]["epochs"] != 1)
-        parts.append(f"{text}\n\n{caption(own[0], epochs)}")
+        step = f"lr {own[0]['lr']:g}"
+        parts.append(f"{text}\n\n{caption(own[0], step, epochs)}")
     return "\n\n".join(parts)
 
 
@@ -279,7 +280,7 @@ def models(rows: list[Row]) -> str:
     parts = []
     for head, lines, own in of_models.lines(rows):
         epochs = f"{own[0]['epochs']} epochs, a run each"
-        parts.append(f"{table(head, lines)}\n\n{caption(own[-1], epochs)}")
+        parts.append(f"{table(head, lines)}\n\n{caption(own[0], epochs)}")
     return "\n\n".join(parts)
 
 

@@ -351,7 +351,10 @@ def test_marked__fills_named_tables_and_nothing_else():
         report.marked("<!-- generated: speed -->\n<!-- end -->", rows)
 
 
-@pytest.mark.parametrize("page", ["README.md", "bench/README.md", "docs/going-on.md"])
+PAGES = ("README.md", "bench/README.md", "docs/going-on.md", "docs/graphs.md", "docs/stability.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pages__hold_the_tables_made_of_the_committed_results(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     rows = command.read_records(ROOT / "bench" / "results.jsonl")
