@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.kernels.block.pairs import four_from, list_words, relate, score_words, words_at
-from fastw2v.kernels.block.scratch import Window, new_window
+from fastw2v.kernels.block.scratch import Window, new_window, window_of_lines
 from fastw2v.kernels.block.windows import count_neighbours, list_centers
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, inlined_jit, inner_jit, level_jit
@@ -32,36 +32,22 @@ SMALLEST = np.float32(1e-30)  # squared length: no step is held back for shorter
 PLACE_BITS = 24  # of a table's entry, below the turn
 
 
-class Nodes(NamedTuple):
-    """The nodes on the paths of a window's words; fields of the same name are those of `Window`.
+class Scratch(NamedTuple):
+    """What a worker needs.
 
-    shares   float32, what the words count whose path meets the node, for each centre
-    against  float32, and those of them that leave it by branch 1
-    most     float32 (RUN,), how long a step along the row of each centre may be at most
-    sums     float32 (n, 2·RUN), shares and against of a node side by side, before they are in lines
-    turns    int64 (n_words,), of each node of the tree, when it was met last and its place then
-    turn     int64 (1,), windows so far
+    window  Window, the words around RUN neighbouring centres
+    nodes   Window, the nodes on the paths of these words
+    sums    float32 (n, 2·RUN), shares and against of a node side by side, before they are in lines
+    turns   int64 (n_words,), of each node of the tree, when it was met last and its place then
+    turn    int64 (1,), windows so far
+    order   int64 (UNIT,), the centres of a unit as they are taken
     """
 
-    words: NDArray[np.int64]
-    shares: NDArray[np.float32]
-    against: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    pulls: NDArray[np.float32]
-    steps: NDArray[np.float32]
-    word_steps: NDArray[np.float32]
-    products: NDArray[np.float32]
-    most: NDArray[np.float32]
+    window: Window
+    nodes: Window
     sums: NDArray[np.float32]
     turns: NDArray[np.int64]
     turn: NDArray[np.int64]
-
-
-class Scratch(NamedTuple):
-    """What a worker needs: the words of a window, the nodes of their paths, the order of a unit's centres."""
-
-    window: Window
-    nodes: Nodes
     order: NDArray[np.int64]
 
 
@@ -70,31 +56,23 @@ def new_scratch(plan, n_words):
     """Scratch for the paths of RUN neighbouring centres' windows, in a vocabulary of n_words."""
     reach, longest = plan.architecture.reach, plan.objective.longest
     n = whole_lines(min((2 * reach + RUN) * longest, n_words))
-    lines = aligned_rows(5, n * RUN)
-    nodes = Nodes(
-        np.zeros(n + RUN, np.int64),
-        lines[0],
-        lines[1],
-        lines[2],
-        lines[3],
-        lines[4],
-        np.zeros(n, np.float32),
-        np.zeros(RUN * RUN, np.float32),
-        np.zeros(RUN, np.float32),
+    return Scratch(
+        new_window(reach),
+        window_of_lines(n, aligned_rows(1, n * RUN)[0], np.zeros(RUN, np.float32)),
         aligned_rows(n, 2 * RUN),
         np.zeros(n_words, np.int64),
         np.zeros(1, np.int64),
+        np.zeros(UNIT, np.int64),
     )
-    return Scratch(new_window(reach), nodes, np.zeros(UNIT, np.int64))
 
 
 @inlined_jit
-def list_nodes(objective, window, n_words, nodes):
+def list_nodes(objective, n_words, scratch):
     """List the nodes on the paths of the window's words, and what they count in sums; returns how many."""
-    width, n = whole_lines(n_words), 0
-    shares, sums, turns = window.shares, nodes.sums, nodes.turns
-    nodes.turn[0] += 1
-    turn = nodes.turn[0] << PLACE_BITS
+    window, nodes, sums, turns = scratch.window, scratch.nodes, scratch.sums, scratch.turns
+    width, n, shares = whole_lines(n_words), 0, window.shares
+    scratch.turn[0] += 1
+    turn = scratch.turn[0] << PLACE_BITS
     for p in range(n_words):
         first, second, third, fourth = (
             shares[p],
@@ -127,12 +105,12 @@ def list_nodes(objective, window, n_words, nodes):
 
 
 @inlined_jit
-def in_lines(nodes, n, width):
+def in_lines(sums, nodes, n, width):
     """Put what nodes count in lines, those of a centre together; zeros beyond the last node."""
     for c in range(RUN):
         for q in range(n):
-            nodes.shares[c * width + q] = nodes.sums[q, c]
-            nodes.against[c * width + q] = nodes.sums[q, RUN + c]
+            nodes.shares[c * width + q] = sums[q, c]
+            nodes.against[c * width + q] = sums[q, RUN + c]
         for q in range(n, width):
             nodes.shares[c * width + q] = ZERO
             nodes.against[c * width + q] = ZERO
@@ -160,9 +138,9 @@ def train_unit(vectors, kept, span, plan, rates, scratch):
     while first < len(centers):
         n_centers, i = count_neighbours(kept, centers, first), centers[first]
         n_words, mass = list_words(kept, i, n_centers, size, window)
-        n = list_nodes(plan.objective, window, n_words, nodes)
+        n = list_nodes(plan.objective, n_words, scratch)
         width = whole_lines(n)
-        in_lines(nodes, n, width)
+        in_lines(scratch.sums, nodes, n, width)
         rows = words_at(kept, four_from(i, i + n_centers - 1))
         score_words(outside, center, rows, nodes, n, width)
         relate(center, rows, nodes.products)

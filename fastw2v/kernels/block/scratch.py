@@ -73,6 +73,9 @@ class Side(NamedTuple):
 class Window(NamedTuple):
     """The pairs of RUN neighbouring centres, and room for whole lines of their words.
 
+    Or of nodes, in place of words: rows that several words of a window have a part in
+    (`fastw2v.kernels.paths`).
+
     words       int64, of their windows
     bounds      int64 (RUN, 2), where the window of each begins and ends
     shares      float32, what each word counts for each centre, those of a centre a whole line or some
@@ -81,6 +84,8 @@ class Window(NamedTuple):
     steps       float32, and times that of the word's row
     word_steps  float32, the step of each word's row
     products    float32 (RUN²,), of the centres' rows: h_bᵀ h_c at b · RUN + c, for b < c
+    against     float32 of nodes, what counts for a low score, as shares do for both; None of words
+    most        float32 (RUN,) of nodes, how long a step along each centre's row may be; None of words
     """
 
     words: NDArray[np.int64]
@@ -91,6 +96,8 @@ class Window(NamedTuple):
     steps: NDArray[np.float32]
     word_steps: NDArray[np.float32]
     products: NDArray[np.float32]
+    against: NDArray[np.float32] | None
+    most: NDArray[np.float32] | None
 
 
 class Bags(NamedTuple):
@@ -231,13 +238,18 @@ def new_seen(dim):
 
 
 @inner_jit
-def new_window(reach):
-    """Scratch for the pairs of RUN neighbouring centres."""
-    n = whole_lines(2 * reach + RUN)
+def window_of_lines(n, against, most):
+    """Scratch for the pairs of RUN neighbouring centres with n words or nodes, in whole lines."""
     pairs = aligned_rows(4, n * RUN)
     words, bounds = np.zeros(n + RUN, np.int64), np.zeros((RUN, 2), np.int64)
     word_steps, products = np.zeros(n, np.float32), np.zeros(RUN * RUN, np.float32)
-    return Window(words, bounds, pairs[0], pairs[1], pairs[2], pairs[3], word_steps, products)
+    return Window(words, bounds, pairs[0], pairs[1], pairs[2], pairs[3], word_steps, products, against, most)
+
+
+@inner_jit
+def new_window(reach):
+    """Scratch for the pairs of RUN neighbouring centres."""
+    return window_of_lines(whole_lines(2 * reach + RUN), None, None)
 
 
 def _no_bags(lookup, n, dim):

@@ -111,6 +111,7 @@ def pair_errors(typingctx: Any, window: Any, width: Any, center_steps: Any) -> A
         arrays = {
             name: address(context, builder, kind, builder.extract_value(args[0], n))
             for n, (name, kind) in enumerate(zip(fields, signature.args[0].types, strict=True))
+            if kind != types.none
         }
         against, most = arrays.get("against"), arrays.get("most")
         scores, shares, pulls, steps, word_steps, products = (
