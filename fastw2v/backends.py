@@ -272,9 +272,9 @@ def spanned_domains(plan: Plan, backend: str, n_wanted: int | None) -> list[list
     """
     can = isinstance(plan.objective, NegativeSampling) and isinstance(plan.estimator, Pair | Block)
     can = can and isinstance(plan.inputs, Words) and not isinstance(plan.architecture, GivenPairs)
-    if backend == "reference" or not can or not can_bind():
-        return []
     n_workers, chosen = n_wanted or usable_cores(), list[list[int]]()
+    if backend == "reference" or not can or not can_bind() or n_workers < 2 * FEWEST_CORES:
+        return []  # before the caches are looked up, some files for each core
     for cores in sorted(cache_domains(), key=len, reverse=True):
         if sum(map(len, chosen)) < n_workers:
             chosen.append(cores)
@@ -286,6 +286,11 @@ def spanned_domains(plan: Plan, backend: str, n_wanted: int | None) -> list[list
 def domains_for(plan: Plan, n_words: int, backend: str, n_wanted: int | None) -> list[list[int]]:
     """Those whose workers are to have copies of the hottest rows: none of so few words that most are hot."""
     return spanned_domains(plan, backend, n_wanted) if n_words >= FEWEST_WORDS * HOT_WORDS else []
+
+
+def as_compiled(plan: Plan, backend: str, n_wanted: int | None) -> Plan:
+    """The plan with the type of copies that other runs on this machine have: one kernel to compile."""
+    return with_copies(plan, NO_COPIES) if spanned_domains(plan, backend, n_wanted) else plan
 
 
 def make(
@@ -312,8 +317,7 @@ def make(
     from fastw2v.kernels.backend import KernelBackend
     from fastw2v.kernels.domains import Domains
 
-    if not domains and spanned_domains(plan, backend, n_workers):
-        plan = with_copies(plan, NO_COPIES)  # which other runs on this machine have: one kernel to compile
+    plan = plan if domains else as_compiled(plan, backend, n_workers)
     n_workers = workers_of(plan, n_workers or usable_cores())
     return KernelBackend(plan, vectors, n_workers, Domains(vectors, domains) if domains else None)
 

@@ -21,11 +21,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from fastw2v.backends import Backend, make, needs_compiling, plan_of, spanned_domains
+from fastw2v.backends import Backend, as_compiled, make, needs_compiling, plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.model.arrays import Tokens, Vectors
-from fastw2v.model.plan import NO_COPIES, Block, Lockstep, Pair, Panels, Plan, Whole, with_copies
+from fastw2v.model.plan import Block, Lockstep, Pair, Panels, Plan, Whole
 from fastw2v.system import interrupts
 from fastw2v.system.machine import usable_cores
 from fastw2v.training.hooks import Hook
@@ -57,8 +57,7 @@ def smallest(
     """
     counts = np.ones(2, np.int64)
     plan = plan_of(config, counts, 2, outside_counts=counts if pairs else None, has_targets=targets)
-    if spanned_domains(plan, config.backend, config.threads):
-        plan = with_copies(plan, NO_COPIES)
+    plan = as_compiled(plan, config.backend, config.threads)
     vectors = Vectors(aligned_zeros(2, config.dim), aligned_zeros(2, config.dim))
     weights = np.zeros(0, np.float32) if weighted or targets else None
     words = np.zeros(0, np.int32) if targets else None
