@@ -243,6 +243,7 @@ def test_copies_lines__say_how_many_domains_have_copies(monkeypatch: pytest.Monk
     monkeypatch.setattr(backends, "cache_domains", lambda: TWO_AND_SIX)
     assert copies_lines(config, 1 << 20) == [f"2 cache domains have copies of {HOT_WORDS} words' rows"]
     assert copies_lines(config, 100) == []
+    assert copies_lines(config, 1 << 20, pairs=True) == []
     monkeypatch.setattr(backends, "cache_domains", lambda: [list(range(8))])
     assert copies_lines(config, 1 << 20) == []
 

@@ -269,9 +269,10 @@ class LeaderJob:
         init = None if saved else self.load_start(corpus)
         if display.verbose:
             idle = without_effect(run.training, by_files=bool(self.scores))
-            idle |= OF_SENTENCES.keys() if run.request.pairs.pairs else set()
+            pairs = bool(run.request.pairs.pairs)
+            idle |= OF_SENTENCES.keys() if pairs else set()
             display.say(as_typed_line(run.training, idle), whole=True)
-            for told in copies_lines(run.training, len(corpus.vocabulary)):
+            for told in copies_lines(run.training, len(corpus.vocabulary), pairs=pairs):
                 display.say(told)
         if saved:
             display.say(f"going on from {saved.path}, {saved.share:.1%} of the run")

@@ -217,14 +217,19 @@ def as_typed_line(config: TrainConfig, idle: Collection[str] = ()) -> str:
     return " ".join(words)
 
 
-def copies_lines(config: TrainConfig, n_words: int) -> list[str]:
-    """In a line, which cache domains have copies of the hottest rows; no line where none has."""
+def copies_lines(config: TrainConfig, n_words: int, *, pairs: bool = False) -> list[str]:
+    """In a line, which cache domains have copies of the hottest rows; no line where none has.
+
+    pairs   whether the corpus is of given pairs
+    """
     import numpy as np
 
     from fastw2v.backends import domains_for, plan_of
     from fastw2v.model.plan import HOT_WORDS
 
-    domains = domains_for(plan_of(config, np.ones(2, np.int64), 2), n_words, config.backend, config.threads)
+    counts = np.ones(2, np.int64)
+    plan = plan_of(config, counts, 2, outside_counts=counts if pairs else None)
+    domains = domains_for(plan, n_words, config.backend, config.threads)
     return [f"{len(domains)} cache domains have copies of {HOT_WORDS} words' rows"] if domains else []
 
 
