@@ -12,7 +12,7 @@ import click
 
 from bench import report
 from bench.continuing import continuing
-from bench.graphs import GraphOptions
+from bench.graphs import WALKS, GraphOptions
 from bench.graphs import graphs as measure_graphs
 from bench.ingest import ingest
 from bench.models import models
@@ -167,6 +167,7 @@ def peer_option(name: str, label: str) -> Callable[[Callable[..., Any]], Callabl
 @click.option("--nodes", type=click.IntRange(100), default=20_000, help="Of the graph of graphs.")
 @click.option("--edges", type=click.IntRange(1000), default=200_000, help="That are drawn, of graphs.")
 @click.option("--blocks", type=click.IntRange(2), default=20, help="That are planted, of graphs.")
+@click.option("--walks", type=click.IntRange(1), default=WALKS, help="From each node, of graphs.")
 @click.option("--p", type=float, default=1.0, help="node2vec's, of graphs.")
 @click.option("--q", type=float, default=1.0, help="node2vec's, of graphs.")
 @click.option("--peer-python", type=FILE, help="Python with pecanpy, of graphs.  [default: this one]")
@@ -222,7 +223,7 @@ def main(
         raise click.UsageError("report tells of the results in a file: give --json FILE")
     records = Records(json_file)
     of_graphs = GraphOptions(
-        **{name: given.pop(name) for name in ("nodes", "edges", "blocks", "p", "q", "peer_python")},
+        **{name: given.pop(name) for name in ("nodes", "edges", "blocks", "walks", "p", "q", "peer_python")},
         **{name: given[name] for name in ("threads", "rounds", "only")},
     )
     if to_measure:

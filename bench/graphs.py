@@ -24,10 +24,11 @@ from fastw2v.system.machine import usable_cores
 from fastw2v.vectors import formats
 
 MEASURE = "graphs"
-DIM, WINDOW, WALKS, LENGTH = 128, 10, 10, 80
+DIM, WINDOW, WALKS, LENGTH = 128, 10, 10, 80  # walks of a node where none are asked for
 LABELLED, SPLITS = 0.1, 3  # of the nodes, as studies have it, and how often they are drawn
 RIDGE = 1e-2
 OURS, PECANPY = "fastw2v", "PecanPy + gensim"
+ABOUT = ("nodes", "edges", "blocks", "p", "q", "walks", "threads")
 
 
 class GraphOptions(NamedTuple):
@@ -42,6 +43,7 @@ class GraphOptions(NamedTuple):
     rounds: int
     only: tuple[str, ...]
     peer_python: Path | None
+    walks: int = WALKS
 
 
 class Finished(NamedTuple):
@@ -66,7 +68,7 @@ def graphs(records: Records, options: GraphOptions) -> None:
         say(f"graphs: drawing {options.edges:,} edges of {options.nodes:,} nodes in {options.blocks} blocks")
         graph = planted_graph(options.nodes, options.edges, options.blocks)
         commands = commands_of(options, *write_edges(graph, folder), folder)
-        about = {name: getattr(options, name) for name in ("nodes", "edges", "blocks", "p", "q", "threads")}
+        about = {name: getattr(options, name) for name in ABOUT}
         about |= {"graph_bytes": graph_bytes(graph), "matrix_bytes": 2 * 4 * DIM * options.nodes}
         for number in range(options.rounds):
             for program, (command, output) in commands.items():
@@ -89,7 +91,13 @@ def commands_of(
     walks = {"p": options.p, "q": options.q, "walk-length": LENGTH}
     own, other = folder / "own.vectors.bin", folder / "other.txt"
     ours = [sys.executable, "-m", "fastw2v", "train", "--graph", str(edges), "-o", str(own), "-q"]
-    own_names = {"walks": WALKS, "dim": DIM, "window": WINDOW, "epochs": 1, "threads": options.threads}
+    own_names = {
+        "walks": options.walks,
+        "dim": DIM,
+        "window": WINDOW,
+        "epochs": 1,
+        "threads": options.threads,
+    }
     ours += ["--no-save-config", *flags(walks | own_names)]
     found = {OURS: (ours, own)}
     python = str(options.peer_python or sys.executable)
@@ -99,7 +107,9 @@ def commands_of(
         is_first_order = options.p == options.q == 1
         peer = [python, "-m", "pecanpy.cli", "--input", str(lines), "--output", str(other)]
         peer += ["--mode", "FirstOrderUnweighted" if is_first_order else "SparseOTF"]
-        peer += flags(walks | {"num-walks": WALKS, "dimensions": DIM, "window-size": WINDOW, "epochs": 1})
+        peer += flags(
+            walks | {"num-walks": options.walks, "dimensions": DIM, "window-size": WINDOW, "epochs": 1}
+        )
         found[PECANPY] = ([*peer, "--workers", str(options.threads)], other)
     if unknown := set(options.only) - {OURS, PECANPY}:
         raise click.UsageError(f"--only {min(unknown)!r} is none of {OURS!r}, {PECANPY!r}")
@@ -184,12 +194,12 @@ HEAD = [
 def as_table(rows: list[Row]) -> str:
     """Of each graph and pair of parameters the programs, with the best of their rounds, in the newest run."""
     parts = []
-    for own in newest_run(of_bench(rows, MEASURE), "nodes", "edges", "p", "q", "threads", *MACHINE):
+    for own in newest_run([{"walks": WALKS} | row for row in of_bench(rows, MEASURE)], *ABOUT, *MACHINE):
         best = {row["trainer"]: row for row in sorted(own, key=lambda row: -float(row["seconds"]))}
         first = best.get(OURS)
         row = own[-1]
         about = f"{row['nodes']:,} nodes, {row['edges']:,} edges, {row['blocks']} blocks"
-        about += f"; p {row['p']:g}, q {row['q']:g}"
+        about += f"; {row['walks']} walks of {LENGTH} nodes from each, p {row['p']:g}, q {row['q']:g}"
         machine = f"{row['threads']} threads; {machine_of(row)}; "
         machine += f"Python {row['python']}, numba {row['numba']}"
         lines = [cells_of(best[name], first) for name in sorted(best, key=lambda name: name != OURS)]

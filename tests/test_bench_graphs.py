@@ -75,7 +75,9 @@ def test_table__forms_ratios_of_the_best_rounds_of_the_last_command() -> None:
         "| fastw2v | 4.0 |  | 400 | 300 | 0.900 | 0.875 |",
         "| PecanPy + gensim | 50.0 | 12.5 x | 400 | 300 | 0.900 | 0.875 |",
     ]
-    assert lines[-1].startswith("*1,000 nodes, 9,000 edges, 5 blocks; p 1, q 0.5; 2 threads; C")
+    assert lines[-1].startswith(
+        "*1,000 nodes, 9,000 edges, 5 blocks; 10 walks of 80 nodes from each, p 1, q 0.5; 2 threads; C"
+    )
 
 
 def test_run__tells_the_last_words_of_what_fails(tmp_path: Path) -> None:
@@ -88,12 +90,14 @@ def test_run__tells_the_last_words_of_what_fails(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_main__measures_ours_where_the_peer_is_missing(tmp_path: Path) -> None:
     options = ["--nodes", "200", "--edges", "3000", "--blocks", "3", "--rounds", "1", "--threads", "1"]
+    options += ["--walks", "9"]
     done = CliRunner().invoke(
         command.main, ["graphs", *options, "--only", graphs.OURS, "--q", "0.5", "--json", str(tmp_path / "r")]
     )
     assert done.exit_code == 0, done.output
     (row,) = [json.loads(line) for line in (tmp_path / "r").read_text().splitlines()]
     assert row["micro_f1"] > 0.8
+    assert row["walks"] == 9
     assert row["peak_bytes"] > row["matrix_bytes"] == 2 * 4 * 128 * 200
     assert re.search(r"\| fastw2v \| [\d.]+ \|  \|", done.output)
     refused = CliRunner().invoke(command.main, ["graphs", *options, "--only", "gensim"])
