@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from bench.launcher import in_ranks, mpirun, variables
 from bench.options import Session, say
-from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.distributed.communicator import Communicator, SingleProcess
 from fastw2v.distributed.kernels import apply
 from fastw2v.distributed.loop import train_replicas
@@ -25,6 +25,7 @@ from fastw2v.distributed.rows import LADDER_ROWS, Replica, combine_packets
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
+from fastw2v.options.replicas import SYNC_WORDS, ReplicaConfig
 from fastw2v.training.hooks import Trained
 from fastw2v.training.matrices import aligned_zeros
 from fastw2v.vectors import formats

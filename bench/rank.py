@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.distributed.communicator import Communicator, SingleProcess
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.mpi import MpiCommunicator
 from fastw2v.distributed.shards import read_shared_corpus
+from fastw2v.options.replicas import ReplicaConfig
 
 PROBE_BYTES = 8 << 20
 PROBES = 9

@@ -14,6 +14,7 @@ from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions, check_kmers
 from fastw2v.options.pairs import PairConfig
 from fastw2v.options.phrases import PhraseOptions, check_phrases, spelt
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.options.rows import RowOptions, check_rows
 from fastw2v.options.text import TextOptions, check_text
 from fastw2v.options.together import check_clock, check_combination, refused
@@ -26,7 +27,6 @@ Precision = Literal["float32", "bfloat16"]
 Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
-Combine = Literal["adasum", "mean"]
 WindowWeights = Literal["auto", "exact", "drawn"]
 Preset = Literal["text", "relatedness", "similarity", "items", "graph"]
 
@@ -61,12 +61,7 @@ ABOVE_0 = 5e-324  # the least float there is
 # Few words would be drawn over and over: 20 words at .1 end .019 nats over kernel pair with 64 draws.
 FEW_DRAWS, MORE_DRAWS, STEP_OF_MORE, WORDS_OF_MORE = 32, 64, 0.05, 1_000
 
-# Words that a thread of several processes trains between two combinations. 4 ranks of one thread, dim 300,
-# 5 epochs of 17 M words, lr .05: analogies 39.6 % with 65,536, 39.9 % with 131,072, 39.4 % with 262,144 and
-# 29 % of the bytes of the first; one process at lr .025 scores 38.0 %.
-SYNC_WORDS = 262_144
 DEFAULT_INTERVAL = "5m"  # between checkpoints
-SYNC_UNIT = 4_096  # model.arrays.UNIT: whole units are trained between two combinations
 
 
 @described
@@ -234,38 +229,6 @@ class TrainConfig:
     def min_learning_rate(self) -> float:
         """The floor of the step size."""
         return self.learning_rate * 1e-4 if self.min_lr is None else self.min_lr
-
-
-@described
-@dataclass(frozen=True)
-class ReplicaConfig:
-    """Options of a run in several processes, each with its own replica of the vectors."""
-
-    sync_words: int | None = option(
-        None,
-        "Several processes",
-        "Words that each trains between two combinations; 0 adapts it to the network.",
-        limits=Whole(0, 2**40),
-        shown="262144 a thread",
-    )
-    combine: Combine = option(
-        "adasum",
-        "Several processes",
-        "How their steps on one row are combined: adasum adds those that differ in direction and averages "
-        "those that agree.",
-    )
-    overlap: bool = option(
-        False, "Several processes", "Combine while the next step is trained: for slow networks."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the limits; raises UsageError."""
-        settle(self)
-        if self.sync_words and self.sync_words < SYNC_UNIT:
-            raise refused(
-                f"sync_words is {self.sync_words}: it must be 0 (adapted) or {SYNC_UNIT:,} or more",
-                "sync_words",
-            )
 
 
 @described

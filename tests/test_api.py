@@ -18,12 +18,13 @@ import pytest
 import fastw2v
 from fastw2v import cli
 from fastw2v.api import Options, configure
-from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.config import ReadConfig, RunConfig, TrainConfig
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import NoPairWarning, UsageError
 from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.training.hooks import Moment
 from fastw2v.vectors.embeddings import Embeddings
 

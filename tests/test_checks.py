@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 import fastw2v
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.corpus.read import read_corpus
 from fastw2v.corpus.vocabulary import Vocabulary
 from fastw2v.errors import UsageError
@@ -24,6 +24,7 @@ from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.fields import option, settle
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.options.spelling import as_called, as_typed
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.evaluation import (

@@ -10,10 +10,11 @@ import pytest
 from fastw2v import api, cli
 from fastw2v.commands.declared import BY_NAME, OPTIONS, SECTIONS, fixed, names_of
 from fastw2v.commands.kinds import FileToRead, FileToWrite
-from fastw2v.config import ReadConfig, ReplicaConfig, RunConfig, TrainConfig
+from fastw2v.config import ReadConfig, RunConfig, TrainConfig
 from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 
 OF_FILES = {"keep_words": "keep_list", "stop_words": "stop_list"}  # what the command reads from files
 

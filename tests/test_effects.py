@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastw2v
-from fastw2v import cli, config
+from fastw2v import cli
 from fastw2v.commands.unknown import flags_of, variable_message
 from fastw2v.config import TrainConfig
 from fastw2v.corpus import read_corpus
@@ -26,7 +26,7 @@ from fastw2v.kernels.domains import Domains
 from fastw2v.kernels.tiles.bfloat16 import HAS_BFLOAT16
 from fastw2v.model.arrays import UNIT, Vectors
 from fastw2v.model.plan import Lockstep, Plan
-from fastw2v.options import together
+from fastw2v.options import replicas, together
 from fastw2v.vectors.embeddings import Embeddings
 
 # 7,500 random words in sentences of 25: two units, which lanes part, also less those held out; and nothing to
@@ -255,9 +255,9 @@ def test_without_effect__names_what_has_a_default_and_is_refused_otherwise(besid
 
 
 def test_sync_unit__is_that_of_training() -> None:
-    assert config.SYNC_UNIT == UNIT
+    assert replicas.SYNC_UNIT == UNIT
     with pytest.raises(UsageError, match="4,096 or more"):
-        config.ReplicaConfig(sync_words=UNIT - 1)
+        replicas.ReplicaConfig(sync_words=UNIT - 1)
 
 
 def test_train__a_given_vocabulary_has_no_limits_of_counts(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ import pytest
 
 import fastw2v
 from fastw2v import cli
-from fastw2v.config import GRAPH_DEFAULTS, PRESETS, ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import GRAPH_DEFAULTS, PRESETS, ReadConfig, TrainConfig
 from fastw2v.corpus.graphs.read import read_graph
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.options.graphs import GraphConfig
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.run.graphs import require_walkable
 from fastw2v.run.request import Request
 from fastw2v.training import spans, walking

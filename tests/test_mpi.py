@@ -17,13 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.launcher import in_ranks, mpirun, ranks_of, variables
-from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.vocabulary import read_vocabulary
 from fastw2v.distributed import communicator
 from fastw2v.distributed.communicator import SingleProcess
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.simulation import run_ranks
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.run.saved_model import read_model
 from fastw2v.vectors import formats
 from tests.chains import chain_corpus

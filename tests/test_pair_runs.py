@@ -15,11 +15,12 @@ import pytest
 
 import fastw2v
 from fastw2v import cli
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.pairs import CHUNK_ROWS
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.run.pairs import require_pairs
 from fastw2v.run.request import Request
 from fastw2v.training import pairing, spans

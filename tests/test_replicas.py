@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastw2v import backends
-from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.distributed import reference as reference_module
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
 from fastw2v.distributed.loop import train_replicas
@@ -24,6 +24,7 @@ from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import UNIT, Vectors, n_units
 from fastw2v.model.streams import epoch_key
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.reference.units import learning_rate_at
 from fastw2v.system import interrupts
 from fastw2v.training import hooks, loop

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.corpus.ids.memory import Memory
 from fastw2v.corpus.read import read_corpus
 from fastw2v.distributed.communicator import SingleProcess
@@ -24,6 +24,7 @@ from fastw2v.distributed.shares import IN_ORDER, take_share
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import CorpusError, UsageError
 from fastw2v.model.arrays import UNIT
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.run.processes import Run
 from fastw2v.run.request import Request
 from fastw2v.training import holdout, hooks, last_items

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.backends import require_supported
-from fastw2v.config import Preset, ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import Preset, ReadConfig, TrainConfig
 from fastw2v.corpus.arrow.objects import require_names
 from fastw2v.corpus.read import Corpus
 from fastw2v.corpus.vocabulary import Vocabulary, checked
 from fastw2v.distributed.communicator import SingleProcess, launched
 from fastw2v.errors import UsageError
 from fastw2v.options import checks
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.options.spelling import for_python
 from fastw2v.options.stability import LEFT_OUT, MOST_SAMPLES
 from fastw2v.options.synonyms import require_known

@@ -11,20 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from fastw2v.config import (
-    FIXED,
-    Preset,
-    ReadConfig,
-    ReplicaConfig,
-    RunConfig,
-    TrainConfig,
-)
+from fastw2v.config import FIXED, Preset, ReadConfig, RunConfig, TrainConfig
 from fastw2v.options.checks import Real, Whole
 from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.fields import types_of
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.kmers import KmerOptions
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.options.text import TextOptions
 
 Section = Literal[

@@ -95,7 +95,7 @@ def stability(
 
 def request_of(source: Sequence[str], options: dict[str, Any]) -> Request:
     """What the options ask for."""
-    from fastw2v.config import ReplicaConfig
+    from fastw2v.options.replicas import ReplicaConfig
     from fastw2v.run.request import Request, read_vocabularies
 
     memory = take_memory(options)

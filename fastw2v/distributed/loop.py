@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastw2v.backends import Backend, domains_for, make, plan_of, require_supported
-from fastw2v.config import ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.pace import Effort, Pace, Report
 from fastw2v.distributed.portions import SharedCorpus
@@ -25,6 +25,7 @@ from fastw2v.model.arrays import Totals, n_units
 from fastw2v.model.plan import Schedule
 from fastw2v.model.sources import Buffer
 from fastw2v.model.streams import epoch_key
+from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.system import interrupts
 from fastw2v.training.compilation import compile_kernels
 from fastw2v.training.health import require_neighbours

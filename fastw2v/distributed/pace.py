@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastw2v.config import SYNC_WORDS, ReplicaConfig
 from fastw2v.model.arrays import UNIT
+from fastw2v.options.replicas import SYNC_WORDS, ReplicaConfig
 
 MOST_SYNC_SHARE = 0.08  # of the time, which the words of a step are adapted to
 OLD_SHARE = 0.9  # of an average that a step leaves: as many steps as the ladder takes to climb

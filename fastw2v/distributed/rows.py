@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.config import Combine
 from fastw2v.distributed.communicator import Communicator, joined
 from fastw2v.distributed.kernels import (
     apply,
@@ -25,6 +24,7 @@ from fastw2v.distributed.kernels import (
     settle,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
+from fastw2v.options.replicas import Combine
 from fastw2v.training.matrices import aligned_zeros
 
 # The most frequent words, whose rows are combined every time. Analogies and MB that a rank sent with 4 ranks,

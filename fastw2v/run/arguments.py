@@ -14,7 +14,6 @@ from fastw2v.config import (
     PRESETS,
     Architecture,
     Backend,
-    Combine,
     Context,
     Ids,
     Kernel,
@@ -23,7 +22,6 @@ from fastw2v.config import (
     Precision,
     Preset,
     ReadConfig,
-    ReplicaConfig,
     RunConfig,
     TrainConfig,
     WindowWeights,
@@ -34,6 +32,7 @@ from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PAIR_DEFAULTS, PairConfig
 from fastw2v.options.phrases import Scoring
+from fastw2v.options.replicas import Combine, ReplicaConfig
 from fastw2v.options.text import DecodingErrors, Input, Lines, Tokenize
 from fastw2v.options.together import refuse_epochs
 from fastw2v.vectors.embeddings import Embeddings

@@ -7,11 +7,12 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.backends import require_supported
-from fastw2v.config import SYNC_WORDS, ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.files.pipes import require_no_pipe
 from fastw2v.corpus.read import Corpus, read_corpus
 from fastw2v.distributed.communicator import Communicator, fair_cores, has_launcher, ranks_here
 from fastw2v.errors import UsageError
+from fastw2v.options.replicas import SYNC_WORDS, ReplicaConfig
 from fastw2v.run.graphs import read_walks, require_walkable
 from fastw2v.run.pairs import read_given, require_pairs
 from fastw2v.run.request import Request, from_json

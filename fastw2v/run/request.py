@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v.config import ReadConfig, ReplicaConfig, TrainConfig
+from fastw2v.config import ReadConfig, TrainConfig
 from fastw2v.corpus.ids.memory import Memory, parse_size
 from fastw2v.corpus.read import names_files
 from fastw2v.corpus.tally import Tally
 from fastw2v.corpus.vocabulary import Vocabulary, read_counts
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import ReplicaConfig
 
 
 class Request(NamedTuple):

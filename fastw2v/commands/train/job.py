@@ -36,12 +36,13 @@ from fastw2v.commands.train.settings import (
     with_absolute_paths,
     write_config,
 )
-from fastw2v.config import SYNC_UNIT, ReplicaConfig, TrainConfig
+from fastw2v.config import TrainConfig
 from fastw2v.corpus.read import Corpus
 from fastw2v.distributed.communicator import Communicator, open_communicator
 from fastw2v.options.endless import EndlessConfig
 from fastw2v.options.graphs import GraphConfig
 from fastw2v.options.pairs import PairConfig
+from fastw2v.options.replicas import SYNC_UNIT, ReplicaConfig
 from fastw2v.options.together import without_effect
 from fastw2v.run.carry_out import CheckpointPlan, Start, carry_out, load_scores
 from fastw2v.run.checkpoints import RunFolder
