@@ -15,7 +15,9 @@ from fastw2v.model.arrays import Tokens, Totals, Vectors
 from fastw2v.model.huffman import huffman_tree
 from fastw2v.model.ngrams import Spans, bags_of_words
 from fastw2v.model.plan import (
+    ALL_OF_IT,
     BFLOAT16,
+    EXACT,
     FEW_LANES,
     FEW_WORDS,
     FLOAT32,
@@ -23,6 +25,7 @@ from fastw2v.model.plan import (
     LANES,
     NO_COPIES,
     REPEATS,
+    ROOT,
     WORDS,
     BFloat16,
     Block,
@@ -84,6 +87,7 @@ class Backend(Protocol):
         """The matrices as they are now, in the memory of the process."""
 
 
+GRADIENTS = {"exact": EXACT, "root": ROOT, "whole": ALL_OF_IT}
 SIDES = {"left": -1, "both": 0, "right": 1}
 ARCHITECTURES: dict[str, type[SkipGram | Cbow | GlobalContext]] = {"skip-gram": SkipGram, "cbow": Cbow}
 
@@ -118,6 +122,7 @@ def plan_of(
         )
     weighted = int(has_exact_weights(config))
     kind = GlobalContext if has_targets else ARCHITECTURES[config.architecture]
+    of_kind = {"gradient": GRADIENTS[config.cbow_gradient]} if kind is Cbow else {}
     architecture = kind(
         config.window,
         int(weighted or not config.dynamic_window),
@@ -125,6 +130,7 @@ def plan_of(
         as_limits(keep_probabilities(counts, config.sample)),
         SIDES[config.context],
         weighted,
+        **of_kind,
     )
     return Plan(
         architecture, inputs_of(config, words), objective_of(config, counts), estimator_of(config, counts)

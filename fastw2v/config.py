@@ -28,6 +28,7 @@ Loss = Literal["negative-sampling", "hierarchical-softmax", "softmax"]
 Ids = Literal["words", "places"]
 MatrixName = Literal["center", "outside"]
 WindowWeights = Literal["auto", "exact", "drawn"]
+CbowGradient = Literal["root", "exact", "whole"]
 Preset = Literal["text", "relatedness", "similarity", "items", "graph"]
 
 # Defaults by the kind of data. Where a study gives a value it is named; README and the docs say why.
@@ -130,6 +131,9 @@ class TrainConfig:
     backend: Backend = option("numba", "Model", "Compiled kernels, or NumPy: slow, one thread.")
     architecture: Architecture = option(
         "skip-gram", "Model", "A word predicts its neighbours, or their mean the word (cbow)."
+    )
+    cbow_gradient: CbowGradient = option(
+        "root", "Model", "What each of a mean's n words takes of its gradient: 1/√n, 1/n, or all (cbow)."
     )
     context: Context = option(
         "both", "Model", "Words of the window that belong to a word: on both sides of it, or on one."

@@ -7,21 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corpora.small import grouped
+from corpora.small import corpus_of, grouped, zipfian
 from fastw2v.backends import plan_of
 from fastw2v.config import TrainConfig
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import Cbow, NegativeSampling, Softmax
+from fastw2v.model.plan import ALL_OF_IT, EXACT, ROOT, Cbow, NegativeSampling, Softmax
 from fastw2v.model.sampling import noise_probabilities
 from fastw2v.reference.architectures import KeptToken, inputs_of, outputs_of, window_of
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigmoid
-from fastw2v.reference.noise import Seen
+from fastw2v.reference.noise import Parts, Seen
 from fastw2v.reference.pair import pair_step
 from fastw2v.training import train
 from tests.chains import chain_corpus
 from tests.gradients import numerical_gradient
 
+TIMES = {EXACT: 1.0, ROOT: 2.0, ALL_OF_IT: 4.0}  # of the gradient, with four words
 CBOW = Cbow(5, 0, 5, np.zeros(0, np.uint32))
 
 
@@ -34,9 +35,10 @@ def test_cases__are_the_rest_of_the_window_and_its_centre(i, window, inputs, out
     assert outputs_of(CBOW, i, window) == outputs
 
 
+@pytest.mark.parametrize("gradient", [EXACT, ROOT, ALL_OF_IT])
 @pytest.mark.parametrize("objective", [NegativeSampling(3, np.zeros(0, np.uint64)), Softmax()])
-def test_pair_step__descends_by_finite_differences(objective, rng):
-    """∂J/∂v_j = ∂J/∂h / n for each occurrence of an input word, in float64."""
+def test_pair_step__descends_by_finite_differences(objective, gradient, rng):
+    """∂J/∂v_j = ∂J/∂h / n for each occurrence of an input word, in float64; √n and n times that, if asked."""
     inputs, outside, negatives = [4, 1, 4, 2], 3, [0, 5]
     V, U = rng.normal(size=(6, 7)), rng.normal(size=(6, 7))
 
@@ -48,15 +50,16 @@ def test_pair_step__descends_by_finite_differences(objective, rng):
 
     lr = 1e-3
     vectors = Vectors(V.copy(), U.copy())
-    assert pair_step(vectors, inputs, outside, negatives, objective, (lr, lr)) == pytest.approx(loss(V, U))
+    told = pair_step(vectors, inputs, outside, negatives, objective, (lr, lr), gradient=gradient)
+    assert told == pytest.approx(loss(V, U))
     grad_V = numerical_gradient(lambda changed: loss(changed, U), V)
     grad_U = numerical_gradient(lambda changed: loss(V, changed), U)
-    np.testing.assert_allclose((V - vectors.center) / lr, grad_V, atol=1e-6)
+    np.testing.assert_allclose((V - vectors.center) / lr, TIMES[gradient] * grad_V, atol=1e-6)
     np.testing.assert_allclose((U - vectors.outside) / lr, grad_U, atol=1e-6)
 
 
-@pytest.mark.parametrize("n_seen", [0, 1_000])
-def test_bag_step__expectation_is_the_textbook_gradient(n_seen):
+@pytest.mark.parametrize(("n_seen", "gradient"), [(0, EXACT), (1_000, EXACT), (1_000, ROOT), (0, ALL_OF_IT)])
+def test_bag_step__expectation_is_the_textbook_gradient(n_seen, gradient):
     """Mean step over 4,000 draws of the shared noise against K fresh negatives a case, in expectation."""
     rng = np.random.default_rng(0)
     n_words, dim, n_negatives, shared = 6, 3, 4, 8
@@ -73,14 +76,15 @@ def test_bag_step__expectation_is_the_textbook_gradient(n_seen):
             error = -sigmoid(-score) if word == token.word else n_negatives * noise[word] * sigmoid(score)
             grad_h += error * start.outside[word]
             expected.outside[word] += error * h
-        np.add.at(expected.center, bag, grad_h / len(bag))
+        np.add.at(expected.center, bag, grad_h * len(bag) ** (-gradient / 2))
 
+    parts = Parts(gradient=gradient)
     learning_rate, samples = 1e-4, []  # so small a step is never held back
     for _ in range(4_000):
         after = Vectors(start.center.copy(), start.outside.copy())
         seen = Seen(n_seen * (noise @ start.outside), np.array([n_seen]))
         words, rates = rng.choice(n_words, shared, p=noise), (learning_rate, learning_rate)
-        _, n_cases = bag_step(after, kept, np.arange(7), words, rates, n_negatives / shared, seen)
+        _, n_cases = bag_step(after, kept, np.arange(7), words, rates, n_negatives / shared, seen, parts)
         samples.append([(a - b) / learning_rate for a, b in zip(start, after, strict=True)])
     mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(len(samples))
     deviation = np.abs(mean - np.array(expected)) / np.maximum(error, 1e-3)
@@ -99,6 +103,25 @@ def test_bag_step__a_case_without_input_words_is_none():
     assert (loss, n_cases) == (0.0, 0)
     assert all((a == b).all() for a, b in zip(start, after, strict=True))
     assert bag_step(after, kept, np.arange(3), np.array([3, 3]), (0.1, 0.1), 2.0, seen)[1] == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"kernel": "pair"}, {"loss": "softmax"}, {"deterministic": True}], ids=str
+)
+def test_train__steps_as_the_reference_by_each_gradient(options):
+    """The kernels know which by a number: three runs that differ, each as NumPy has it."""
+    corpus, found = corpus_of(zipfian(60, 1_500), 60), []
+    shared = TrainConfig(architecture="cbow", dim=8, epochs=1, lr=0.1, threads=1, **options)
+    for gradient in ("exact", "root", "whole"):
+        config = replace(shared, cbow_gradient=gradient)
+        own, twin = (
+            train(corpus, replace(config, backend=backend)).embeddings for backend in ("numba", "reference")
+        )
+        np.testing.assert_allclose(own.center_vectors, twin.center_vectors, atol=1e-5)
+        np.testing.assert_allclose(own.outside_vectors, twin.outside_vectors, atol=1e-5)
+        found.append(own.center_vectors)
+    lengths = [np.linalg.norm(vectors) for vectors in found]
+    assert lengths[0] < lengths[1] < lengths[2]  # the more of the gradient, the farther they come
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ def test_train_config__defaults_are_those_of_word2vec() -> None:
         "deterministic": False,
         "backend": "numba",
         "architecture": "skip-gram",
+        "cbow_gradient": "root",
         "context": "both",
         "kernel": "block",
         "block_size": 32,

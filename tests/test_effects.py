@@ -50,6 +50,7 @@ OTHERS: dict[str, Any] = {
     "shuffle": True,
     "deterministic": True,
     "architecture": "cbow",
+    "cbow_gradient": "whole",
     "context": "right",
     "kernel": "pair",
     "block_size": 3,
@@ -68,6 +69,7 @@ OTHERS: dict[str, Any] = {
 }
 # What an option needs beside it to be of use, or to show; a pair that is refused with it is tried without.
 NEEDS: dict[str, dict[str, Any]] = {
+    "cbow_gradient": {"architecture": "cbow"},
     "deterministic": {"dim": 32},  # few words are one lane, which threads part by cache lines
     "subwords": {"kernel": "pair"},
     "buckets": {"subwords": "2-3", "kernel": "pair"},

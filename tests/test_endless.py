@@ -118,11 +118,11 @@ def test_learn__is_what_the_reference_makes_of_words_by_name(more: dict[str, Any
 
 
 def test_settings_of__the_step_size_is_its_own_floor() -> None:
-    """At the last token it is what it was at the first; CBOW's is three times as long."""
+    """At the last token it is what it was at the first; CBOW's is twice as long."""
     made = settings_of(TrainConfig(), ReadConfig(), EndlessConfig(endless=True)).training
     assert (made.learning_rate, made.min_learning_rate) == (endless.CONSTANT_STEP, endless.CONSTANT_STEP)
     made = settings_of(TrainConfig(architecture="cbow"), ReadConfig(), EndlessConfig(endless=True)).training
-    assert made.min_learning_rate == made.learning_rate == pytest.approx(3 * endless.CONSTANT_STEP)
+    assert made.min_learning_rate == made.learning_rate == pytest.approx(2 * endless.CONSTANT_STEP)
     made = settings_of(TrainConfig(lr=0.07), ReadConfig(), EndlessConfig(endless=True)).training
     assert (made.learning_rate, made.min_learning_rate) == (0.07, 0.07)
 

@@ -85,7 +85,16 @@ def test_arguments__that_cannot_be_used_are_refused_as_gensim_does(
     ("given", "expected"),
     [
         ({"sg": 1}, {"architecture": "skip-gram", "lr": 0.025, "min_lr": 1e-4, "negatives": 5, "seed": 1}),
-        ({}, {"architecture": "cbow", "lr": 0.075, "min_lr": 3e-4, "loss": "negative-sampling"}),
+        (
+            {},
+            {
+                "architecture": "cbow",
+                "cbow_gradient": "whole",
+                "lr": 0.025,
+                "min_lr": 1e-4,
+                "loss": "negative-sampling",
+            },
+        ),
         ({"hs": 1, "negative": 0, "sg": 1}, {"loss": "hierarchical-softmax", "lr": 0.025}),
         ({"window": 3, "shrink_windows": False}, {"window": 3, "dynamic_window": False}),
         ({"workers": 2, "seed": 9, "ns_exponent": -1.0}, {"threads": 2, "seed": 9, "ns_exponent": -1.0}),

@@ -76,7 +76,7 @@ def test_arguments__that_cannot_be_used_are_refused(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"subwords": "3-6", "buckets": 2_000_000, "architecture": "cbow", "lr": 0.075}),
+        ({}, {"subwords": "3-6", "buckets": 2_000_000, "architecture": "cbow", "lr": 0.025}),
         ({"min_n": 0, "max_n": 2, "bucket": 9, "sg": 1}, {"subwords": "1-2", "buckets": 9, "lr": 0.025}),
         ({"min_n": 4, "max_n": 3}, {"subwords": None}),
         ({"bucket": 0}, {"subwords": None}),

@@ -29,6 +29,7 @@ from fastw2v.kernels import backend as kernel_backend
 from fastw2v.model import ngrams
 from fastw2v.model.arrays import NOTHING, UNIT, Tokens, Totals, Vectors, n_units
 from fastw2v.model.plan import (
+    ROOT,
     BFloat16,
     Block,
     GivenPairs,
@@ -106,6 +107,7 @@ SIZES: dict[str, Any] = {
     "radius": 5,
     "fixed": 0,
     "weighted": 0,
+    "gradient": ROOT,
     "n_negatives": 5,
     "block_size": 7,
     "shared_negatives": 5,

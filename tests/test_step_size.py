@@ -47,7 +47,7 @@ def test_with_learning_rate__leaves_what_is_given_and_what_a_clock_decides() -> 
     assert with_learning_rate(TrainConfig(lr=0.3), 10).lr == 0.3
     assert with_learning_rate(TrainConfig(minutes=1.0), 10).lr is None
     assert with_learning_rate(TrainConfig(epochs=5), 17_000_000).lr == 0.05
-    assert with_learning_rate(TrainConfig(epochs=5, architecture="cbow"), 17_000_000).lr == 0.15
+    assert with_learning_rate(TrainConfig(epochs=5, architecture="cbow"), 17_000_000).lr == 0.1
 
 
 @pytest.mark.parametrize("value", [None, "auto"])

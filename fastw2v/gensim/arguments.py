@@ -8,7 +8,6 @@ from typing import Any
 
 from fastw2v.config import TrainConfig
 from fastw2v.gensim.faults import ArgumentError, ArgumentTypeError, gensim_names, warn
-from fastw2v.training.step_size import CBOW_TIMES
 
 # Of the constructor, in gensim 4's order. Those from vector_size on are attributes of the model, too.
 CONSTRUCTOR: dict[str, Any] = {
@@ -167,7 +166,4 @@ def config_of(model: Any, n_words: int = 0, epochs: int | None = None) -> TrainC
             **options,
             **model.ngram_options(),
         )
-    if model.sg:
-        return config
-    least = config.min_learning_rate * CBOW_TIMES
-    return replace(config, lr=config.learning_rate * CBOW_TIMES, min_lr=least)
+    return config if model.sg else replace(config, cbow_gradient="whole")

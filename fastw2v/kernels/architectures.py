@@ -14,7 +14,7 @@ import numpy as np
 from fastw2v.kernels.inputs import add_input, read_input, step_input
 from fastw2v.kernels.jit import by_type, jit
 from fastw2v.kernels.weights import weight_of
-from fastw2v.model.plan import BY_PLACE, Cbow, GivenPairs, GlobalContext, SkipGram
+from fastw2v.model.plan import ALL_OF_IT, BY_PLACE, EXACT, Cbow, GivenPairs, GlobalContext, SkipGram
 
 ONE, ZERO = np.float32(1.0), np.float32(0.0)
 
@@ -115,8 +115,17 @@ def _read_mean(architecture, lookup, vectors, kept, inputs, scratch, h):
             add_input(lookup, vectors, kept.ids[j], share, scratch, h)
 
 
+@jit
+def step_share(architecture, n):
+    """What of ∂J/∂h each of the n input words of a case of CBOW is stepped by."""
+    if architecture.gradient == ALL_OF_IT:
+        return ONE
+    share = ONE / np.float32(n)
+    return share if architecture.gradient == EXACT else np.sqrt(share)
+
+
 def _step_each(architecture, lookup, vectors, kept, inputs, scratch, grad_h):
-    share = ONE / np.float32(inputs.stop - inputs.start - 1)
+    share = step_share(architecture, inputs.stop - inputs.start - 1)
     for j in range(inputs.start, inputs.stop):
         if j != inputs.without:
             step_input(lookup, vectors, kept.ids[j], share, scratch, grad_h)
@@ -139,7 +148,7 @@ pair_share = by_type(
 read_inputs = by_type(
     {SkipGram: _read_one, GlobalContext: _read_one, GivenPairs: _read_one, Cbow: _read_mean}
 )
-# (architecture, lookup, vectors, kept, inputs, scratch, grad_h): a step on them, scratch[grad_h] / n each.
+# (architecture, lookup, vectors, kept, inputs, scratch, grad_h): each input takes its share of that gradient.
 step_inputs = by_type(
     {SkipGram: _step_one, GlobalContext: _step_one, GivenPairs: _step_one, Cbow: _step_each}
 )

@@ -55,14 +55,19 @@ class SkipGram(NamedTuple):
     weighted: int = 0
 
 
+# What of ∂J/∂h each of the n rows of a mean is stepped by: n to the power of −1, −1/2 and 0 of it.
+EXACT, ROOT, ALL_OF_IT = 2, 1, 0
+
+
 class Cbow(NamedTuple):
     """The outside words of a window together predict its centre word; the fields are those of SkipGram.
 
-    h is the mean of their rows of V, and each of the n rows gets its own gradient, ∂J/∂v_j = ∂J/∂h / n: with
-    it CBOW is as good as skip-gram (İrsoy, Benton, Stratos 2021, arXiv 2012.15332). word2vec.c and gensim add
-    ∂J/∂h whole to each row. A centre without an outside word is no case.
+    h is the mean of their rows of V. The gradient of each of the n rows is ∂J/∂v_j = ∂J/∂h / n (İrsoy,
+    Benton, Stratos 2021, arXiv 2012.15332). word2vec.c, gensim and fastText step each by ∂J/∂h whole, which
+    is n times its gradient. A centre without an outside word is no case.
 
     weighted     0: the mean of a whole window is another model, with vectors that were worse
+    gradient     EXACT: each row is stepped by its gradient; ALL_OF_IT: by n times that; ROOT: by √n times
     """
 
     radius: int
@@ -71,6 +76,7 @@ class Cbow(NamedTuple):
     keep_limits: NDArray[np.uint32]
     side: int = 0
     weighted: int = 0
+    gradient: int = EXACT
 
 
 class GlobalContext(NamedTuple):

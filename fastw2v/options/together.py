@@ -24,6 +24,7 @@ WITHOUT_EFFECT: dict[tuple[str, str | bool], tuple[tuple[str, ...], str]] = {
         "draws no noise words",
     ),
     ("dynamic_window", False): (("window_weights",), "counts every word of the window once"),
+    ("architecture", "skip-gram"): (("cbow_gradient",), "has no mean of words"),
     ("architecture", "cbow"): (("window_weights",), "draws every radius"),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import BY_PLACE, WORDS, Architecture, Cbow, Inputs
+from fastw2v.model.plan import BY_PLACE, EXACT, WORDS, Architecture, Cbow, Inputs
 from fastw2v.reference.inputs import read_input, step_input
 from fastw2v.reference.losses import Array
 
@@ -62,6 +62,16 @@ def shares_of(kept: Kept, i: int) -> Array:
     return np.array([share_of(kept, i, j) for j in window_of(kept, i) if j != i])
 
 
+def gradient_of(architecture: Architecture) -> int:
+    """How the input words of a case are stepped: `Cbow.gradient`, which one word alone leaves as it is."""
+    return architecture.gradient if isinstance(architecture, Cbow) else EXACT
+
+
+def step_share(gradient: int, n: int) -> float:
+    """What of ∂J/∂h each of n input words is stepped by: n to the power of −1, −1/2 or 0."""
+    return float(n ** (-gradient / 2))
+
+
 def inputs_of(architecture: Architecture, i: int, window: range) -> list[int]:
     """The places of the input words around kept token i. Skip-gram: i; CBOW: the rest of the window."""
     return [j for j in window if j != i] if isinstance(architecture, Cbow) else [i]
@@ -88,8 +98,13 @@ def read_inputs(vectors: Vectors, inputs: list[int], lookup: Inputs = WORDS) -> 
 
 
 def step_inputs(
-    vectors: Vectors, inputs: list[int], grad_h: Array, rate: float, lookup: Inputs = WORDS
+    vectors: Vectors,
+    inputs: list[int],
+    grad_h: Array,
+    rate: float,
+    lookup: Inputs = WORDS,
+    gradient: int = EXACT,
 ) -> None:
-    """A step on these rows, in place: ∂J/∂v = ∂J/∂h / n for each of n input words."""
+    """A step on these rows, in place: each of n input words by ∂J/∂v = ∂J/∂h / n, or more of ∂J/∂h."""
     for word in inputs:
-        step_input(lookup, vectors, word, rate / len(inputs), grad_h)
+        step_input(lookup, vectors, word, rate * step_share(gradient, len(inputs)), grad_h)

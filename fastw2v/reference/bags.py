@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import Inputs
-from fastw2v.reference.architectures import Kept
+from fastw2v.reference.architectures import Kept, step_share
 from fastw2v.reference.inputs import rows_of
 from fastw2v.reference.losses import Array, sigmoid, softplus
 from fastw2v.reference.noise import (
@@ -35,7 +34,7 @@ class Bags(NamedTuple):
     rows    (n,), of input words
     cases   (n,), whose they are
     reads   (n,), what of a row is in h: 1 / |P|, over the rows of its word, the row of A
-    shares  (n,), what of ∂J/∂h a row takes: 1 / |P|
+    shares  (n,), what of ∂J/∂h a row takes: 1 / |P|, or more (`fastw2v.model.plan.Cbow`)
     """
 
     rows: Numbers
@@ -44,19 +43,20 @@ class Bags(NamedTuple):
     shares: Array
 
 
-def bags_of(kept: Kept, centers: Numbers, lookup: Inputs) -> Bags:
+def bags_of(kept: Kept, centers: Numbers, parts: Parts) -> Bags:
     """The bags of a block: of each centre the words of its window but its own."""
-    return in_bags([outside_words(kept, i) for i in centers], lookup)
+    return in_bags([outside_words(kept, i) for i in centers], parts)
 
 
-def in_bags(words: list[Numbers], lookup: Inputs) -> Bags:
+def in_bags(words: list[Numbers], parts: Parts) -> Bags:
     """The bags of cases with these input words."""
-    of_words = [(t, rows_of(lookup, word), 1 / len(bag)) for t, bag in enumerate(words) for word in bag]
+    of_words = [(t, rows_of(parts.lookup, word), len(bag)) for t, bag in enumerate(words) for word in bag]
     rows = [row for _, own, _ in of_words for row in own]
     sizes = np.array([len(own) for _, own, _ in of_words], dtype=np.intp)
     cases = np.repeat(np.array([t for t, _, _ in of_words], dtype=np.intp), sizes)
-    shares = np.repeat(np.array([share for _, _, share in of_words]), sizes)
-    return Bags(np.array(rows, dtype=np.intp), cases, shares / np.repeat(sizes, sizes), shares)
+    reads = np.repeat(np.array([1 / n for _, _, n in of_words]), sizes) / np.repeat(sizes, sizes)
+    shares = np.repeat(np.array([step_share(parts.gradient, n) for _, _, n in of_words]), sizes)
+    return Bags(np.array(rows, dtype=np.intp), cases, reads, shares)
 
 
 def read_bags(matrix: Array, bags: Bags, n_cases: int) -> Array:
@@ -97,7 +97,7 @@ def bag_step(
     of a bag gets its share of the gradient of h.
     """
     words = np.array([kept[i].word for i in centers], dtype=np.intp)
-    bags = bags_of(kept, centers, parts.lookup)
+    bags = bags_of(kept, centers, parts)
     h = read_bags(vectors.center, bags, len(words))
     own = np.array([kept[i].weight for i in centers], dtype=float)
     weights = weigh_bags(bags, words, noise, weight * own)

@@ -26,7 +26,7 @@ from fastw2v.model.plan import (
     Subwords,
 )
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.architectures import Kept
+from fastw2v.reference.architectures import Kept, gradient_of
 from fastw2v.reference.bags import bag_step
 from fastw2v.reference.copies import merge_some, place_words
 from fastw2v.reference.losses import Array
@@ -138,7 +138,8 @@ def train_unit(
     objective, estimator, weight = noise_of(plan)
     order = list_centers(plan.architecture, kept, span)
     step = step_of(plan)
-    loss, n_pairs, seen, parts = 0.0, 0.0, nothing_seen(vectors), Parts(estimator.operands, plan.inputs)
+    parts = Parts(estimator.operands, plan.inputs, gradient_of(plan.architecture))
+    loss, n_pairs, seen = 0.0, 0.0, nothing_seen(vectors)
     for start in range(0, len(order), estimator.block_size):
         centers = order[start : start + estimator.block_size]
         noise = np.array(draw_shared(objective, draws, estimator.shared_negatives))

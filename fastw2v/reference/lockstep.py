@@ -10,7 +10,7 @@ import numpy as np
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
 from fastw2v.model.plan import Architecture, GivenPairs, Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
-from fastw2v.reference.architectures import Kept
+from fastw2v.reference.architectures import Kept, gradient_of
 from fastw2v.reference.block import list_centers, noise_of, step_of
 from fastw2v.reference.losses import Array
 from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, outside_words, remember
@@ -72,9 +72,8 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
     ]
     copies = Vectors(vectors.center[words], vectors.outside[others])
     local_noise = np.searchsorted(others, noise)
-    loss, n_pairs = step_of(plan)(
-        copies, kept, centers, local_noise, rates, weight, lane.seen, Parts(estimator.operands)
-    )
+    parts = Parts(estimator.operands, gradient=gradient_of(plan.architecture))
+    loss, n_pairs = step_of(plan)(copies, kept, centers, local_noise, rates, weight, lane.seen, parts)
     if estimator.control:
         remember(lane.seen, vectors.outside[noise])
     totals[LOSS] += loss

@@ -43,7 +43,7 @@ def ngram_step(
     is in: no h then moves its scores farther, as it is the mean of its rows.
     """
     words = np.array([[kept[i].word] for i in centers], dtype=np.intp)
-    bags = in_bags(list(words), parts.lookup)
+    bags = in_bags(list(words), parts)
     h = read_bags(vectors.center, bags, len(words))
     weights = weigh_noise(kept, centers, noise, weight)
     block = noise_gradients(h, vectors.outside[noise], weights, seen, parts.operands)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import Vectors
-from fastw2v.model.plan import FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
+from fastw2v.model.plan import EXACT, FLOAT32, LARGEST_MOVE, WORDS, Float32, Inputs, Operands
 from fastw2v.reference.architectures import Kept, shares_of, window_of
 from fastw2v.reference.losses import Array, matrix_times_vector, sigmoid, softplus
 
@@ -19,10 +19,16 @@ Numbers = NDArray[np.intp]
 
 
 class Parts(NamedTuple):
-    """What the step of a block takes of its plan: operands of the estimator, and which rows are a word's."""
+    """What the step of a block takes of its plan.
+
+    operands  of the estimator
+    lookup    which rows are a word's
+    gradient  how the words of a bag are stepped: `fastw2v.model.plan.Cbow`
+    """
 
     operands: Operands = FLOAT32
     lookup: Inputs = WORDS
+    gradient: int = EXACT
 
 
 PLAIN = Parts()

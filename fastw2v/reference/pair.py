@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import WORDS, Inputs, Objective, Plan, Schedule
+from fastw2v.model.plan import EXACT, WORDS, Inputs, Objective, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import (
     Kept,
+    gradient_of,
     inputs_of,
     outputs_of,
     pair_share,
@@ -32,12 +33,13 @@ def pair_step(
     objective: Objective,
     rates: Rates,
     lookup: Inputs = WORDS,
+    gradient: int = EXACT,
 ) -> float:
     """One step of stochastic gradient descent on J(h, o, U), h of the input words; returns J before it."""
     h = read_inputs(vectors, inputs, lookup)
     loss, grad_h = step_outputs(objective, vectors, h, outside, rows, rates)
     if rates[0] > 0:
-        step_inputs(vectors, inputs, grad_h, rates[0], lookup)
+        step_inputs(vectors, inputs, grad_h, rates[0], lookup, gradient)
     return loss
 
 
@@ -56,7 +58,8 @@ def train_unit(
             outside, share = kept[j].word, pair_share(plan.architecture, kept, i, j)
             rows = find_rows(plan.objective, draws, outside)
             of_pair = (rates[0] * share, rates[1] * share)
-            loss += share * pair_step(vectors, inputs, outside, rows, plan.objective, of_pair, plan.inputs)
+            kinds = plan.objective, of_pair, plan.inputs, gradient_of(plan.architecture)
+            loss += share * pair_step(vectors, inputs, outside, rows, *kinds)
             n_pairs += share
     return loss, n_pairs
 

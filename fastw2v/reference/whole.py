@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import LARGEST_MOVE, WORDS, Inputs, Panels, Plan, Schedule, Whole
+from fastw2v.model.plan import EXACT, LARGEST_MOVE, WORDS, Inputs, Panels, Plan, Schedule, Whole
 from fastw2v.reference.architectures import (
     Kept,
+    gradient_of,
     inputs_of,
     outputs_of,
     pair_share,
@@ -48,7 +49,9 @@ def read_cases(kept: Kept, centers: Numbers, plan: Plan) -> list[Case]:
     return cases
 
 
-def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs = WORDS) -> float:
+def whole_step(
+    vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs = WORDS, gradient: int = EXACT
+) -> float:
     """One step on J = Σ_t Σ_o −log softmax(U h_t)_o of all cases, h_t of their inputs; returns J before it.
 
     The output words of a case share one softmax: with ŷ_t = softmax(U h_t), y_t the sums of what output words
@@ -70,7 +73,7 @@ def whole_step(vectors: Vectors, cases: list[Case], rates: Rates, lookup: Inputs
         vectors.outside[...] -= (steps[:, None] * (errors.T @ h)).astype(h.dtype)
     if rates[0] > 0:
         for (inputs, _, _), grad in zip(cases, grad_h, strict=True):
-            step_inputs(vectors, inputs, grad, rates[0], lookup)
+            step_inputs(vectors, inputs, grad, rates[0], lookup, gradient)
     return float(-(shares * log_y_hat[places[0], places[1]]).sum())
 
 
@@ -82,7 +85,7 @@ def train_unit(vectors: Vectors, kept: Kept, span: range, plan: Plan, rates: Rat
     for start in range(0, len(order), size):
         centers = order[start : start + size]
         if cases := read_cases(kept, centers, plan):
-            loss += whole_step(vectors, cases, rates, plan.inputs)
+            loss += whole_step(vectors, cases, rates, plan.inputs, gradient_of(plan.architecture))
             n_pairs += sum(sum(shares) for _, _, shares in cases)
     return loss, n_pairs
 

@@ -14,6 +14,7 @@ from fastw2v.config import (
     PRESETS,
     Architecture,
     Backend,
+    CbowGradient,
     Context,
     Ids,
     Kernel,
@@ -70,6 +71,7 @@ class Options(TypedDict, total=False):
     deterministic: bool
     backend: Backend
     architecture: Architecture
+    cbow_gradient: CbowGradient
     context: Context
     kernel: Kernel
     block_size: int

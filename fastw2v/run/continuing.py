@@ -27,7 +27,7 @@ AGREE = frozenset(("dim", "architecture", "loss", "subwords", "buckets"))
 KEPT_TRAINING = (
     *("dim", "architecture", "loss", "subwords", "buckets"),
     *("window", "negatives", "sample", "ns_exponent"),
-    *("dynamic_window", "window_weights", "context"),
+    *("dynamic_window", "window_weights", "cbow_gradient", "context"),
     *("kernel", "block_size", "shared_negatives", "precision"),
 )
 KEPT_READING = (

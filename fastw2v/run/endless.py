@@ -31,7 +31,7 @@ from fastw2v.training.endless import (
     seed_of_chunk,
 )
 from fastw2v.training.hooks import Hook
-from fastw2v.training.step_size import CBOW_TIMES
+from fastw2v.training.step_size import times_of
 from fastw2v.vectors.embeddings import Embeddings
 
 
@@ -62,8 +62,7 @@ def settings_of(
                 f"{IDLE[name]}; go on with a text, without endless, or with another model",
                 *(name, "endless"),
             )
-    times = CBOW_TIMES if training.architecture == "cbow" else 1.0
-    step = CONSTANT_STEP * times if training.lr is None else training.lr
+    step = CONSTANT_STEP * times_of(training) if training.lr is None else training.lr
     training = replace(training, lr=step, min_lr=step)
     require_supported(training)
     return Settings(training, reading, endless, model)

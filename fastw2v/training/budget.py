@@ -16,7 +16,7 @@ from fastw2v.model.arrays import UNIT
 from fastw2v.model.plan import Schedule
 from fastw2v.training.hooks import Hook, Position, Progress
 from fastw2v.training.start import make_schedule, schedule_of
-from fastw2v.training.step_size import auto_learning_rate
+from fastw2v.training.step_size import auto_learning_rate, times_of
 
 # Seconds over which the speed of the last calls is averaged, older ones less: calls differ by a tenth, and a
 # machine that slows down must show before many of them.
@@ -174,7 +174,7 @@ class Clock:
         pace   tokens that all processes train while this one trains one
         """
         if self.config.lr is None and self.seconds > min(SPEED_SECONDS, LAST_SHARE * self.seconds_total):
-            chosen = auto_learning_rate(self.speed * self.seconds_total, self.config.architecture)
+            chosen = auto_learning_rate(self.speed * self.seconds_total, times_of(self.config))
             self.config = replace(self.config, lr=chosen)
         words_total = max(1, round(self.speed * self.seconds_total / pace)) if self.speed else FAR
         words_before = round(self.share * words_total) - unit * UNIT

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import step_share, window_of
 from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.noise import center_errors, noise_errors, score_noise
 from fastw2v.kernels.block.scratch import (
@@ -82,12 +82,13 @@ def step_output(outside, word, scratch, t, step, weight):
 
 
 @inner_jit
-def add_bag_moves(kept, centers, size, scratch):
-    """Sum the moves of bags by input word, each its share."""
+def add_bag_moves(architecture, kept, centers, size, scratch):
+    """Sum the moves of bags by input word, each what it is stepped by."""
     side, shares = scratch.centers, scratch.bags.shares
     for t in range(len(centers)):
         i = centers[t]
         low, high = window_of(kept, i, size)
+        shares[t] = step_share(architecture, max(high - low - 1, 1))
         for j in range(low, high):
             if j != i:
                 add_input_move(scratch.lookup, kept.ids[j], shares[t] * side.moves[t], side.word_moves)
@@ -131,7 +132,7 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     tick(scratch.clock, NOISE_SCORES)
     loss, n_pairs = noise_errors(scratch, n_cases), 0.0
     tick(scratch.clock, ERRORS)
-    add_bag_moves(kept, centers, size, scratch)
+    add_bag_moves(architecture, kept, centers, size, scratch)
     add_moves(noise, len(noise.words))
     set_steps(noise, len(noise.words), rates[1])
     tick(scratch.clock, STEPS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastw2v.kernels.architectures import window_of
+from fastw2v.kernels.architectures import step_share, window_of
 from fastw2v.kernels.block.moves import add_input_move, clear_input_move, step_input_held
 from fastw2v.kernels.block.plain_noise import (
     add_moves,
@@ -63,24 +63,25 @@ def step_output(outside, word, h, grad_h, step, weight):
 
 
 @inner_jit
-def add_bag_moves(kept, centers, size, lookup, side):
-    """Sum the moves of bags by input word, each its share."""
+def add_bag_moves(architecture, kept, centers, size, lookup, side):
+    """Sum the moves of bags by input word, each what it is stepped by."""
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
         for j in range(low, high):
             if j != centers[t]:
-                move = side.moves[t] / np.float32(high - low - 1)
+                move = step_share(architecture, high - low - 1) * side.moves[t]
                 add_input_move(lookup, kept.ids[j], move, side.word_moves)
 
 
 @inner_jit
-def step_bags(vectors, kept, centers, size, rate, lookup, side):
+def step_bags(architecture, vectors, kept, centers, size, rate, scratch):
     """v_j −= step_j · share · ∂J/∂h for each input word of each case; then their moves are zero."""
+    lookup, side = scratch.lookup, scratch.centers
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
         for j in range(low, high):
             if j != centers[t] and rate > ZERO:
-                word, share = kept.ids[j], ONE / np.float32(high - low - 1)
+                word, share = kept.ids[j], step_share(architecture, high - low - 1)
                 step_input_held(lookup, vectors, word, rate, share, side.word_moves, side.grads, t)
     for i in centers:
         low, high = window_of(kept, i, size)
@@ -98,7 +99,7 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     gather(vectors.outside, noise, len(noise.words))
     side.moves[:] = ZERO
     loss, n_pairs = noise_gradients(side, noise, n_cases, weights, seen), 0.0
-    add_bag_moves(kept, centers, size, lookup, side)
+    add_bag_moves(architecture, kept, centers, size, lookup, side)
     add_moves(noise, len(noise.words))
     for t in range(n_cases):
         low, high = window_of(kept, centers[t], size)
@@ -111,5 +112,5 @@ def bag_step(architecture, vectors, kept, centers, size, rates, scratch, seen):
     if rates[1] > ZERO:
         update_rows(vectors.outside, noise, len(noise.words), rates[1])
     clear_moves(noise, len(noise.words))
-    step_bags(vectors, kept, centers, size, rates[0], lookup, side)
+    step_bags(architecture, vectors, kept, centers, size, rates[0], scratch)
     return loss, n_pairs

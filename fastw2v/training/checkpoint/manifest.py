@@ -90,8 +90,9 @@ def read_checkpoint(path: Path) -> Saved:
 def with_earlier(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a run, and what those were that it did not know yet."""
     is_drawn = options.get("dynamic_window", True) and options.get("architecture") != "cbow"
+    gradient = "exact" if options.get("architecture") == "cbow" else "root"
     weights = "drawn" if is_drawn else "auto"
-    return {"window_weights": weights, **options}
+    return {"window_weights": weights, "cbow_gradient": gradient, **options}
 
 
 def _saved(path: Path, fields: dict[str, Any]) -> Saved:
