@@ -26,6 +26,7 @@ WITHOUT_EFFECT: dict[tuple[str, str | bool], tuple[tuple[str, ...], str]] = {
     ("dynamic_window", False): (("window_weights",), "counts every word of the window once"),
     ("architecture", "skip-gram"): (("cbow_gradient",), "has no mean of words"),
     ("architecture", "cbow"): (("window_weights",), "draws every radius"),
+    ("freeze", "center"): (("cbow_gradient",), "leaves the words of a mean as they start"),
     ("kernel", "pair"): (("block_size", "shared_negatives", "precision"), "has no blocks"),
 }
 
