@@ -29,7 +29,7 @@ RULES: dict[str, tuple[str, set[str]]] = {
     "system options config": (
         "know nothing of the rest, but config its checks",
         {f"options.{name}" for name in ("checks", "endless", "fields", "graphs", "kmers", "pairs", "phrases")}
-        | {f"options.{name}" for name in ("subwords", "rows", "text", "together")},
+        | {f"options.{name}" for name in ("replicas", "rows", "subwords", "text", "together")},
     ),
     "model": ("knows NumPy only", set()),
     "reference kernels": ("know the model only, and not each other", {"model"}),
