@@ -24,8 +24,8 @@ from fastw2v.kernels.block.plain_pairs import step_contexts
 from fastw2v.kernels.block.scratch import new_seen
 from fastw2v.kernels.block.windows import count_neighbours, list_centers
 from fastw2v.kernels.copies import merge_some, place_words
-from fastw2v.kernels.intrinsics import atomic_add
-from fastw2v.kernels.jit import by_type, fast_jit, inner_jit
+from fastw2v.kernels.intrinsics import atomic_add, borrowed
+from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, level_jit
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.units import keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
@@ -39,7 +39,8 @@ def step_windows(vectors, kept, i, n_centers, size, rates, scratch):
     """A step on all pairs of neighbouring centres, in place; returns (loss, pairs)."""
     h, grads = scratch.h, scratch.grad_h
     for c in range(n_centers):
-        h[c], grads[c] = vectors.center[kept.ids[i + c]], ZERO
+        for d in range(h.shape[1]):
+            h[c, d], grads[c, d] = vectors.center[kept.ids[i + c], d], ZERO
     group, steps = (i, n_centers, 0), (scratch.noise.word_moves, rates[1])
     loss, n_pairs = step_contexts(vectors.outside, kept, group, size, h, grads, steps, scratch.errors)
     for c in range(n_centers):
@@ -92,7 +93,7 @@ step_block = by_type(
 )
 
 
-@inner_jit
+@level_jit
 def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
     """All blocks of one unit; returns (loss, pairs)."""
     begin, end, size = span
@@ -117,7 +118,7 @@ def train_unit(vectors, kept, span, plan, draws, rates, scratch, seen):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
-    epoch_key = schedule.epoch_key
+    vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture, tokens.weights)
     scratch, seen = new_scratch(vectors, plan), new_seen(vectors.outside.shape[1])
     while True:

@@ -68,7 +68,9 @@ def step_contexts(outside, kept, group, size, h, grads, steps, errors):
     for c in range(n_centers):
         start, stop = window_of(kept, i + c, size)
         low, high = min(low, start), max(high, stop)
-    errors[:n_centers, : high - low] = ZERO
+    for c in range(n_centers):
+        for j in range(high - low):
+            errors[c, j] = ZERO
     loss, n_pairs = take_errors(outside, kept, group, size, low, h, steps, errors)
     for j in range(low, high):
         if n_centers == 1 and j == i:  # no word of its own window, and of given pairs none of U
