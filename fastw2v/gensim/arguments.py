@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 from fastw2v.config import TrainConfig
@@ -148,7 +147,7 @@ def config_of(model: Any, n_words: int = 0, epochs: int | None = None) -> TrainC
         {} if model.hs else {"negatives": model.negative, "ns_exponent": model.ns_exponent}
     )
     with gensim_names():
-        config = TrainConfig(
+        return TrainConfig(
             dim=model.vector_size,
             window=model.window,
             epochs=model.epochs if epochs is None else epochs,
@@ -162,8 +161,8 @@ def config_of(model: Any, n_words: int = 0, epochs: int | None = None) -> TrainC
             if not model.train_count
             else (model.seed + 1_000_003 * model.train_count) % 2**64,
             architecture="skip-gram" if model.sg else "cbow",
+            cbow_gradient="root" if model.sg else "whole",  # gensim's, which skip-gram has no use for
             loss="hierarchical-softmax" if model.hs else "negative-sampling",
             **options,
             **model.ngram_options(),
         )
-    return config if model.sg else replace(config, cbow_gradient="whole")

@@ -106,5 +106,6 @@ def step_inputs(
     gradient: int = EXACT,
 ) -> None:
     """A step on these rows, in place: each of n input words by ∂J/∂v = ∂J/∂h / n, or more of ∂J/∂h."""
+    step = rate * step_share(gradient, len(inputs))
     for word in inputs:
-        step_input(lookup, vectors, word, rate * step_share(gradient, len(inputs)), grad_h)
+        step_input(lookup, vectors, word, step, grad_h)

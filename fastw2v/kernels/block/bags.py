@@ -83,7 +83,7 @@ def step_output(outside, word, scratch, t, step, weight):
 
 @inner_jit
 def add_bag_moves(architecture, kept, centers, size, scratch):
-    """Sum the moves of bags by input word, each what it is stepped by."""
+    """Sum the moves of bags by input word, each what it is stepped by, which bags.shares has from here on."""
     side, shares = scratch.centers, scratch.bags.shares
     for t in range(len(centers)):
         i = centers[t]

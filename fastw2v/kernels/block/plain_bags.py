@@ -67,9 +67,9 @@ def add_bag_moves(architecture, kept, centers, size, lookup, side):
     """Sum the moves of bags by input word, each what it is stepped by."""
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
+        move = step_share(architecture, max(high - low - 1, 1)) * side.moves[t]
         for j in range(low, high):
             if j != centers[t]:
-                move = step_share(architecture, high - low - 1) * side.moves[t]
                 add_input_move(lookup, kept.ids[j], move, side.word_moves)
 
 
@@ -79,10 +79,10 @@ def step_bags(architecture, vectors, kept, centers, size, rate, scratch):
     lookup, side = scratch.lookup, scratch.centers
     for t in range(len(centers)):
         low, high = window_of(kept, centers[t], size)
+        share = step_share(architecture, max(high - low - 1, 1))
         for j in range(low, high):
             if j != centers[t] and rate > ZERO:
-                word, share = kept.ids[j], step_share(architecture, high - low - 1)
-                step_input_held(lookup, vectors, word, rate, share, side.word_moves, side.grads, t)
+                step_input_held(lookup, vectors, kept.ids[j], rate, share, side.word_moves, side.grads, t)
     for i in centers:
         low, high = window_of(kept, i, size)
         for j in range(low, high):

@@ -106,7 +106,7 @@ class Bags(NamedTuple):
     words   int64 (T,), 0..T − 1, the rows of grads
     steps   float32 (T,), −1: what `update_tile` subtracts is then added to them
     grads   float32 (T, padded_dim), ∂J/∂h
-    shares  float32 (T,), 1/|P| of CBOW; 0 for a case without input words
+    shares  float32 (T,), of CBOW: 1/|P| while h is read, then what of ∂J/∂h each of its words takes
     """
 
     words: NDArray[np.int64]
