@@ -21,7 +21,13 @@ from fastw2v.errors import CorpusError, FastW2VError, OutputError, UsageError
 from fastw2v.vectors.embeddings import Embeddings, fill_initial, initial_vectors
 from fastw2v.vectors.formats import detect_format, load, output_paths, save
 from fastw2v.vectors.formats.decimals import format_rows, parse_numbers
-from fastw2v.vectors.formats.tokens import MAX_WORD_CHARACTERS, check_tokens, escape_token, unescape_token
+from fastw2v.vectors.formats.tokens import (
+    MAX_WORD_CHARACTERS,
+    check_tokens,
+    escape_token,
+    first_repeated,
+    unescape_token,
+)
 
 FORMATS = ["text", "binary", "npy"]
 SUFFIX = {"text": "v.txt", "binary": "v.bin", "npy": "v.npy"}
@@ -345,6 +351,20 @@ def test_check_tokens__refuses_repeated_words_and_endless_ones() -> None:
         check_tokens(["a", "b", "a"], escape=True)
     with pytest.raises(UsageError, match="131,073 characters, at most 131,072"):
         check_tokens(["x" * (MAX_WORD_CHARACTERS + 1)], escape=True)
+
+
+class Colliding(str):
+    """A word whose hash is that of every other."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_first_repeated__takes_words_of_one_hash_for_what_they_are() -> None:
+    assert first_repeated([Colliding("a"), Colliding("b")]) is None
+    assert first_repeated([Colliding("a"), Colliding("b"), Colliding("a")]) == (0, 2)
 
 
 @pytest.mark.parametrize("format", FORMATS)
