@@ -223,10 +223,6 @@ def supports(plan: Plan, backend: str) -> str | None:
         return "a softmax has no noise for a block to share: leave out --kernel"
     if isinstance(plan.estimator, Whole | Panels) and not isinstance(plan.objective, Softmax):
         return "only loss softmax has all words as outputs: leave out --kernel"
-    if isinstance(plan.estimator, Lockstep) and isinstance(plan.inputs, Subwords):
-        return (
-            "subwords are not deterministic for several threads: use --threads 1 instead of --deterministic"
-        )
     if backend == "reference":
         return None
     if isinstance(plan.objective, Softmax) and isinstance(plan.estimator, Pair):

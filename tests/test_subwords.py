@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from corpora.small import grouped
-from fastw2v.backends import inputs_of, require_supported
+from fastw2v.backends import inputs_of
 from fastw2v.config import TrainConfig
 from fastw2v.errors import UsageError
 from fastw2v.model.arrays import Vectors
@@ -21,7 +21,6 @@ from fastw2v.reference.losses import naive_softmax_loss, neg_sampling_loss, sigm
 from fastw2v.reference.ngrams import ngram_step
 from fastw2v.reference.noise import Parts, Seen, outside_words
 from fastw2v.reference.pair import pair_step
-from fastw2v.run.processes import require_whole_words
 from fastw2v.training import train
 from fastw2v.vectors.embeddings import Embeddings
 from fastw2v.vectors.evaluation import SimilarityPair, evaluate_similarity, spearman
@@ -172,12 +171,16 @@ def test_ngram_step__expectation_is_that_of_pairs(n_seen: int) -> None:
     assert n_pairs == sum(len(outside_words(kept, i)) for i in range(7))
 
 
-def test_require_supported__refuses_what_shares_no_rows() -> None:
-    with pytest.raises(UsageError, match="use --threads 1 instead of --deterministic"):
-        require_supported(TrainConfig(subwords="3-6", deterministic=True))
-    with pytest.raises(UsageError, match="subwords are for one process: start it without mpirun"):
-        require_whole_words(TrainConfig(subwords="3-6"))
-    require_whole_words(TrainConfig())
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+def test_train__deterministic_is_the_same_for_1_2_and_4_threads(architecture: str) -> None:
+    corpus, _ = chain_corpus(1_200, 60_000)
+    config = TrainConfig(
+        architecture=architecture, dim=24, epochs=2, subwords="3-4", buckets=500, deterministic=True
+    )
+    runs = [train(corpus, replace(config, threads=threads)).embeddings for threads in (1, 2, 4)]
+    assert all(one.made_of is not None and one.outside_vectors is not None for one in runs)
+    assert len({one.made_of.rows.tobytes() for one in runs if one.made_of}) == 1
+    assert len({one.outside_vectors.tobytes() for one in runs if one.outside_vectors is not None}) == 1
 
 
 @pytest.mark.slow

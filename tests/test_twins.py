@@ -28,6 +28,7 @@ TWINS = [
     ("pairs", "block/plain_pairs"),
     ("block", "block/plain"),
     ("lockstep", "lockstep"),
+    ("numbers", "numbers"),
     ("walks", "walks"),
     ("groups", "groups"),
     ("backend", "backend"),

@@ -14,20 +14,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v.kernels.architectures import window_of
 from fastw2v.kernels.block.noise import forget, remember
 from fastw2v.kernels.block.scratch import ONE, ZERO, Scratch, Seen, new_scratch
 from fastw2v.kernels.block.step import step_block
 from fastw2v.kernels.block.windows import list_centers
 from fastw2v.kernels.intrinsics import borrowed, prefetch_row
-from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit, level_jit
+from fastw2v.kernels.jit import fast_jit, inner_jit, jit, level_jit
 from fastw2v.kernels.meetings import meet
+from fastw2v.kernels.numbers import (
+    input_rows,
+    most_words,
+    n_in_bags,
+    new_lookup,
+    number_rows,
+    number_words,
+)
 from fastw2v.kernels.objectives import draw_shared
 from fastw2v.kernels.tiles.rows import add_row, copy_row
 from fastw2v.kernels.units import Kept, aligned_rows, keep_unit, new_kept, noise_stream, rates_at
 from fastw2v.kernels.weights import rooms_for_weight, weight_in
 from fastw2v.model.arrays import FLOATS_PER_LINE, KEPT, LOSS, PAIRS, UNIT, Vectors
-from fastw2v.model.plan import PLACES, RUN, Cbow, GivenPairs, GlobalContext, SkipGram
+from fastw2v.model.plan import Plan
 
 AHEAD = 4  # rows that are on their way while one is copied
 
@@ -39,11 +46,12 @@ class Lanes(NamedTuple):
     order     int64 (LANES, UNIT), the centres of the unit as blocks take them
     spans     int64 (LANES, 3), where in the order the next block begins, where it ends, where the tokens end
     states    uint64 (LANES,), noise streams
-    words     int64 (LANES, n), of the rows of the block at hand, those of its centres first
-    n_centers, n_words  int64 (LANES,), how many are of centres, and in all; 0 when the unit is done
-    n_apart   int64 (LANES,), how many of them have no row of U: of given pairs, the centres
-    center, outside    float32 (LANES, n, padded_dim), copies of rows of V of the centres and of rows of U of
-                       all these words but those apart, then how they moved
+    words     int64 (LANES, n), of the block at hand, those with rows of V first
+    rows      int64 (LANES, m), rows of V that these are made of, where they are bags; m is 0 of whole words
+    n_inputs, n_words  int64 (LANES,), how many rows of V there are, and words in all; 0 when the unit is done
+    n_apart   int64 (LANES,), how many of these have no row of U: of given pairs, the centres
+    center, outside    float32 (LANES, m or n, padded_dim), copies of these rows of V, and of rows of U of all
+                       words but those apart, then how they moved
     seen     Seen, stacked: the rows of U that each lane's unit has drawn so far
     arrived, meetings  int64 (8,), workers at the present meeting, and meetings so far; a cache line each
     """
@@ -53,7 +61,8 @@ class Lanes(NamedTuple):
     spans: NDArray[np.int64]
     states: NDArray[np.uint64]
     words: NDArray[np.int64]
-    n_centers: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    n_inputs: NDArray[np.int64]
     n_words: NDArray[np.int64]
     n_apart: NDArray[np.int64]
     center: NDArray[np.float32]
@@ -66,8 +75,8 @@ class Lanes(NamedTuple):
 class Desk(NamedTuple):
     """What a worker needs of its own.
 
-    scratch  Scratch
-    numbers  int64 (n_words,), the number of each word among those of a block; -1 for none
+    scratch  Scratch, whose lookup is of words and rows by these numbers
+    numbers  int64 (n,), the number of each word, then of each row of V, among those of a block; -1 for none
     ids      int32, the kept tokens of a unit by these numbers, as far as the block reads them
     """
 
@@ -76,34 +85,15 @@ class Desk(NamedTuple):
     ids: NDArray[np.int32]
 
 
-def _in_runs(architecture, block_size):
-    # A block cuts a run at either end, and at the end of a unit every place's last run may be short.
-    n_runs = min(block_size, block_size // RUN + 2 + PLACES)
-    return block_size + 2 * architecture.reach * n_runs
-
-
-def _in_groups_of_windows(architecture, block_size):
-    return block_size * (2 * architecture.reach + 2)
-
-
-def _in_groups(architecture, block_size):
-    return block_size * (1 + architecture.reach)
-
-
-# (architecture, block_size): kept tokens that the windows of a block hold at most.
-n_in_windows = by_type(
-    {SkipGram: _in_runs, Cbow: _in_runs, GlobalContext: _in_groups_of_windows, GivenPairs: _in_groups}
-)
-
-
 @jit
 def new_lanes(vectors, plan, weights):
     """Lanes for units of a plan; weights are those of sentences, or None."""
     estimator, n = plan.estimator, plan.estimator.lanes
     dim, room = vectors.center.shape[1], new_kept(plan.architecture, None)
     size = len(room.ids)
-    windows = min(size, n_in_windows(plan.architecture, estimator.block_size))
-    n_rows = windows + estimator.shared_negatives
+    n_windows, n_read = most_words(plan.architecture, estimator.block_size, size)
+    n_words, n_rows = n_windows + estimator.shared_negatives, n_in_bags(plan.inputs, n_read)
+    n_copies = n_rows if n_rows else n_read
     return Lanes(
         Kept(
             np.empty((n, size), np.int32),
@@ -117,12 +107,13 @@ def new_lanes(vectors, plan, weights):
         np.zeros((n, UNIT), np.int64),
         np.zeros((n, 3), np.int64),
         np.zeros(n, np.uint64),
+        np.zeros((n, n_words), np.int64),
         np.zeros((n, n_rows), np.int64),
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
-        aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
-        aligned_rows(n * n_rows, dim).reshape((n, n_rows, dim)),
+        aligned_rows(n * n_copies, dim).reshape((n, n_copies, dim)),
+        aligned_rows(n * n_words, dim).reshape((n, n_words, dim)),
         Seen(aligned_rows(n, dim).reshape((n, 1, dim)), np.zeros((n, 1), np.int64)),
         np.zeros(8, np.int64),
         np.zeros(8, np.int64),
@@ -134,7 +125,10 @@ def new_desk(vectors, plan):
     """A worker's own scratch."""
     size = len(new_kept(plan.architecture, None).ids)
     numbers = np.full(max(vectors.center.shape[0], vectors.outside.shape[0]), -1)
-    return Desk(new_scratch(vectors, plan, None), numbers, np.zeros(size, np.int32))
+    n_read = most_words(plan.architecture, plan.estimator.block_size, size)[1]
+    lookup = new_lookup(plan.inputs, n_read, n_in_bags(plan.inputs, n_read))
+    numbered = Plan(plan.architecture, lookup, plan.objective, plan.estimator)
+    return Desk(new_scratch(vectors, numbered, None), numbers, np.zeros(size, np.int32))
 
 
 @inner_jit
@@ -165,104 +159,21 @@ def start_unit(tokens, plan, schedule, lanes, lane, unit, end_unit):
 
 
 @inner_jit
-def number(word, words, n_words, numbers):
-    """How many words there are with this one."""
-    if numbers[word] < 0:
-        words[n_words], numbers[word] = word, n_words
-        n_words += 1
-    return n_words
-
-
-@inner_jit
-def number_noise(noise, words, n_words, numbers):
-    """Number the words of the noise, in their place; then all n words have no number again. Returns n."""
-    for s in range(len(noise)):
-        if noise[s] >= 0:
-            n_words = number(noise[s], words, n_words, numbers)
-            noise[s] = numbers[noise[s]]
-    for w in range(n_words):
-        numbers[words[w]] = -1
-    return n_words
-
-
-def _centers_alone(architecture, n_centers, n_windows):
-    return n_centers
-
-
-def _whole_windows(architecture, n_centers, n_windows):
-    return n_windows
-
-
-# (architecture, n_centers, n_windows): how many words, centres first, then windows, have rows of V in a step.
-n_inputs = by_type(
-    {
-        SkipGram: _centers_alone,
-        GlobalContext: _centers_alone,
-        GivenPairs: _centers_alone,
-        Cbow: _whole_windows,
-    }
-)
-
-
-def _number_together(architecture, kept, centers, size, noise, words, desk):
-    n_words, numbers = 0, desk.numbers
-    for i in centers:
-        n_words = number(kept.ids[i], words, n_words, numbers)
-    n_centers = n_words
-    for i in centers:
-        low, high = window_of(kept, i, size)
-        for j in range(low, high):
-            n_words = number(kept.ids[j], words, n_words, numbers)
-            desk.ids[j] = numbers[kept.ids[j]]
-    n_centers = n_inputs(architecture, n_centers, n_words)
-    return n_centers, number_noise(noise, words, n_words, numbers), 0
-
-
-def _number_apart(architecture, kept, centers, size, noise, words, desk):
-    n_centers, n_outside, numbers = 0, 0, desk.numbers
-    for i in centers:
-        n_centers = number(kept.ids[i], words, n_centers, numbers)
-        desk.ids[i] = numbers[kept.ids[i]]
-    for w in range(n_centers):
-        numbers[words[w]] = -1
-    others = words[n_centers:]
-    for i in centers:
-        for j in range(i + 1, i + 1 + kept.radius[i]):
-            n_outside = number(kept.ids[j], others, n_outside, numbers)
-            desk.ids[j] = numbers[kept.ids[j]]
-    n_outside = number_noise(noise, others, n_outside, numbers)
-    return n_centers, n_centers + n_outside, n_centers
-
-
-# (architecture, kept, centers, size, noise, words, desk): number the distinct words of a block: of its
-# centres, then of their windows and its noise; those of given pairs are numbered apart. Fills words, desk.ids
-# and, by number, noise. Returns how many have rows of V in it, how many they are, and how many no row of U.
-number_words = by_type(
-    {
-        SkipGram: _number_together,
-        Cbow: _number_together,
-        GlobalContext: _number_together,
-        GivenPairs: _number_apart,
-    }
-)
-
-
-@inner_jit
-def take_rows(copies, matrix, words, n):
-    """Copy the rows of the first n words, each asked for some before it is needed."""
-    for w in range(-AHEAD, n):
-        if w + AHEAD < n:
+def take_rows(copies, matrix, rows, n):
+    """Copy the first n of these rows, each asked for some before it is needed."""
+    for r in range(-AHEAD, n):
+        if r + AHEAD < n:
             for d in range(0, matrix.shape[1], FLOATS_PER_LINE):
-                prefetch_row(matrix, words[w + AHEAD], d)
-        if w >= 0:
-            copy_row(copies, w, matrix, words[w])
+                prefetch_row(matrix, rows[r + AHEAD], d)
+        if r >= 0:
+            copy_row(copies, r, matrix, rows[r])
 
 
 @inner_jit
-def keep_moves(copies, matrix, words, n):
+def keep_moves(copies, matrix, rows, n):
     """Put how the first n rows moved in the place of the copies."""
-    for w in range(n):
-        add_row(copies, w, -ONE, matrix, words[w])
+    for r in range(n):
+        add_row(copies, r, -ONE, matrix, rows[r])
 
 
 @level_jit
@@ -271,35 +182,37 @@ def train_lane(vectors, plan, lanes, lane, rates, desk):
     objective, estimator = plan.objective, plan.estimator
     start, end, size = lanes.spans[lane, 0], lanes.spans[lane, 1], lanes.spans[lane, 2]
     stop = min(start + estimator.block_size, end)
-    lanes.spans[lane, 0], lanes.n_centers[lane], lanes.n_words[lane] = stop, 0, 0
+    lanes.spans[lane, 0], lanes.n_inputs[lane], lanes.n_words[lane] = stop, 0, 0
     if stop == start:
         return 0.0, 0, 0
     kept, centers, noise = kept_of(lanes.kept, lane), lanes.order[lane, start:stop], desk.scratch.noise.words
     count = estimator.shared_negatives
     lanes.states[lane] = draw_shared(objective, lanes.states[lane], count, noise)
-    words = lanes.words[lane]
-    n_centers, n_words, n_apart = number_words(plan.architecture, kept, centers, size, noise, words, desk)
+    words, rows = lanes.words[lane], input_rows(plan.inputs, lanes, lane)
+    n_read, n_words, n_apart = number_words(plan.architecture, kept, centers, size, noise, words, desk)
+    n_rows = number_rows(plan.inputs, words, n_read, rows, desk)
     others, n_others = words[n_apart:], n_words - n_apart
     copies = Vectors(lanes.center[lane], lanes.outside[lane])
-    take_rows(copies.center, vectors.center, words, n_centers)
+    take_rows(copies.center, vectors.center, rows, n_rows)
     take_rows(copies.outside, vectors.outside, others, n_others)
     local = Kept(desk.ids, kept.first, kept.radius, kept.side, kept.weighted, kept.weight, None)
     seen = seen_of(lanes.seen, lane)
     loss, n_pairs = step_block(plan.architecture, copies, local, centers, size, rates, desk.scratch, seen)
     if estimator.control:
         remember(seen, desk.scratch.noise, count)
-    keep_moves(copies.center, vectors.center, words, n_centers)
+    keep_moves(copies.center, vectors.center, rows, n_rows)
     keep_moves(copies.outside, vectors.outside, others, n_others)
-    lanes.n_centers[lane], lanes.n_words[lane], lanes.n_apart[lane] = n_centers, n_words, n_apart
+    lanes.n_inputs[lane], lanes.n_words[lane], lanes.n_apart[lane] = n_rows, n_words, n_apart
     return loss, n_pairs, stop - start
 
 
 @inner_jit
-def add_moves(vectors, lanes, columns):
+def add_moves(vectors, lookup, lanes, columns):
     """Add how the rows of all lanes' blocks moved, the columns (start, stop) of them."""
     for lane in range(len(lanes.n_words)):
-        for w in range(lanes.n_centers[lane]):
-            row, moved = vectors.center[lanes.words[lane, w]], lanes.center[lane, w]
+        rows = input_rows(lookup, lanes, lane)
+        for r in range(lanes.n_inputs[lane]):
+            row, moved = vectors.center[rows[r]], lanes.center[lane, r]
             for d in range(columns[0], columns[1]):
                 row[d] += moved[d]
         n_apart = lanes.n_apart[lane]
@@ -321,7 +234,7 @@ def train_round(vectors, plan, lanes, rates, work, totals, desk):
     if max(rates[0], rates[1]) > ZERO:
         n_lines = vectors.center.shape[1] // FLOATS_PER_LINE
         first, last = work.worker * n_lines // work.n_workers, (work.worker + 1) * n_lines // work.n_workers
-        add_moves(vectors, lanes, (first * FLOATS_PER_LINE, last * FLOATS_PER_LINE))
+        add_moves(vectors, plan.inputs, lanes, (first * FLOATS_PER_LINE, last * FLOATS_PER_LINE))
         meet(lanes, work.n_workers)
 
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT, Tokens, Vectors, Work
-from fastw2v.model.plan import Architecture, GivenPairs, Lockstep, Plan, Schedule
+from fastw2v.model.plan import Lockstep, Plan, Schedule
 from fastw2v.model.streams import noise_stream
 from fastw2v.reference.architectures import Kept, gradient_of
 from fastw2v.reference.block import list_centers, noise_of, step_of
 from fastw2v.reference.losses import Array
-from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, outside_words, remember
+from fastw2v.reference.noise import Numbers, Parts, Seen, nothing_seen, remember
+from fastw2v.reference.numbers import number_rows, number_words
 from fastw2v.reference.objectives import draw_shared
 from fastw2v.reference.units import Rates, keep_unit, rates_at
 
@@ -30,10 +31,11 @@ class Lane(NamedTuple):
 class Moved(NamedTuple):
     """How a block moves the rows of its words: their rows of V and U after less before.
 
-    words, others   (n,), those with rows of V and those with rows of U: of given pairs alone not the same
+    rows     (n,), those of V
+    others   (n,), words with rows of U
     """
 
-    words: Numbers
+    rows: Numbers
     others: Numbers
     center: Array
     outside: Array
@@ -48,18 +50,6 @@ def start_unit(vectors: Vectors, tokens: Tokens, plan: Plan, schedule: Schedule,
     return Lane(kept, blocks[::-1], noise_stream(epoch_key, unit), nothing_seen(vectors))
 
 
-def number_words(
-    architecture: Architecture, kept: Kept, centers: Numbers, noise: Numbers
-) -> tuple[Numbers, Numbers]:
-    """The distinct words of a block: of its centres, their windows and its noise; of given pairs apart."""
-    words = [kept[i].word for i in centers]
-    others = np.concatenate([*(outside_words(kept, i) for i in centers), noise])
-    if isinstance(architecture, GivenPairs):
-        return np.unique(np.array(words, np.intp)), np.unique(others.astype(np.intp))
-    together = np.unique(np.concatenate([words, others]).astype(np.intp))
-    return together, together
-
-
 def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: Array) -> Moved:
     """Train the lane's next block on copies of its rows, numbered anew; returns how they moved."""
     objective, estimator, weight = noise_of(plan)
@@ -70,23 +60,24 @@ def train_lane(vectors: Vectors, plan: Plan, lane: Lane, rates: Rates, totals: A
         token._replace(word=int(np.searchsorted(words if token.radius else others, token.word)))
         for token in lane.kept
     ]
-    copies = Vectors(vectors.center[words], vectors.outside[others])
+    rows, lookup = number_rows(plan.inputs, words)
+    copies = Vectors(vectors.center[rows], vectors.outside[others])
     local_noise = np.searchsorted(others, noise)
-    parts = Parts(estimator.operands, gradient=gradient_of(plan.architecture))
+    parts = Parts(estimator.operands, lookup, gradient_of(plan.architecture))
     loss, n_pairs = step_of(plan)(copies, kept, centers, local_noise, rates, weight, lane.seen, parts)
     if estimator.control:
         remember(lane.seen, vectors.outside[noise])
     totals[LOSS] += loss
     totals[PAIRS] += n_pairs
     totals[KEPT] += len(centers)
-    moved = copies.center - vectors.center[words], copies.outside - vectors.outside[others]
-    return Moved(words, others, *moved)
+    moved = copies.center - vectors.center[rows], copies.outside - vectors.outside[others]
+    return Moved(rows, others, *moved)
 
 
 def train_round(vectors: Vectors, plan: Plan, lanes: list[Lane], rates: Rates, totals: Array) -> None:
     """One block of every lane, all from the same vectors; then the moves of their rows are added."""
     for moved in [train_lane(vectors, plan, lane, rates, totals) for lane in lanes if lane.blocks]:
-        vectors.center[moved.words] += moved.center
+        vectors.center[moved.rows] += moved.center
         vectors.outside[moved.others] += moved.outside
 
 
