@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,25 @@ def errors_of(finished: subprocess.CompletedProcess[str]) -> list[str]:
 
 @pytest.mark.slow
 @needs_mpi
-@pytest.mark.parametrize("n_ranks", [2, 3])
-def test_mpi__trains_what_the_simulation_trains(n_ranks: int, corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("n_ranks", "of_ngrams"), [(2, {}), (3, {}), (2, {"subwords": "3-5", "buckets": 2_000})]
+)
+def test_mpi__trains_what_the_simulation_trains(
+    n_ranks: int, of_ngrams: dict[str, Any], corpus: Path, tmp_path: Path
+) -> None:
     """To the byte: two communicators that carry the same things. Rank 0 alone writes and speaks."""
     output = tmp_path / "v.bin"
-    finished = run(n_ranks, "train", corpus, "-o", output, "--save-vocab", tmp_path / "v.txt", *OPTIONS)
+    more = [part for name, value in of_ngrams.items() for part in (f"--{name}", value)]
+    finished = run(
+        n_ranks, "train", corpus, "-o", output, "--save-vocab", tmp_path / "v.txt", *more, *OPTIONS
+    )
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr.count(f"wrote 300 vectors of dim 16 to {output}") == 1
     assert finished.stderr.count("replicas combined") == 1
 
     def at_rank(communicator: Any) -> Any:
         shared = read_shared_corpus(str(corpus), communicator, min_count=1)
-        return train_replicas(shared, CONFIG, ReplicaConfig(8192), communicator)[0]
+        return train_replicas(shared, replace(CONFIG, **of_ngrams), ReplicaConfig(8192), communicator)[0]
 
     expected = run_ranks(n_ranks, at_rank)[0].embeddings
     actual = formats.load(output)

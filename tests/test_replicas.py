@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,14 @@ from fastw2v.distributed import reference as reference_module
 from fastw2v.distributed.communicator import SingleProcess, fair_cores, joined, ranks_here
 from fastw2v.distributed.loop import train_replicas
 from fastw2v.distributed.pace import Effort, Pace, Report
-from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows
+from fastw2v.distributed.rows import Replica, combine_packets, keys_of, ladder_rows, ngram_rows_of
 from fastw2v.distributed.shards import read_shared_corpus
 from fastw2v.distributed.shares import take_share, trained
 from fastw2v.distributed.simulation import run_ranks
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import UNIT, Vectors, n_units
+from fastw2v.model.ngrams import Spans, bags_of_words
+from fastw2v.model.plan import WORDS, Subwords
 from fastw2v.model.streams import epoch_key
 from fastw2v.options.replicas import ReplicaConfig
 from fastw2v.reference.units import learning_rate_at
@@ -31,6 +33,7 @@ from fastw2v.training import hooks, loop
 from fastw2v.training.holdout import Evaluator
 from fastw2v.training.hooks import Evaluation, Position, Progress
 from fastw2v.training.matrices import aligned_zeros
+from fastw2v.vectors.embeddings import Embeddings
 from tests.chains import chain_corpus
 from tests.parquet import write
 
@@ -81,13 +84,15 @@ def test_ladder_rows__climb_and_stop_at_the_vocabulary() -> None:
     assert ladder_rows(1, 7) == 7
 
 
-def replica_at(communicator: Any, n_words: int, rule: Any = "adasum") -> Replica:
+def replica_at(
+    communicator: Any, n_words: int, rule: Any = "adasum", ngram_rows: Sequence[int] = (), n_buckets: int = 0
+) -> Replica:
     """A replica of random vectors, the same ones at every rank."""
     rng = np.random.default_rng(0)
-    vectors = Vectors(aligned_zeros(n_words, DIM), aligned_zeros(n_words, DIM))
+    vectors = Vectors(aligned_zeros(n_words + n_buckets, DIM), aligned_zeros(n_words, DIM))
     for matrix in vectors:
-        matrix[:, :DIM] = rng.normal(0, 1, (n_words, DIM))
-    return Replica(vectors, DIM, communicator, rule)
+        matrix[:, :DIM] = rng.normal(0, 1, (len(matrix), DIM))
+    return Replica(vectors, DIM, communicator, rule, np.array(ngram_rows, np.int32))
 
 
 @pytest.mark.parametrize("rule", ["adasum", "mean"])
@@ -135,6 +140,55 @@ def test_replica__keeps_the_steps_on_rows_whose_turn_has_not_come() -> None:
     assert (early_0[:5] == early_1[:5]).all()
     assert not (early_0[7] == early_1[7]).all()
     assert (late_0 == late_1).all()
+
+
+@pytest.mark.parametrize("packet_bytes", [1 << 24, 700])
+def test_replica__combines_rows_of_ngrams_the_most_frequent_first(
+    packet_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V has five words and 20 buckets; of the rows in ngram_rows the first n are combined with n words."""
+    monkeypatch.setattr("fastw2v.distributed.rows.PACKET_BYTES", packet_bytes)
+    order = [19, 7, 24, 11, 8, 5, 22]
+    trained_, first, later = [0, 3, *order], [0, 19, 7, 24], [3, 11, 8, 5, 22]
+
+    def at_rank(communicator: Any) -> tuple[Vectors, Vectors, Vectors]:
+        replica = replica_at(communicator, 5, ngram_rows=order, n_buckets=20)
+        steps = np.random.default_rng(communicator.rank).normal(0, 1, (len(trained_), DIM))
+        start = Vectors(*(matrix.copy() for matrix in replica.vectors))
+        replica.vectors.center[trained_, :DIM] += steps.astype(np.float32)
+        replica.vectors.outside[[0, 3], :DIM] += steps[:2].astype(np.float32)
+        own = Vectors(*(matrix.copy() for matrix in replica.vectors))
+        replica.combine(3)
+        assert (replica.vectors.center[later] == own.center[later]).all()
+        early = Vectors(*(matrix.copy() for matrix in replica.vectors))
+        replica.combine()
+        return start, early, replica.vectors
+
+    (start, early, late), (_, early_1, late_1), _ = run_ranks(3, at_rank)
+    assert (early.center[first] == early_1.center[first]).all()
+    assert not (early.center[later, :DIM] == early_1.center[later, :DIM]).any()
+    assert all((one == other).all() for one, other in zip(late, late_1, strict=True))
+    untouched = np.setdiff1d(np.arange(25), trained_)
+    assert (late.center[untouched] == start.center[untouched]).all()
+    all_steps = [np.random.default_rng(rank).normal(0, 1, (len(trained_), DIM)) for rank in range(3)]
+    for place, row in enumerate(trained_):
+        expected = start.center[row, :DIM] + reference_module.combined_step([one[place] for one in all_steps])
+        np.testing.assert_allclose(late.center[row, :DIM], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_ngram_rows_of__are_those_that_words_have_by_how_often_they_are_met() -> None:
+    words, counts, spans = ["ab", "abc", "abcd", "x"], np.array([9, 4, 2, 0]), Spans(3, 3, 50)
+    starts, rows = bags_of_words(words, spans)
+    met: dict[int, int] = {}
+    for word, count in enumerate(counts.tolist()):
+        for row in rows[starts[word] : starts[word + 1]].tolist():
+            if row >= len(words) and count:
+                met[row] = met.get(row, 0) + count
+    found = ngram_rows_of(Subwords(starts, rows, spans), counts).tolist()
+    assert sorted(found) == sorted(met)
+    assert [met[row] for row in found] == sorted(met.values(), reverse=True)
+    assert met[found[0]] == 15  # <ab is in three of them
+    assert not len(ngram_rows_of(WORDS, counts))
 
 
 def test_replica__what_was_trained_while_steps_travelled_stays() -> None:
@@ -239,6 +293,7 @@ def test_take_share__ranks_share_the_tokens_that_are_left(tmp_path: Any) -> None
 # ---- The loop ----------------------------------------------------------------------------------------------
 
 CONFIG = TrainConfig(dim=DIM, epochs=3, threads=1, sample=0.0, lr=0.05, window=2, negatives=3)
+NGRAMS = replace(CONFIG, subwords="3-4", buckets=3_000)
 PLAN = ReplicaConfig(sync_words=2 * UNIT)
 
 
@@ -283,28 +338,42 @@ def run(
     return run_ranks(n_ranks, at_rank)
 
 
+def matrices_of(found: Embeddings) -> Iterator[np.ndarray]:
+    """V and U, and the rows that the vectors of words are made of."""
+    assert found.outside_vectors is not None
+    yield from (found.center_vectors, found.outside_vectors)
+    if found.made_of:
+        yield found.made_of.rows
+
+
 def vectors_of(results: list[tuple[hooks.Trained, Effort]]) -> np.ndarray:
-    """Both matrices, of rank 0, after all ranks were seen to have the same."""
-    both = [
-        np.concatenate([one.embeddings.center_vectors, one.embeddings.outside_vectors]) for one, _ in results
-    ]
+    """All matrices, of rank 0, after all ranks were seen to have the same."""
+    both = [np.concatenate([*matrices_of(one.embeddings)]) for one, _ in results]
     assert all((own == both[0]).all() for own in both)
     return both[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("n_ranks", "plan"),
-    [(1, PLAN), (2, PLAN), (3, PLAN), (2, replace(PLAN, overlap=True)), (3, replace(PLAN, combine="mean"))],
+    ("n_ranks", "plan", "config"),
+    [
+        (1, PLAN, CONFIG),
+        (2, PLAN, CONFIG),
+        (3, PLAN, CONFIG),
+        (2, replace(PLAN, overlap=True), CONFIG),
+        (3, replace(PLAN, combine="mean"), CONFIG),
+        (2, PLAN, NGRAMS),
+        (3, replace(PLAN, overlap=True), NGRAMS),
+    ],
     ids=str,
 )
 def test_train_replicas__ranks_agree_and_a_seed_names_the_bytes(
-    n_ranks: int, plan: ReplicaConfig, tmp_path: Any
+    n_ranks: int, plan: ReplicaConfig, config: TrainConfig, tmp_path: Any
 ) -> None:
     path, _ = corpus_file(tmp_path)
-    results = run(path, n_ranks, plan=plan)
-    first, again = vectors_of(results), vectors_of(run(path, n_ranks, plan=plan))
-    other = vectors_of(run(path, n_ranks, replace(CONFIG, seed=2)))
+    results = run(path, n_ranks, config, plan)
+    first, again = vectors_of(results), vectors_of(run(path, n_ranks, config, plan))
+    other = vectors_of(run(path, n_ranks, replace(config, seed=2)))
     assert (first == again).all()
     assert not np.allclose(first, other)
     trained_, effort = results[0]
@@ -314,11 +383,12 @@ def test_train_replicas__ranks_agree_and_a_seed_names_the_bytes(
 
 
 @pytest.mark.slow
-def test_train_replicas__learn_as_one_process_does(tmp_path: Any) -> None:
+@pytest.mark.parametrize("config", [CONFIG, NGRAMS], ids=["words", "n-grams"])
+def test_train_replicas__learn_as_one_process_does(config: TrainConfig, tmp_path: Any) -> None:
     from tests.chains import expected_loss
 
     path, held_out = corpus_file(tmp_path, n_tokens=200_000)
-    config = replace(CONFIG, epochs=5)
+    config = replace(config, epochs=5)
     corpus = read_shared_corpus(str(path), SingleProcess(), min_count=1).corpus
     words = {word: i for i, word in enumerate(corpus.vocabulary.words)}
     chain, _ = chain_corpus(60, 200_000)
@@ -329,15 +399,16 @@ def test_train_replicas__learn_as_one_process_does(tmp_path: Any) -> None:
         assert expected_loss(together, held_out, corpus, config) < alone + 0.02
 
 
-def test_train_replicas__resume_with_as_many_is_exact(tmp_path: Any) -> None:
+@pytest.mark.parametrize("config", [CONFIG, NGRAMS], ids=["words", "n-grams"])
+def test_train_replicas__resume_with_as_many_is_exact(config: TrainConfig, tmp_path: Any) -> None:
     path, _ = corpus_file(tmp_path)
     memory = Memory(every=2)
-    expected = vectors_of(run(path, 2, called=[memory]))
+    expected = vectors_of(run(path, 2, config, called=[memory]))
     assert len(memory.saved) > 3
     for number in (0, 1, len(memory.saved) - 1):
         resumed = Memory(every=2, start=memory.saved[number])
         resumed.n_asked = 2 * (number + 1)
-        assert (vectors_of(run(path, 2, called=[resumed])) == expected).all()
+        assert (vectors_of(run(path, 2, config, called=[resumed])) == expected).all()
 
 
 @pytest.mark.slow

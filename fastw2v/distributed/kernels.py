@@ -17,16 +17,17 @@ LAST_KEY = np.int32(2**31 - 1)
 
 
 @jit
-def changed_keys(vectors, base, first, end, n_columns, n_ranks, keys):
-    """Find the rows first ≤ row < end that differ from base in one of the first columns; returns how many.
+def changed_keys(vectors, base, rows, n_columns, keys):
+    """Find which of some rows differ from base in one of the first columns; returns how many.
 
-    keys     int32 (2·(end − first),), filled by the rank that combines them (row mod n_ranks), rising in each
+    rows     int32 (n,), of V; and of U, which may have fewer
+    keys     int32 (2·n,), filled in the order of the rows
     """
     n = 0
-    for rank in range(n_ranks):
-        for row in range(first + (rank - first) % n_ranks, end, n_ranks):
-            for side in range(2):
-                matrix, old = side_of(vectors, side), side_of(base, side)
+    for i in range(rows.shape[0]):
+        for side in range(2):
+            matrix, old, row = side_of(vectors, side), side_of(base, side), rows[i]
+            if row < matrix.shape[0]:
                 for column in range(n_columns):
                     if matrix[row, column] != old[row, column]:
                         keys[n] = 2 * row + side

@@ -18,7 +18,7 @@ from fastw2v.config import TrainConfig
 from fastw2v.distributed.communicator import Communicator
 from fastw2v.distributed.pace import Effort, Pace, Report
 from fastw2v.distributed.portions import SharedCorpus
-from fastw2v.distributed.rows import Replica, ladder_rows
+from fastw2v.distributed.rows import Replica, ladder_rows, ngram_rows_of
 from fastw2v.distributed.shares import IN_ORDER, Legs, Share, take_share
 from fastw2v.errors import DivergedError
 from fastw2v.model.arrays import Totals, n_units
@@ -69,14 +69,16 @@ def train_replicas(
     config = with_learning_rate(config, shared.n_tokens)
     first = communicator.rank == 0
     n_copies = 1 + (communicator.size > 1)
-    counts = shared.corpus.vocabulary.counts
-    kernel_plan = plan_of(config, counts, longest, has_targets=targeted)
+    vocabulary = shared.corpus.vocabulary
+    counts = vocabulary.counts
+    kernel_plan = plan_of(config, counts, longest, vocabulary.words, has_targets=targeted)
     domains = domains_for(kernel_plan, len(counts), config.backend, config.threads)
     vectors, start = begin(shared.corpus, config, hooks, init if first else None, n_copies, len(domains))
     start = position_of(communicator.broadcast(start))
     for matrix in vectors:
         communicator.broadcast_array(matrix)
-    replica = Replica(vectors, config.dim, communicator, plan.combine)
+    ngram_rows = ngram_rows_of(kernel_plan.inputs, counts)
+    replica = Replica(vectors, config.dim, communicator, plan.combine, ngram_rows)
 
     tell_stage(hooks, "compile")
     backend = make(kernel_plan, vectors, config.backend, config.threads, domains)
@@ -203,7 +205,7 @@ class ReplicaLoop(Loop):
         reports = self.gather_reports(totals, is_due)
         heard = time.perf_counter()
         signum = max(report.signum for report in reports)
-        n_rows = ladder_rows(self.n_steps, len(self.replica.vectors.center))
+        n_rows = ladder_rows(self.n_steps, self.replica.n_rows)
         if signum or any(report.is_due for report in reports) or end == span.end:
             self.replica.combine()
         elif self.overlaps:

@@ -24,6 +24,7 @@ from fastw2v.distributed.kernels import (
     settle,
 )
 from fastw2v.model.arrays import FLOATS_PER_LINE, Vectors
+from fastw2v.model.plan import Inputs, Words
 from fastw2v.options.replicas import Combine
 from fastw2v.training.matrices import aligned_zeros
 
@@ -35,29 +36,55 @@ LADDER_ROWS = 4096
 # and 1.9 s of 1 MB, which stay in cache.
 PACKET_BYTES = 1 << 20
 WORD_BYTES = 4
+NO_ROWS = np.empty(0, np.int32)
 
 
-def ladder_rows(number: int, n_words: int) -> int:
-    """How many of the most frequent words' rows are combined at a time, the first being number 1.
+def ladder_rows(number: int, n_rows: int) -> int:
+    """How many of the most frequent words' rows are combined at a time, and of n-grams', of at most n_rows.
+
+    number   of the time, the first being 1
 
     4,096 every time, twice as many every second time, four times as many every fourth … (Ji et al. 2016,
     arXiv 1604.04661, from 1,024 on): a row is combined about as often as its word is met.
     """
-    return min(LADDER_ROWS * (number & -number), n_words)
+    return min(LADDER_ROWS * (number & -number), n_rows)
+
+
+def ngram_rows_of(inputs: Inputs, counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The rows of V that words of these counts are made of beside their own, int32 (n,).
+
+    Those that are met most often come first, so that a ladder over them is one over frequent rows, too.
+    """
+    if isinstance(inputs, Words):
+        return NO_ROWS
+    is_shared = inputs.rows >= len(counts)
+    times = np.repeat(counts, np.diff(inputs.starts))[is_shared]
+    met = np.bincount(inputs.rows[is_shared] - len(counts), times)
+    order = np.argsort(-met, kind="stable")[: np.count_nonzero(met)]
+    return (len(counts) + order).astype(np.int32)
 
 
 class Replica:
     """The matrices of one rank, and the base that all ranks share; equal at all ranks when it is made.
 
-    vectors       float32 (n_words, padded dim) each, trained in place
+    vectors       float32, trained in place: U (n_words, padded dim); V may have rows of n-grams below words'
     dim           columns that are in use
     communicator  Communicator
     rule          adasum or mean
+    ngram_rows    int32 (n,), the rows of V that words are made of beside their own, the most frequent first
     bytes_sent    by this rank so far
     """
 
-    def __init__(self, vectors: Vectors, dim: int, communicator: Communicator, rule: Combine) -> None:
+    def __init__(
+        self,
+        vectors: Vectors,
+        dim: int,
+        communicator: Communicator,
+        rule: Combine,
+        ngram_rows: NDArray[np.int32] = NO_ROWS,
+    ) -> None:
         self.vectors, self.dim = vectors, dim
+        self.ladders = (np.arange(len(vectors.outside), dtype=np.int32), ngram_rows)
         self.communicator, self.is_mean = communicator, rule == "mean"
         self.base = vectors if communicator.size == 1 else Vectors(*map(aligned_copy, vectors))
         self.bytes_sent = 0
@@ -66,7 +93,7 @@ class Replica:
         self.under_way: Future[list[list[NDArray[np.float32]]]] | None = None
 
     def combine(self, n_rows: int | None = None) -> None:
-        """Combine what changed in the first n_rows rows of both matrices; in all where it is None.
+        """Combine what changed in the first n_rows rows of words and of n-grams; in all where it is None.
 
         With n_rows a row counts as changed where its first cache line did: a step too small to show there
         stays in the replica and travels with a later one. Without, every row is the same at all ranks after.
@@ -74,7 +101,7 @@ class Replica:
         if self.communicator.size == 1:
             return
         n_columns = self.dim if n_rows is None else min(self.dim, FLOATS_PER_LINE)
-        for rows in self.parts(len(self.base.center) if n_rows is None else n_rows):
+        for rows in self.parts(self.n_rows if n_rows is None else n_rows):
             for steps in self.travel(self.packet(rows, n_columns)):
                 apply(self.vectors, self.base, steps)
 
@@ -98,19 +125,26 @@ class Replica:
                 apply_late(self.vectors, self.base, steps, own_rows, packet)
         self.sent, self.under_way = [], None
 
-    def parts(self, n_rows: int) -> Iterator[range]:
-        """Ranges of rows whose packets are not too large, the same at all ranks."""
-        size = max(1, PACKET_BYTES // (2 * WORD_BYTES * (1 + self.dim)))
-        return (range(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+    @property
+    def n_rows(self) -> int:
+        """Of words, or of n-grams where they are more."""
+        return max(map(len, self.ladders))
 
-    def packet(self, rows: range, n_columns: int) -> NDArray[np.float32]:
-        """The steps of this rank on those of the rows that differ from base in the first n_columns.
+    def parts(self, n_rows: int) -> Iterator[NDArray[np.int32]]:
+        """The first n_rows rows of words and of n-grams, in parts whose packets are not too large.
 
-        In the order of the ranks that combine them.
+        The same at all ranks; a part is in the order of the ranks that combine its rows, rising in each.
         """
+        size = max(1, PACKET_BYTES // (2 * WORD_BYTES * (1 + self.dim)))
+        for rows in (ladder[:n_rows] for ladder in self.ladders):
+            for start in range(0, len(rows), size):
+                part = np.sort(rows[start : start + size])
+                yield part[np.argsort(part % self.communicator.size, kind="stable")]
+
+    def packet(self, rows: NDArray[np.int32], n_columns: int) -> NDArray[np.float32]:
+        """The steps of this rank on those of the rows that differ from base in the first n_columns."""
         keys = np.empty(2 * len(rows), np.int32)
-        edges = (rows.start, rows.stop, n_columns, self.communicator.size)
-        n_changed = changed_keys(self.vectors, self.base, *edges, keys)
+        n_changed = changed_keys(self.vectors, self.base, rows, n_columns, keys)
         packet = np.empty((n_changed, 1 + self.dim), np.float32)
         pack(self.vectors, self.base, keys, packet)
         return packet

@@ -78,7 +78,6 @@ class Run:
         if saved:
             require_an_order(request.training, saved, communicator.size)
         if self.is_shared:
-            require_whole_words(request.training)
             require_no_pipe(request.source, "several processes read the corpus")
             request = settled(request, fair_cores(communicator))
             communicator.broadcast([*request.to_json(), only_reads])
@@ -203,14 +202,6 @@ def require_an_order(training: TrainConfig, saved: Saved, n_processes: int) -> N
         raise UsageError(
             "one process is amid an epoch that it shuffled, and several draw another order: go on without "
             "mpirun until that epoch ends, or start a new run"
-        )
-
-
-def require_whole_words(training: TrainConfig) -> None:
-    """Raise UsageError for n-grams: a step of several processes combines rows by the counts of words."""
-    if training.subwords:
-        raise UsageError(
-            "subwords are for one process: start it without mpirun, or leave subwords out", ["subwords"]
         )
 
 
