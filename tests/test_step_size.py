@@ -48,6 +48,10 @@ def test_with_learning_rate__leaves_what_is_given_and_what_a_clock_decides() -> 
     assert with_learning_rate(TrainConfig(minutes=1.0), 10).lr is None
     assert with_learning_rate(TrainConfig(epochs=5), 17_000_000).lr == 0.05
     assert with_learning_rate(TrainConfig(epochs=5, architecture="cbow"), 17_000_000).lr == 0.1
+    tree = TrainConfig(epochs=5, architecture="cbow", loss="hierarchical-softmax")
+    assert with_learning_rate(tree, 17_000_000).lr == 0.05
+    assert with_learning_rate(replace(tree, cbow_gradient="exact"), 17_000_000).lr == 0.075
+    assert with_learning_rate(replace(tree, architecture="skip-gram"), 17_000_000).lr == 0.05
 
 
 @pytest.mark.parametrize("value", [None, "auto"])
