@@ -16,11 +16,15 @@ from fastw2v.kernels.jit import by_type, fast_jit, inner_jit, jit
 from fastw2v.kernels.scalar import FAR, GAMMA, LOW_32, SHIFT_32, mix64, sigmoid, softplus
 from fastw2v.kernels.tiles.rows import push_row, row_dot
 from fastw2v.kernels.tiles.several import pull_several, score_several
-from fastw2v.kernels.units import whole_lines
+from fastw2v.kernels.units import aligned_rows, whole_lines
 from fastw2v.model.arrays import FLOATS_PER_LINE
 from fastw2v.model.plan import HierarchicalSoftmax, NegativeSampling
 
 ONE, TWO, ZERO = np.float32(1.0), np.float32(2.0), np.float32(0.0)
+# Where several workers step the first nodes of a tree at every case, each waits for the others' stores: two
+# of CBOW's made 728,000 words/s, as many as one, and 1,063,000 with rows of their own (Cascade Lake). Of so
+# many cases in all a worker may not know: of more at once steps of .1 could carry a row too far.
+TOP_NODES, UNKNOWN_CASES = 16, 32
 
 
 class Path(NamedTuple):
@@ -31,6 +35,9 @@ class Path(NamedTuple):
     scores  float32, sign · u_nᵀh
     pulls   float32, the step of h along each row of U
     steps   float32, that of each row of U along h
+    own     float32 (n_top, padded_dim), this worker's rows of the first nodes, which paths begin with
+    base    float32 (n_top, padded_dim), what these were when they were last merged with U
+    cases   int64 (2,), how many since then, and at most
     """
 
     nodes: NDArray[np.int64]
@@ -38,6 +45,9 @@ class Path(NamedTuple):
     scores: NDArray[np.float32]
     pulls: NDArray[np.float32]
     steps: NDArray[np.float32]
+    own: NDArray[np.float32]
+    base: NDArray[np.float32]
+    cases: NDArray[np.int64]
 
 
 @jit
@@ -82,7 +92,8 @@ def path_of(objective, draws, outside, room):
     for k in range(stop - start):
         room.nodes[k] = objective.nodes[start + k]
         room.signs[k] = ONE - TWO * np.float32(objective.codes[start + k])
-    return draws, Path(room.nodes[: stop - start], room.signs, room.scores, room.pulls, room.steps)
+    nodes, own = room.nodes[: stop - start], room.own
+    return draws, Path(nodes, room.signs, room.scores, room.pulls, room.steps, own, room.base, room.cases)
 
 
 @inner_jit
@@ -93,14 +104,19 @@ def ask_for(vectors, rows):
             prefetch_row(vectors.outside, row, d)
 
 
-def _room_for_negatives(objective):
+def _room_for_negatives(objective, vectors, n_workers):
     return np.empty(objective.n_negatives, np.int64)
 
 
-def _room_for_path(objective):
-    n = whole_lines(objective.longest)
-    zeros = np.zeros(n, np.float32)
-    return Path(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), zeros.copy())
+def _room_for_path(objective, vectors, n_workers):
+    n, (n_words, dim) = whole_lines(objective.longest), vectors.outside.shape
+    most = UNKNOWN_CASES // n_workers
+    n_top = min(TOP_NODES, n_words) if n_workers > 1 and most > 1 else 0
+    zeros, own, base = np.zeros(n, np.float32), aligned_rows(n_top, dim), aligned_rows(n_top, dim)
+    cases = np.array([0, most])
+    room = Path(np.zeros(n, np.int64), zeros, zeros.copy(), zeros.copy(), zeros.copy(), own, base, cases)
+    merge_top(vectors, room)
+    return room
 
 
 def _find_negatives(objective, vectors, draws, outside, room):
@@ -113,7 +129,7 @@ def _find_path(objective, vectors, draws, outside, room):
     return path_of(objective, draws, outside, room)
 
 
-# (objective): room for what `find_rows` finds.
+# (objective, vectors, n_workers): room for what `find_rows` finds.
 new_room = by_type({NegativeSampling: _room_for_negatives, HierarchicalSoftmax: _room_for_path})
 # (objective, vectors, draws, outside, room): rows of U that the loss of output word o is made of, beside its
 # own: noise words, prefetched, or inner nodes, which mostly are at hand: of a vocabulary of 70,000 to ask for
@@ -157,11 +173,25 @@ def sgns_step(objective, vectors, outside, negatives, rates, scratch):
     return loss
 
 
+@fast_jit
+def merge_top(vectors, path):
+    """Add how the worker's own rows moved to those of U, and go on from there."""
+    own, base, outside = path.own, path.base, vectors.outside
+    for node in range(own.shape[0]):
+        for d in range(own.shape[1]):
+            row = outside[node, d] + (own[node, d] - base[node, d])
+            outside[node, d], own[node, d], base[node, d] = row, row, row
+    path.cases[0] = 0
+
+
 def hierarchical_step(objective, vectors, outside, path, rates, scratch):
     """The same by J_hierarchical, on the nodes of the path; none is met twice, so all are scored at once."""
-    h, grad_h, n = 0, 1, len(path.nodes)
+    h, grad_h, n, top = 0, 1, len(path.nodes), 0
     scores, signs, learning_rate = path.scores, path.signs, max(rates[0], rates[1])
-    score_several(scores, scratch, h, vectors.outside, path.nodes, n)
+    while top < n and path.nodes[top] < path.own.shape[0]:
+        top += 1
+    score_several(scores, scratch, h, path.own, path.nodes, top)
+    score_several(scores[top:], scratch, h, vectors.outside, path.nodes[top:], n - top)
     for k in range(n):
         scores[k] *= signs[k]
     for k in range(n, whole_lines(n)):
@@ -178,9 +208,26 @@ def hierarchical_step(objective, vectors, outside, path, rates, scratch):
         path.pulls[k] = learning_rate * error
         path.steps[k] = rates[1] * error
     if learning_rate > ZERO:
-        pull_several(scratch, grad_h, path.pulls, vectors.outside, path.nodes, path.steps, scratch, n)
+        nodes, pulls, steps = path.nodes[top:], path.pulls[top:], path.steps[top:]
+        pull_several(scratch, grad_h, path.pulls, path.own, path.nodes, path.steps, scratch, top)
+        pull_several(scratch, grad_h, pulls, vectors.outside, nodes, steps, scratch, n - top)
+        path.cases[0] += 1
+        if path.cases[0] == path.cases[1]:
+            merge_top(vectors, path)
     return np.float64(loss)
 
 
 # (objective, vectors, outside, rows, rates, scratch)
 step_outputs = by_type({NegativeSampling: sgns_step, HierarchicalSoftmax: hierarchical_step})
+
+
+def _nothing_kept(objective, vectors, room):
+    pass
+
+
+def _merge_kept(objective, vectors, room):
+    merge_top(vectors, room)
+
+
+# (objective, vectors, room): let the matrices have all that was trained.
+give_back = by_type({NegativeSampling: _nothing_kept, HierarchicalSoftmax: _merge_kept})

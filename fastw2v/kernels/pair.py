@@ -19,7 +19,7 @@ from fastw2v.kernels.architectures import (
 from fastw2v.kernels.copies import merge_some, place_words
 from fastw2v.kernels.intrinsics import atomic_add, borrowed
 from fastw2v.kernels.jit import fast_jit, level_jit
-from fastw2v.kernels.objectives import find_rows, new_room, step_outputs
+from fastw2v.kernels.objectives import find_rows, give_back, new_room, step_outputs
 from fastw2v.kernels.units import aligned_rows, keep_unit, new_kept, next_center, noise_stream, rates_at
 from fastw2v.model.arrays import KEPT, LOSS, PAIRS, UNIT
 
@@ -70,7 +70,8 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's share of the units of the queue, taken one by one."""
     vectors, plan, epoch_key = borrowed(vectors), borrowed(plan), schedule.epoch_key
     kept = new_kept(plan.architecture, tokens.weights)
-    scratch, room = aligned_rows(3, vectors.center.shape[1]), new_room(plan.objective)
+    scratch = aligned_rows(3, vectors.center.shape[1])
+    room = new_room(plan.objective, vectors, work.n_workers)
     while True:
         unit = atomic_add(work.queue, np.int64(1))
         if unit >= work.queue[1]:
@@ -80,6 +81,7 @@ def train_units(vectors, tokens, plan, schedule, work, totals):
         draws, rates = noise_stream(epoch_key, unit), rates_at(schedule, unit * UNIT)
         loss, n_pairs = train_unit(vectors, kept, span, plan, draws, rates, scratch, room)
         merge_some(plan.objective, vectors)
+        give_back(plan.objective, vectors, room)
         totals[work.worker, LOSS] += loss
         totals[work.worker, PAIRS] += n_pairs
         totals[work.worker, KEPT] += span[1] - span[0]
