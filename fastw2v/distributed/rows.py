@@ -138,8 +138,8 @@ class Replica:
         size = max(1, PACKET_BYTES // (2 * WORD_BYTES * (1 + self.dim)))
         for rows in (ladder[:n_rows] for ladder in self.ladders):
             for start in range(0, len(rows), size):
-                part = np.sort(rows[start : start + size])
-                yield part[np.argsort(part % self.communicator.size, kind="stable")]
+                part = rows[start : start + size]
+                yield part[np.lexsort((part, self.combiner_of(part)))]
 
     def packet(self, rows: NDArray[np.int32], n_columns: int) -> NDArray[np.float32]:
         """The steps of this rank on those of the rows that differ from base in the first n_columns."""
@@ -151,16 +151,16 @@ class Replica:
 
     def travel(self, packet: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Have the steps of all ranks combined: what comes from each, on the rows that it combines."""
-        combiners = self.combiner_of(keys_of(packet))
+        combiners = self.combiner_of(keys_of(packet) // 2)
         parts = np.split(packet, np.searchsorted(combiners, np.arange(1, self.communicator.size)))
         combined = combine_packets(self.communicator.exchange(parts), self.is_mean)
         self.bytes_sent += packet.nbytes - parts[self.communicator.rank].nbytes
         self.bytes_sent += combined.nbytes * (self.communicator.size - 1)
         return self.communicator.gather_arrays(combined)
 
-    def combiner_of(self, keys: NDArray[np.int32]) -> NDArray[np.int32]:
+    def combiner_of(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """The rank that combines each row: neighbours have different ones, as the frequent rows are many."""
-        return keys // 2 % self.communicator.size
+        return rows % self.communicator.size
 
 
 def aligned_copy(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
