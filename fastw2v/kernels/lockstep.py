@@ -121,12 +121,11 @@ def new_lanes(vectors, plan, weights):
 
 
 @inner_jit
-def new_desk(vectors, plan):
-    """A worker's own scratch."""
+def new_desk(vectors, plan, lanes):
+    """A worker's own scratch, with room for the words and rows of one lane's block."""
     size = len(new_kept(plan.architecture, None).ids)
     numbers = np.full(max(vectors.center.shape[0], vectors.outside.shape[0]), -1)
-    n_read = most_words(plan.architecture, plan.estimator.block_size, size)[1]
-    lookup = new_lookup(plan.inputs, n_read, n_in_bags(plan.inputs, n_read))
+    lookup = new_lookup(plan.inputs, lanes.words.shape[1], lanes.rows.shape[1])
     numbered = Plan(plan.architecture, lookup, plan.objective, plan.estimator)
     return Desk(new_scratch(vectors, numbered, None), numbers, np.zeros(size, np.int32))
 
@@ -247,7 +246,8 @@ def count_rounds(lanes, block_size):
 @fast_jit
 def train_units(vectors, tokens, plan, schedule, work, totals):
     """One worker's part of the units of the queue, in groups of LANES; every worker has to be there."""
-    lanes, desk = borrowed(work.lanes), new_desk(vectors, plan)
+    lanes = borrowed(work.lanes)
+    desk = new_desk(vectors, plan, lanes)
     n_lanes, end = len(lanes.spans), work.queue[1]
     for first in range(work.queue[0], end, n_lanes):
         for lane in range(work.worker, n_lanes, work.n_workers):
